@@ -1,0 +1,191 @@
+"""What the gateway's answer to an attempt leads to. Without it a timeout could become a second charge."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from recovery.cases import facts
+from recovery.cases.answers import (
+    AlreadySettled,
+    Answer,
+    Declined,
+    Misconfigured,
+    NeedsCustomer,
+    NotSent,
+    Processing,
+    Succeeded,
+    Unknown,
+)
+from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, AttemptStatus, State, StepKind
+from recovery.cases.money_moves import paid
+from recovery.cases.planning import next_silent, refresh_now, to_review
+from recovery.cases.rules import CardUse, Rules
+from recovery.declines.classify import NEEDS_FRESH_CARD, Verdict
+from recovery.declines.signals import Signals
+
+PROCESSING_RECHECK = timedelta(hours=1)
+"""How often an accepted but undecided charge is looked at again, should its webhook never come."""
+
+MISCONFIGURED_RECHECK = timedelta(hours=1)
+"""How long after our key was refused a case is tried again; charging as a whole stays halted until a person resumes it."""
+
+SETTLE_MARGIN_SECONDS = 30.0
+"""Machine time to wait after an unknown outcome, on top of the call's own bound: a request may still run at the gateway."""
+
+
+def attempt_answered(
+    case: Case, fact: facts.AttemptAnswered, *, now: datetime, rules: Rules, usage: CardUse
+) -> Decision:
+    """Apply an answer to its attempt and decide what follows. A case that has ended only records it."""
+    attempt = case.attempt(fact.attempt_id)
+    answer = fact.answer
+    if isinstance(answer, Succeeded):
+        charge = replace(answer.charge, idempotency_key=attempt.id)
+        return paid(case, (charge,), at=charge.created_at)
+    if attempt.status not in OPEN_ATTEMPTS and not isinstance(answer, Declined | NeedsCustomer):
+        return Decision(case=case, reason=f"attempt {attempt.number}: {_brief(answer)}; it was closed already")
+    was_open = attempt.status in OPEN_ATTEMPTS
+    case = _recorded(case, attempt, answer, now=now, rules=rules)
+    why = f"attempt {attempt.number}: {_brief(answer)}"
+    if isinstance(answer, Unknown):
+        hold = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=SETTLE_MARGIN_SECONDS),)
+        return Decision(
+            case=case,
+            reason=f"{why}; what became of it is read at the gateway before anything else",
+            plan=hold,
+        )
+    if isinstance(answer, Processing):
+        check = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now + PROCESSING_RECHECK),)
+        return Decision(case=case, reason=f"{why}; looked at again in an hour", plan=check)
+    if case.state not in OPEN:
+        return Decision(case=case, reason=f"{why}; the case has ended", cancel=frozenset({StepKind.SETTLE_ATTEMPT}))
+    if not was_open and case.open_attempt is not None:
+        return Decision(case=case, reason=f"{why}; a newer attempt is open and decides")
+    followed = _follow(case, answer, now=now, rules=rules, usage=usage, why=why)
+    return replace(followed, cancel=followed.cancel | {StepKind.SETTLE_ATTEMPT})
+
+
+def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime) -> Decision:
+    """The worker is gone: the attempt is never performed again, it is settled by reading."""
+    attempt = case.attempt(fact.attempt_id)
+    if attempt.status is not AttemptStatus.IN_FLIGHT:
+        return Decision(case=case, reason=f"attempt {attempt.number}: its worker was slow, its outcome is known")
+    case = _with_attempt(case, replace(attempt, status=AttemptStatus.UNKNOWN))
+    return Decision(
+        case=case,
+        reason=f"attempt {attempt.number}: its worker did not come back; what became of it is read at the gateway",
+        plan=(Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=SETTLE_MARGIN_SECONDS),),
+    )
+
+
+def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+    match answer:
+        case Declined() | NeedsCustomer():
+            return _refused(case, now=now, rules=rules, usage=usage, why=why)
+        case AlreadySettled():
+            return refresh_now(case, now=now, why=f"{why}; the invoice is read again")
+        case NotSent():
+            return _unsent(case, now=now, rules=rules, why=why)
+        case Misconfigured(detail=detail):
+            again = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + MISCONFIGURED_RECHECK),)
+            return Decision(
+                case=case,
+                reason=f"{why}; all charging stops until a person resumes it",
+                plan=again,
+                halt=detail,
+            )
+        case _:
+            raise TypeError(f"{answer!r} has no follow-up")
+
+
+def _refused(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+    if case.state is not State.SILENT:
+        return Decision(case=case, reason=f"{why}; the case stays in {case.state.value}")
+    assert case.verdict is not None
+    if case.verdict.decline_class in NEEDS_FRESH_CARD:
+        return refresh_now(case, now=now, why=f"{why}; {case.verdict.brief()}; the card is read again at once")
+    return next_silent(case, now=now, rules=rules, usage=usage, why=why)
+
+
+def _unsent(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+    policy = rules.policy
+    unsent = 0
+    for attempt in reversed(case.attempts):
+        if attempt.status is not AttemptStatus.NOT_SENT:
+            break
+        unsent += 1
+    if unsent >= policy.unsent_max:
+        return to_review(case, now=now, rules=rules, why=f"{why}; {unsent} attempts in a row never got through")
+    wait = timedelta(minutes=policy.unsent_retry_minutes * 2 ** (unsent - 1))
+    again = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + wait),)
+    return Decision(
+        case=case,
+        reason=f"{why}; its budget is released, tried again {now + wait:%d %b %H:%M} UTC",
+        plan=again,
+    )
+
+
+def _recorded(case: Case, attempt: Attempt, answer: Answer, *, now: datetime, rules: Rules) -> Case:
+    """The case with the answer written into its attempt and, after a refusal, the new verdict."""
+    match answer:
+        case Declined(signals=signals, charge_id=charge):
+            return _with_refusal(case, attempt, AttemptStatus.DECLINED, signals, charge, now=now, rules=rules)
+        case NeedsCustomer(signals=signals, charge_id=charge):
+            return _with_refusal(case, attempt, AttemptStatus.NEEDS_CUSTOMER, signals, charge, now=now, rules=rules)
+        case Processing(charge_id=charge):
+            return _with_attempt(case, replace(attempt, status=AttemptStatus.PROCESSING, charge_id=charge))
+        case _:
+            return _with_attempt(case, replace(attempt, status=_STATUS[type(answer)]))
+
+
+_STATUS: dict[type, AttemptStatus] = {
+    AlreadySettled: AttemptStatus.ALREADY_SETTLED,
+    NotSent: AttemptStatus.NOT_SENT,
+    Misconfigured: AttemptStatus.MISCONFIGURED,
+    Unknown: AttemptStatus.UNKNOWN,
+}
+
+
+def _with_refusal(
+    case: Case,
+    attempt: Attempt,
+    status: AttemptStatus,
+    signals: Signals,
+    charge: str | None,
+    *,
+    now: datetime,
+    rules: Rules,
+) -> Case:
+    verdict: Verdict = rules.verdict(signals, attempt.card, now)
+    refused = replace(attempt, status=status, signals=signals, charge_id=charge, decline_class=verdict.decline_class)
+    case = _with_attempt(case, refused)
+    dead = case.dead_cards
+    if verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(attempt.card):
+        dead = (*dead, attempt.card)
+    return replace(
+        case, verdict=verdict, signals=signals, last_failure_at=now, tried_card=attempt.card, dead_cards=dead
+    )
+
+
+def _with_attempt(case: Case, attempt: Attempt) -> Case:
+    return replace(case, attempts=tuple(attempt if a.id == attempt.id else a for a in case.attempts))
+
+
+def _brief(answer: Answer) -> str:
+    match answer:
+        case Declined(signals=signals):
+            sent = "" if signals.reached_network else ", never reached the network"
+            return f"declined ({signals.brief()}{sent})"
+        case NeedsCustomer(signals=signals):
+            return f"the customer must authenticate ({signals.brief()})"
+        case Processing():
+            return "accepted, outcome later"
+        case Succeeded():
+            return "succeeded"
+        case (
+            AlreadySettled(detail=detail)
+            | NotSent(detail=detail)
+            | Misconfigured(detail=detail)
+            | Unknown(detail=detail)
+        ):
+            return f"{type(answer).__name__.lower()} ({detail})"

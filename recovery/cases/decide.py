@@ -1,0 +1,223 @@
+"""What a fact means for a case. The one place where the next move is chosen; pure, so that every choice can be replayed.
+
+Nothing here reads a clock, a file or a database: ``now``, the rules and the card's use are arguments.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from recovery.cases import answered, facts, firing, money_moves
+from recovery.cases.case import Case, Decision, Entry, Plan
+from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
+from recovery.cases.planning import exhaust, refresh_now, to_review
+from recovery.cases.rules import CardUse, Rules
+from recovery.declines.classify import NEEDS_FRESH_CARD
+from recovery.declines.signals import Signals
+
+
+class BrokenInvariant(RuntimeError):
+    """A case was about to become something it must never be; nothing is saved."""
+
+
+def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
+    handler = _HANDLERS[type(fact)]
+    decision: Decision = handler(case, fact, now, rules, usage)
+    _check(case, decision)
+    return decision
+
+
+def _check(before: Case, decision: Decision) -> None:
+    after = decision.case
+    if after.state not in NEXT[before.state]:
+        raise BrokenInvariant(f"case {before.id}: {before.state} must not become {after.state}")
+    if after.state is State.DUNNING and after.exhausted is None:
+        raise BrokenInvariant(f"case {before.id} would ask the customer without being exhausted")
+    if decision.email is not None and (after.exhausted is None or after.state is not State.DUNNING):
+        raise BrokenInvariant(f"case {before.id} would write to the customer in state {after.state}")
+    if decision.start is not None and before.open_attempt is not None:
+        raise BrokenInvariant(f"case {before.id} would start a second attempt")
+    kinds = [plan.kind for plan in decision.plan]
+    if len(kinds) != len(set(kinds)):
+        raise BrokenInvariant(f"case {before.id} would plan two steps of a kind: {kinds}")
+
+
+def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules: Rules, _: CardUse) -> Decision:
+    charge = fact.charge
+    signals = charge.signals or Signals()
+    verdict = rules.verdict(signals, charge.card, now)
+    dead = case.dead_cards
+    if charge.card and verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(charge.card):
+        dead = (*dead, charge.card)
+    opening = case.verdict is None
+    known = replace(case, dead_cards=dead)
+    if opening:
+        known = replace(
+            known,
+            verdict=verdict,
+            signals=signals,
+            card=charge.card or case.card,
+            tried_card=charge.card,
+            last_failure_at=charge.created_at,
+        )
+    who = charge.initiator.value if charge.initiator else "someone else"
+    why = f"a charge by {who} failed ({signals.brief()})"
+    if case.state not in OPEN:
+        return Decision(case=known, reason=f"{why}; the case has ended")
+    if not opening:
+        return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
+    entry = Entry(
+        kind=EntryKind.AT_RISK,
+        amount=case.amount,
+        occurred_at=case.failed_at,
+        ref=case.obligation,
+        charge_id=charge.id,
+    )
+    if not fact.obligation.pays_by_card:
+        held = to_review(known, now=now, rules=rules, why=f"{why}; the payment is not by card, which is not supported")
+        return replace(held, entries=(entry,))
+    return Decision(
+        case=known,
+        reason=f"{why}; {verdict.brief()}; the card is read again first",
+        plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
+        entries=(entry,),
+    )
+
+
+def _method_changed(
+    case: Case, fact: facts.PaymentMethodChanged, now: datetime, _rules: Rules, _usage: CardUse
+) -> Decision:
+    if case.state not in OPEN:
+        return Decision(case=case, reason=f"{fact.what}; the case has ended")
+    return refresh_now(case, now=now, why=f"{fact.what}; the card is read again at once")
+
+
+def _email_due(case: Case, fact: facts.EmailDue, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    ended = money_moves.ended_by_reading(case, fact.obligation, now=now)
+    if ended is not None:
+        return ended
+    if case.state is not State.DUNNING:
+        return Decision(case=case, reason=f"no email: the case is {case.state.value}")
+    if case.emails_sent:
+        return Decision(case=case, reason="no email: one was sent already")
+    if case.open_attempt is not None:
+        later = now + timedelta(hours=1)
+        wait = (Plan(kind=StepKind.SEND_EMAIL, due_at=later),)
+        return Decision(case=case, reason="the email waits: an attempt is still open", plan=wait)
+    number = case.email_tries + 1
+    assert case.exhausted is not None
+    return Decision(
+        case=replace(case, email_tries=number),
+        reason=f"the customer is written to (try {number}): silent options were exhausted {case.exhausted.at:%d %b %H:%M} UTC",
+        email=number,
+    )
+
+
+def _email_sent(case: Case, fact: facts.EmailSent, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    how = "the connection broke at the end: it may have arrived and is not sent again" if fact.ambiguous else "accepted"
+    told = replace(case, emails_sent=case.emails_sent + 1, emailed_at=case.emailed_at or now)
+    return Decision(case=told, reason=f"email {fact.email_id}: {how}")
+
+
+def _email_refused(case: Case, fact: facts.EmailRefused, now: datetime, rules: Rules, _: CardUse) -> Decision:
+    dunning = rules.policy.dunning
+    if case.state is not State.DUNNING:
+        return Decision(case=case, reason=f"email refused ({fact.detail}); the case is {case.state.value}")
+    if fact.permanent or case.email_tries >= dunning.email_tries_max:
+        why = "for good" if fact.permanent else f"{case.email_tries} times"
+        return Decision(
+            case=case, reason=f"email refused {why} ({fact.detail}); the case waits for its end without one"
+        )
+    again = now + timedelta(hours=dunning.email_retry_hours)
+    return Decision(
+        case=case,
+        reason=f"email refused for now ({fact.detail}); tried again {again:%d %b %H:%M} UTC",
+        plan=(Plan(kind=StepKind.SEND_EMAIL, due_at=again),),
+    )
+
+
+def _escalation_due(case: Case, _f: facts.EscalationDue, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    if case.state is not State.REVIEW:
+        return Decision(case=case, reason=f"nothing to escalate: the case is {case.state.value}")
+    again = now + timedelta(days=rules.policy.review_days)
+    count = case.escalations + 1
+    return Decision(
+        case=replace(case, escalations=count),
+        reason=f"nobody decided yet: escalated (time {count}), again {again:%d %b}",
+        plan=(Plan(kind=StepKind.ESCALATE, due_at=again),),
+    )
+
+
+def _close_due(case: Case, fact: facts.CloseDue, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    ended = money_moves.ended_by_reading(case, fact.obligation, now=now)
+    if ended is not None:
+        return ended
+    if case.state is not State.DUNNING:
+        return Decision(case=case, reason=f"not closed: the case is {case.state.value}")
+    if case.open_attempt is not None or fact.obligation.pending:
+        later = now + timedelta(days=1)
+        wait = (Plan(kind=StepKind.CLOSE_CASE, due_at=later),)
+        return Decision(case=case, reason="not closed yet: a charge is still open", plan=wait)
+    return money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
+
+
+def _person_decided(case: Case, fact: facts.PersonDecided, now: datetime, rules: Rules, _: CardUse) -> Decision:
+    why = f"a person decided: {fact.note}"
+    if case.state not in OPEN:
+        return Decision(case=case, reason=f"{why}; the case has ended already")
+    if fact.to is State.LOST:
+        return money_moves.lose(case, now=now, why=why)
+    if fact.to is State.WITHDRAWN:
+        return money_moves.withdraw(case, now=now, why=why)
+    if case.state is not State.REVIEW:
+        return Decision(case=case, reason=f"{why}; the case needs no review, its plan stands")
+    if case.exhausted is not None:
+        held = case.exhausted
+        return exhaust(case, held.rule, now=now, rules=rules, why=why, detail=held.detail)
+    resumed = replace(case, state=State.SILENT)
+    refreshed = refresh_now(resumed, now=now, why=f"{why}; the card is read again, then the case goes on")
+    return replace(refreshed, cancel=frozenset({StepKind.ESCALATE}))
+
+
+def _card_refreshed(case: Case, fact: facts.CardRefreshed, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    return firing.card_refreshed(case, fact, now=now, rules=rules, usage=usage)
+
+
+def _charge_due(case: Case, fact: facts.ChargeDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    return firing.charge_due(case, fact, now=now, rules=rules, usage=usage)
+
+
+def _attempt_answered(case: Case, fact: facts.AttemptAnswered, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    return answered.attempt_answered(case, fact, now=now, rules=rules, usage=usage)
+
+
+def _lease_lapsed(case: Case, fact: facts.LeaseLapsed, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    return answered.lease_lapsed(case, fact, now=now)
+
+
+def _moves(case: Case, fact: facts.Fact, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    return money_moves.apply(case, fact)
+
+
+_HANDLERS: dict[type, Callable[..., Decision]] = {
+    facts.PaymentFailed: _payment_failed,
+    facts.AttemptAnswered: _attempt_answered,
+    facts.LeaseLapsed: _lease_lapsed,
+    facts.CardRefreshed: _card_refreshed,
+    facts.ChargeDue: _charge_due,
+    facts.InvoicePaid: _moves,
+    facts.InvoiceVoided: _moves,
+    facts.InvoiceWrittenOff: _moves,
+    facts.SubscriptionCancelled: _moves,
+    facts.PaymentRefunded: _moves,
+    facts.DisputeOpened: _moves,
+    facts.DisputeClosed: _moves,
+    facts.PaymentMethodChanged: _method_changed,
+    facts.EmailDue: _email_due,
+    facts.EmailSent: _email_sent,
+    facts.EmailRefused: _email_refused,
+    facts.EscalationDue: _escalation_due,
+    facts.CloseDue: _close_due,
+    facts.PersonDecided: _person_decided,
+}

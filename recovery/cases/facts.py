@@ -1,0 +1,311 @@
+"""What happened, in the past tense. Without facts as values a webhook, an answer and a reading would each change cases their own way.
+
+Every fact has a key: the same fact twice changes nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recovery.cases.answers import (
+    AlreadySettled,
+    Answer,
+    Declined,
+    Misconfigured,
+    NeedsCustomer,
+    NotSent,
+    Processing,
+    Succeeded,
+    Unknown,
+)
+from recovery.cases.lifecycle import State
+from recovery.cases.obligation import Charge, Obligation
+from recovery.declines.signals import Card
+from recovery.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFailed:
+    """A charge on the obligation failed that was not one of our attempts. The first one opens the case."""
+
+    charge: Charge
+    obligation: Obligation
+
+    @property
+    def key(self) -> str:
+        return f"charge:{self.charge.id}:failed"
+
+
+_ANSWER_NAMES: dict[type[Answer], str] = {
+    Succeeded: "outcome",
+    Declined: "outcome",
+    NeedsCustomer: "outcome",
+    Processing: "processing",
+    AlreadySettled: "already_settled",
+    NotSent: "not_sent",
+    Misconfigured: "misconfigured",
+    Unknown: "unknown",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptAnswered:
+    """The outcome of one of our attempts, from the gateway's answer, its webhook, or by settling."""
+
+    attempt_id: str
+    answer: Answer
+
+    @property
+    def key(self) -> str:
+        """Answer and webhook of one outcome share a key. "Not sent" is another: a later outcome may still correct it."""
+        return f"attempt:{self.attempt_id}:{_ANSWER_NAMES[type(self.answer)]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseLapsed:
+    """The worker that made an attempt did not come back in time; nobody knows what became of it."""
+
+    attempt_id: str
+
+    @property
+    def key(self) -> str:
+        return f"attempt:{self.attempt_id}:lapsed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardRefreshed:
+    """The obligation and the card on file were read again. ``card`` is None when no usable card is on file."""
+
+    obligation: Obligation
+    card: Card | None
+    step_id: int
+
+    @property
+    def key(self) -> str:
+        return f"step:{self.step_id}:refreshed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeDue:
+    """A planned try has come due; obligation and card were just read again."""
+
+    obligation: Obligation
+    card: Card | None
+    step_id: int
+
+    @property
+    def key(self) -> str:
+        return f"step:{self.step_id}:due"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicePaid:
+    """The obligation was found paid. ``charges`` are those that brought money, with their initiator and key if known."""
+
+    obligation_id: str
+    charges: tuple[Charge, ...]
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"obligation:{self.obligation_id}:paid:" + ",".join(sorted(c.id for c in self.charges))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceVoided:
+    """The merchant voided the invoice: nothing is owed any more."""
+
+    obligation_id: str
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"obligation:{self.obligation_id}:void"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceWrittenOff:
+    """The merchant marked the invoice uncollectible."""
+
+    obligation_id: str
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"obligation:{self.obligation_id}:uncollectible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionCancelled:
+    """The subscription ended during recovery: a loss of its own kind. ``detail`` is the gateway's reason, if any."""
+
+    subscription: str
+    at: datetime
+    detail: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"subscription:{self.subscription}:cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethodChanged:
+    """Something about the customer's cards changed at the gateway; what, a refresh will tell. ``event_id`` names the event."""
+
+    event_id: str
+    what: str
+
+    @property
+    def key(self) -> str:
+        return f"event:{self.event_id}:card"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRefunded:
+    """Money of a charge went back. ``failed`` when a refund announced before did not go through after all."""
+
+    refund_id: str
+    charge_id: str
+    amount: Money
+    at: datetime
+    failed: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"refund:{self.refund_id}:{'failed' if self.failed else 'made'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeOpened:
+    """The cardholder disputes a charge."""
+
+    dispute_id: str
+    charge_id: str
+    amount: Money
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"dispute:{self.dispute_id}:opened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeClosed:
+    """A dispute was decided."""
+
+    dispute_id: str
+    charge_id: str
+    amount: Money
+    at: datetime
+    won: bool
+
+    @property
+    def key(self) -> str:
+        return f"dispute:{self.dispute_id}:{'won' if self.won else 'lost'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailDue:
+    """A planned email has come due; the obligation was just read again."""
+
+    obligation: Obligation
+    step_id: int
+
+    @property
+    def key(self) -> str:
+        return f"step:{self.step_id}:due"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailSent:
+    """The mail server took the email. ``ambiguous`` when nobody can know, after a crash or a lost connection at the end."""
+
+    email_id: str
+    ambiguous: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"email:{self.email_id}:sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailRefused:
+    """The email did not go out. ``permanent`` when trying again cannot help."""
+
+    email_id: str
+    detail: str
+    permanent: bool
+
+    @property
+    def key(self) -> str:
+        return f"email:{self.email_id}:refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationDue:
+    """A case in review waited its days without a person deciding."""
+
+    step_id: int
+
+    @property
+    def key(self) -> str:
+        return f"step:{self.step_id}:due"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseDue:
+    """The customer's time is over; the obligation was read a last time."""
+
+    obligation: Obligation
+    step_id: int
+
+    @property
+    def key(self) -> str:
+        return f"step:{self.step_id}:due"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonDecided:
+    """A person decided on a case: go on silently, give up (lost), or withdraw. ``note`` says why."""
+
+    to: State
+    note: str
+    decided_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"person:{self.decided_at.isoformat()}:{self.to.value}"
+
+
+Fact = (
+    PaymentFailed
+    | AttemptAnswered
+    | LeaseLapsed
+    | CardRefreshed
+    | ChargeDue
+    | InvoicePaid
+    | InvoiceVoided
+    | InvoiceWrittenOff
+    | SubscriptionCancelled
+    | PaymentMethodChanged
+    | PaymentRefunded
+    | DisputeOpened
+    | DisputeClosed
+    | EmailDue
+    | EmailSent
+    | EmailRefused
+    | EscalationDue
+    | CloseDue
+    | PersonDecided
+)
+
+
+def fact_name(fact: Fact) -> str:
+    """The fact's name in the journal: attempt_answered says which answer."""
+    if isinstance(fact, AttemptAnswered):
+        return "Attempt" + type(fact.answer).__name__
+    return type(fact).__name__
+
+
+def step_of(fact: Fact) -> int | None:
+    """The step whose performance brought the fact, or None."""
+    return getattr(fact, "step_id", None)

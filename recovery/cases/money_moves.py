@@ -1,0 +1,152 @@
+"""Money that came, went back or is no longer owed. Without it the ledger would depend on who noticed first."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from recovery.cases import facts
+from recovery.cases.case import SOURCE_OF, Attempt, Case, Decision, Entry
+from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Source, State, StepKind
+from recovery.cases.obligation import Charge, Obligation, ObligationStatus
+from recovery.cases.planning import ALL_STEPS
+from recovery.declines.signals import Initiator
+
+
+def apply(case: Case, fact: facts.Fact) -> Decision:
+    """What a fact about money means, in any state, ends included."""
+    match fact:
+        case facts.InvoicePaid(charges=charges, at=at):
+            return paid(case, charges, at=at)
+        case facts.InvoiceVoided(at=at):
+            return withdraw(case, now=at, why="the merchant voided the invoice")
+        case facts.InvoiceWrittenOff(at=at):
+            return lose(case, now=at, why="the merchant wrote the invoice off")
+        case facts.SubscriptionCancelled(detail=detail, at=at):
+            return withdraw(case, now=at, why=f"the subscription was cancelled ({detail or 'no reason given'})")
+        case facts.PaymentRefunded(amount=amount, at=at, refund_id=ref, charge_id=charge, failed=failed):
+            kind = EntryKind.REFUND_FAILED if failed else EntryKind.REFUNDED
+            return _booked(case, kind, Entry(kind=kind, amount=amount, occurred_at=at, ref=ref, charge_id=charge))
+        case facts.DisputeOpened(amount=amount, at=at, dispute_id=ref, charge_id=charge):
+            kind = EntryKind.DISPUTE_OPENED
+            return _booked(case, kind, Entry(kind=kind, amount=amount, occurred_at=at, ref=ref, charge_id=charge))
+        case facts.DisputeClosed(amount=amount, at=at, dispute_id=ref, charge_id=charge, won=won):
+            kind = EntryKind.DISPUTE_WON if won else EntryKind.DISPUTE_LOST
+            return _booked(case, kind, Entry(kind=kind, amount=amount, occurred_at=at, ref=ref, charge_id=charge))
+        case _:
+            raise TypeError(f"{fact!r} does not move money")
+
+
+def _booked(case: Case, kind: EntryKind, entry: Entry) -> Decision:
+    return Decision(
+        case=case,
+        reason=f"{kind.value.replace('_', ' ')}: {entry.amount} of charge {entry.charge_id}",
+        entries=(entry,),
+    )
+
+
+def ended_by_reading(case: Case, obligation: Obligation, *, now: datetime) -> Decision | None:
+    """What a fresh reading of the obligation ends, before anything else is done; None when it is still owed."""
+    if obligation.status is ObligationStatus.PAID:
+        return paid(case, obligation.succeeded, at=obligation.paid_at or now)
+    if obligation.status in (ObligationStatus.VOID, ObligationStatus.DRAFT):
+        return withdraw(case, now=now, why=f"the invoice is {obligation.status.value}")
+    if obligation.status is ObligationStatus.UNCOLLECTIBLE:
+        return lose(case, now=now, why="the merchant wrote the invoice off")
+    if not obligation.subscription_live:
+        return withdraw(case, now=now, why="the subscription is cancelled")
+    if obligation.remaining.minor <= 0:
+        return withdraw(case, now=now, why="nothing remains to be paid")
+    return None
+
+
+def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
+    """The obligation is settled. Only charges bring money: paid without one is withdrawn, not recovered.
+
+    Charges from before the failure (part payments) were never at risk and are not counted.
+    """
+    charges = tuple(charge for charge in charges if charge.created_at >= case.failed_at)
+    if not charges:
+        if case.state is State.RECOVERED:
+            return Decision(case=case, reason="paid, as known")
+        return withdraw(case, now=at, why="settled without a charge (credit, balance or outside the gateway)")
+    entries = []
+    attempts = {a.id: a for a in case.attempts}
+    source = case.source
+    for charge in charges:
+        attempt = next(
+            (a for a in attempts.values() if charge.id == a.charge_id or charge.idempotency_key == a.id), None
+        )
+        if attempt is None and charge.idempotency_key is None and charge.initiator is None:
+            attempt = _plausibly_ours(case, charge)
+        source = _source(case, charge, attempt is not None, SOURCE_OF[attempt.purpose] if attempt else None)
+        if attempt is not None:
+            attempts[attempt.id] = replace(attempt, status=AttemptStatus.SUCCEEDED, charge_id=charge.id)
+        entries.append(
+            Entry(
+                kind=EntryKind.RECOVERED,
+                amount=charge.amount,
+                occurred_at=charge.created_at,
+                ref=charge.id,
+                source=source,
+                charge_id=charge.id,
+            )
+        )
+    assert source is not None
+    total = ", ".join(str(entry.amount) for entry in entries)
+    ended = replace(
+        case,
+        state=State.RECOVERED,
+        source=case.source or source,
+        ended_at=case.ended_at if case.state is State.RECOVERED else at,
+        attempts=tuple(attempts.values()),
+    )
+    return Decision(
+        case=ended,
+        reason=f"paid: {total}, source {source.value.replace('_', ' ')}",
+        cancel=_all_but_settling(ended),
+        entries=tuple(entries),
+    )
+
+
+def _plausibly_ours(case: Case, charge: Charge) -> Attempt | None:
+    """An unattributed charge is ours when an attempt of ours is open, began before it and used the same card."""
+    attempt = case.open_attempt
+    if attempt is None or charge.created_at < attempt.started_at.replace(microsecond=0):
+        return None
+    same = charge.card is not None and charge.card.payment_method == attempt.card.payment_method
+    return attempt if same else None
+
+
+def _source(case: Case, charge: Charge, ours: bool, own_source: Source | None) -> Source:
+    if ours and own_source is not None:
+        return own_source
+    if charge.initiator is Initiator.GATEWAY:
+        return Source.GATEWAY_RETRY
+    asked = case.emailed_at is not None and charge.created_at >= case.emailed_at
+    return Source.CUSTOMER_AFTER_EMAIL if asked else Source.CUSTOMER_UNASKED
+
+
+def withdraw(case: Case, *, now: datetime, why: str) -> Decision:
+    """No longer owed, or the customer left. An end that is reached already stays as it is."""
+    return _end(case, State.WITHDRAWN, EntryKind.WITHDRAWN, now, why)
+
+
+def lose(case: Case, *, now: datetime, why: str) -> Decision:
+    """Given up. A late payment can still turn it into a recovery."""
+    return _end(case, State.LOST, EntryKind.WRITTEN_OFF, now, why)
+
+
+def _end(case: Case, state: State, kind: EntryKind, now: datetime, why: str) -> Decision:
+    if case.state not in OPEN:
+        return Decision(case=case, reason=f"{why}; the case has ended already ({case.state.value})")
+    entry = Entry(kind=kind, amount=case.amount, occurred_at=now, ref=case.obligation)
+    return Decision(
+        case=replace(case, state=state, ended_at=now),
+        reason=f"{why}: {case.amount} {kind.value.replace('_', ' ')}",
+        cancel=_all_but_settling(case),
+        entries=(entry,),
+    )
+
+
+def _all_but_settling(case: Case) -> frozenset[StepKind]:
+    """An end cancels everything, but an attempt whose outcome nobody knows is still settled: its budget depends on it."""
+    return ALL_STEPS if case.open_attempt is None else ALL_STEPS - {StepKind.SETTLE_ATTEMPT}

@@ -1,0 +1,180 @@
+"""What to do next with a case that is still owed. Without it each fact would grow a schedule of its own."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
+from recovery.cases.lifecycle import SPENT, AttemptStatus, Rule, State, StepKind
+from recovery.cases.policy import RETRIED, Ladder
+from recovery.cases.rules import CardUse, Rules
+from recovery.declines.classify import DeclineClass
+from recovery.timing.slots import Question, Slot, jitter, next_slot
+
+SILENT_STEPS = frozenset({StepKind.REFRESH_CARD, StepKind.CHARGE_CARD})
+ALL_STEPS = frozenset(StepKind)
+
+
+def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+    """Plan the next silent step after a decline, or declare the silent options exhausted.
+
+    ``why`` is what led here; it begins the reason.
+    """
+    assert case.verdict is not None, f"case {case.id} is planned without a verdict"
+    kind = case.verdict.decline_class
+    if kind is DeclineClass.OUR_MISTAKE:
+        return to_review(case, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
+    if case.silent_tries >= rules.policy.silent_attempts_max:
+        limit = f"{case.silent_tries} of {rules.policy.silent_attempts_max} silent attempts are used"
+        return exhaust(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
+    if kind not in RETRIED:
+        return _wait_for_fresh_card(case, now=now, rules=rules, why=why)
+    ladder = rules.policy.ladders[kind]
+    tried = _tries_in_class(case, kind)
+    if tried >= ladder.tries_max:
+        detail = f"{tried} of {ladder.tries_max} tries after {kind.value} declines are used"
+        return exhaust(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=detail)
+    slot = _slot(case, ladder, tried, now=now, rules=rules, usage=usage)
+    if slot.at > case.horizon_at:
+        detail = (
+            f"the next slot ({slot.at:%d %b %H:%M} UTC) lies beyond the horizon of {rules.policy.horizon_days} days"
+        )
+        return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
+    return Decision(
+        case=replace(case, state=State.SILENT),
+        reason=f"{why}; {case.verdict.brief()}; next try {slot.at:%a %d %b %H:%M} UTC: {slot.reason}",
+        plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
+        cancel=frozenset({StepKind.REFRESH_CARD}),
+    )
+
+
+def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+    """Plan one immediate try on details that were not tried before: spacing does not apply, budgets always do."""
+    assert case.card is not None
+    slot = next_slot(_fresh_question(case, now, rules, usage, windows=case.state is not State.DUNNING))
+    return Decision(
+        case=case,
+        reason=f"{why}; fresh details ({case.card.brief()}) are tried {slot.at:%a %d %b %H:%M} UTC: {slot.reason}",
+        plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
+        cancel=frozenset({StepKind.REFRESH_CARD}),
+    )
+
+
+def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage: CardUse) -> str | None:
+    """Check at the moment of firing what was true at planning; None when the try may go out, else what forbids it."""
+    assert case.card is not None
+    assert usage.budget_key == case.card.budget_key, "a card's try is judged by another card's use"
+    if purpose is Purpose.SILENT and case.silent_tries >= rules.policy.silent_attempts_max:
+        return "the silent attempts are used up"
+    ladder = rules.policy.ladders.get(case.verdict.decline_class) if case.verdict else None
+    if purpose is Purpose.SILENT and ladder is None:
+        return "the last decline rules these details out"
+    if purpose is Purpose.SILENT and ladder is not None and case.verdict is not None:
+        slot = next_slot(_question(case, ladder, _tries_in_class(case, case.verdict.decline_class), now, rules, usage))
+    else:
+        slot = next_slot(_fresh_question(case, now, rules, usage, windows=purpose is not Purpose.CUSTOMER_CARD))
+    return slot.reason if slot.at > now else None
+
+
+def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
+    """The silent options are used up: hand the case to dunning, with one email planned and an end in sight."""
+    exhausted = case.exhausted or Exhausted(rule=rule, at=now, detail=detail)
+    ends_at = now + timedelta(days=rules.policy.dunning.wait_days)
+    plan = [Plan(kind=StepKind.CLOSE_CASE, due_at=ends_at)]
+    if case.emails_sent == 0:
+        plan.append(Plan(kind=StepKind.SEND_EMAIL, due_at=now))
+    return Decision(
+        case=replace(case, state=State.DUNNING, exhausted=exhausted),
+        reason=f"{why}; silent options are exhausted by the rule {rule.value}: {detail}; the customer is asked, until {ends_at:%d %b}",
+        plan=tuple(plan),
+        cancel=SILENT_STEPS | {StepKind.ESCALATE},
+    )
+
+
+def to_review(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+    """A person must look; until then nothing is tried and nobody is written to."""
+    escalates_at = now + timedelta(days=rules.policy.review_days)
+    return Decision(
+        case=replace(case, state=State.REVIEW),
+        reason=f"{why}; a person must look, escalated {escalates_at:%d %b} if nobody does",
+        plan=(Plan(kind=StepKind.ESCALATE, due_at=escalates_at),),
+        cancel=ALL_STEPS - {StepKind.ESCALATE, StepKind.SETTLE_ATTEMPT},
+    )
+
+
+def refresh_now(case: Case, *, now: datetime, why: str) -> Decision:
+    """Read obligation and card again at once; what is planned stays until the reading tells."""
+    return Decision(case=case, reason=why, plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),))
+
+
+def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+    assert case.verdict is not None
+    kind = case.verdict.decline_class
+    if kind is DeclineClass.STALE_CARD:
+        since = case.failed_at
+        days = [d for d in rules.policy.refresh_days if since + timedelta(days=d) > now]
+        due_at = since + timedelta(days=days[0]) if days else None
+        if due_at is not None and due_at <= case.horizon_at:
+            return Decision(
+                case=replace(case, state=State.SILENT),
+                reason=f"{why}; {case.verdict.brief()}; the card is read again {due_at:%a %d %b %H:%M} UTC",
+                plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=due_at),),
+                cancel=frozenset({StepKind.CHARGE_CARD}),
+            )
+        rule, detail = (
+            Rule.ONLY_CUSTOMER,
+            "no fresh details appeared in the time given; only the customer has them",
+        )
+    elif kind is DeclineClass.NEVER_AGAIN:
+        rule, detail = Rule.NEVER_AGAIN, "this card must not be tried again and no other is on file"
+    else:
+        rule, detail = Rule.ONLY_CUSTOMER, f"after {kind.value.replace('_', ' ')} no silent try can help"
+    return exhaust(case, rule, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}", detail=detail)
+
+
+def _fresh_question(case: Case, now: datetime, rules: Rules, usage: CardUse, *, windows: bool) -> Question:
+    assert case.card is not None
+    hours = rules.banks.of(case.card.country)
+    return Question(
+        not_before=now,
+        amount=case.amount,
+        pack=rules.networks.in_force(case.card.brand, now),
+        uses=usage.uses,
+        country=case.card.country,
+        hours=hours if windows else None,
+        zone=hours.zones[0],
+        last_try_at=None,
+    )
+
+
+def _question(case: Case, ladder: Ladder, tried: int, now: datetime, rules: Rules, usage: CardUse) -> Question:
+    """When the tried details may be tried again, after the class's wait and the network's advice."""
+    assert case.verdict is not None
+    country = case.card.country if case.card else None
+    hours = rules.banks.of(country)
+    last_at = case.last_failure_at or case.failed_at
+    gap = timedelta(hours=ladder.gaps_hours[min(tried, len(ladder.gaps_hours) - 1)])
+    wanted = max(last_at + gap, last_at + timedelta(hours=case.verdict.wait_hours), now)
+    return Question(
+        not_before=wanted,
+        amount=case.amount,
+        pack=rules.networks.in_force(case.card.brand if case.card else None, wanted),
+        uses=usage.uses,
+        country=country,
+        hours=hours if ladder.bank_hours else None,
+        zone=hours.zones[0],
+        last_try_at=last_at if ladder.one_per_day else None,
+    )
+
+
+def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:
+    """The next slot, spread out after all limits are met, and met again afterwards."""
+    question = _question(case, ladder, tried, now, rules, usage)
+    first = next_slot(question)
+    spread = jitter(f"{case.id}:{len(case.attempts)}", rules.policy.jitter_minutes)
+    return replace(first, at=next_slot(replace(question, not_before=first.at + spread)).at)
+
+
+def _tries_in_class(case: Case, kind: DeclineClass) -> int:
+    """Silent tries spent after declines of one class: the first failure was not ours and is not counted."""
+    spent = [a for a in case.attempts if a.status in SPENT and a.purpose is Purpose.SILENT]
+    return sum(1 for a in spent if a.decline_class is kind or a.status is AttemptStatus.PROCESSING)

@@ -1,0 +1,66 @@
+"""The merchant's choices, as a typed value. Without it numbers of taste would hide in code and change under open cases."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Le, MinLen
+
+from recovery.declines.classify import DeclineClass
+
+_FORBID: Any = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ladder:
+    """How silent tries of one decline class are spaced.
+
+    ``gaps_hours`` are the waits before the 1st, 2nd, … try, counted from the try before (the last one repeats). At most
+    ``tries_max`` tries follow declines of this class. ``bank_hours`` keeps them inside the issuer's opening hours;
+    ``one_per_day`` allows one try per card and local day of the issuer.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    gaps_hours: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(1)]
+    tries_max: Annotated[int, Ge(1), Le(30)]
+    bank_hours: bool = True
+    one_per_day: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dunning:
+    """After exhaustion: how long the customer has, and how often a refused email is tried again."""
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    wait_days: Annotated[int, Ge(1), Le(180)] = 14
+    email_tries_max: Annotated[int, Ge(1), Le(20)] = 6
+    email_retry_hours: Annotated[float, Ge(0.1)] = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything a merchant may decide about recovery. Versioned by content and pinned on each case."""
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    name: str
+    horizon_days: Annotated[int, Ge(1), Le(90)]
+    silent_attempts_max: Annotated[int, Ge(1), Le(30)]
+    jitter_minutes: Annotated[int, Ge(0), Le(240)]
+    refresh_days: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)]
+    ladders: Mapping[DeclineClass, Ladder]
+    dunning: Dunning = field(default_factory=Dunning)
+    review_days: Annotated[int, Ge(1)] = 3
+    unsent_retry_minutes: Annotated[int, Ge(1)] = 15
+    unsent_max: Annotated[int, Ge(1)] = 8
+
+    def __post_init__(self) -> None:
+        missing = [c.value for c in RETRIED if c not in self.ladders]
+        if missing:
+            raise ValueError(f"ladders: no ladder for {', '.join(missing)}")
+        odd = [c.value for c in self.ladders if c not in RETRIED]
+        if odd:
+            raise ValueError(f"ladders: declines of class {', '.join(odd)} are never tried again on the same details")
+
+
+RETRIED = (DeclineClass.WAIT_FOR_FUNDS, DeclineClass.ISSUER_ILL, DeclineClass.CAREFUL)
+"""The classes that allow silent tries on unchanged details."""

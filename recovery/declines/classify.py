@@ -1,0 +1,149 @@
+"""Why a charge failed and what that allows. Without it decisions would rest on one vendor's message strings.
+
+Precedence when signals disagree: network decline code or network advice code, then the gateway's advice code,
+then its decline code, then its error code (docs.stripe.com/declines/card, read 2026).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from recovery.declines.networks import Advice, CodeRule, RulePack
+from recovery.declines.signals import Signals
+
+
+class DeclineClass(StrEnum):
+    """What a decline allows."""
+
+    WAIT_FOR_FUNDS = "wait_for_funds"
+    """Retry later; timing decides."""
+    ISSUER_ILL = "issuer_ill"
+    """Retry soon; the bank or the network was out of order."""
+    CAREFUL = "careful"
+    """A few well-spaced retries, then the customer."""
+    STALE_CARD = "stale_card"
+    """Fresh details first; the same details are dead."""
+    WRONG_DETAILS = "wrong_details"
+    """No updater can cure it: the customer or another card."""
+    AUTHENTICATE = "authenticate"
+    """The customer must authenticate; no silent retry can help."""
+    NEVER_AGAIN = "never_again"
+    """Never again on this card."""
+    BLOCKED = "blocked"
+    """The gateway's own risk engine refused; no blind retry."""
+    OUR_MISTAKE = "our_mistake"
+    """A person must look."""
+
+
+NEEDS_FRESH_CARD = frozenset({DeclineClass.STALE_CARD, DeclineClass.NEVER_AGAIN, DeclineClass.WRONG_DETAILS})
+"""Classes after which the same details are never presented again."""
+
+ONLY_THE_CUSTOMER = NEEDS_FRESH_CARD | {DeclineClass.AUTHENTICATE, DeclineClass.BLOCKED}
+"""Classes that no silent try on the same details can cure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineRule:
+    """One row of the decline table: the class of a code and why it is there."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    decline_class: DeclineClass
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineTable:
+    """The classified codes of a gateway; ``unknown`` is how a code that is not listed behaves."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    edition: str
+    source: str
+    codes: Mapping[str, DeclineRule]
+    advice: Mapping[str, DeclineRule]
+    unknown: DeclineRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The class of one decline, the signal that decided it, and the least wait that the network demands."""
+
+    decline_class: DeclineClass
+    by: str
+    reason: str
+    wait_hours: int = 0
+    known: bool = True
+
+    def brief(self) -> str:
+        """For reasons: what decided, and what it means."""
+        return f"{self.by} means {self.decline_class.value.replace('_', ' ')}: {self.reason}"
+
+
+_BY_ADVICE = {
+    Advice.NEVER_AGAIN: DeclineClass.NEVER_AGAIN,
+    Advice.FIX_CARD: DeclineClass.STALE_CARD,
+    Advice.OTHER_CARD: DeclineClass.WRONG_DETAILS,
+}
+
+
+def classify(signals: Signals, *, table: DeclineTable, pack: RulePack) -> Verdict:
+    """Decide what one decline allows, by the network's rules in force and the gateway's table."""
+    network = (
+        (
+            f"{pack.name()} decline code {signals.network_decline_code}",
+            pack.decline_codes,
+            signals.network_decline_code,
+        ),
+        (
+            f"{pack.name()} advice code {signals.network_advice_code}",
+            pack.advice_codes,
+            signals.network_advice_code,
+        ),
+    )
+    hits = [(by, rules[code]) for by, rules, code in network if code is not None and code in rules]
+    wait_hours = max((rule.hours for _, rule in hits if rule.advice is Advice.WAIT), default=0)
+    decided = _strictest(hits)
+    if decided is not None:
+        by, rule = decided
+        return Verdict(decline_class=_BY_ADVICE[rule.advice], by=by, reason=rule.reason, wait_hours=wait_hours)
+    if not signals.reached_network and signals.outcome_type == "blocked":
+        return Verdict(
+            decline_class=DeclineClass.BLOCKED,
+            by=f"outcome {signals.outcome_reason or 'blocked'}",
+            reason="the gateway's risk engine refused; the network never saw it",
+        )
+    return _by_gateway(signals, table, wait_hours)
+
+
+def _strictest(hits: list[tuple[str, CodeRule]]) -> tuple[str, CodeRule] | None:
+    order = (Advice.NEVER_AGAIN, Advice.OTHER_CARD, Advice.FIX_CARD)
+    ranked = sorted((hit for hit in hits if hit[1].advice in order), key=lambda hit: order.index(hit[1].advice))
+    return ranked[0] if ranked else None
+
+
+def _by_gateway(signals: Signals, table: DeclineTable, wait_hours: int) -> Verdict:
+    advice = table.advice.get(signals.advice_code or "")
+    code = signals.decline_code or signals.error_code
+    row = table.codes.get(code or "")
+    if advice is not None and not (row is not None and _stricter(row, advice)):
+        by = f"advice {signals.advice_code}"
+        return Verdict(decline_class=advice.decline_class, by=by, reason=advice.reason, wait_hours=wait_hours)
+    if row is not None:
+        return Verdict(decline_class=row.decline_class, by=f"code {code}", reason=row.reason, wait_hours=wait_hours)
+    unknown = table.unknown
+    return Verdict(
+        decline_class=unknown.decline_class,
+        by=f"unknown code {code}" if code else "no code",
+        reason=unknown.reason,
+        wait_hours=wait_hours,
+        known=code is None,
+    )
+
+
+def _stricter(row: DeclineRule, advice: DeclineRule) -> bool:
+    """ "Try again later" says when, not why: the finer class of the code stays, as long as it allows trying."""
+    return advice.decline_class is DeclineClass.CAREFUL and row.decline_class in (
+        DeclineClass.WAIT_FOR_FUNDS,
+        DeclineClass.ISSUER_ILL,
+        DeclineClass.CAREFUL,
+    )

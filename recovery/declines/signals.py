@@ -1,0 +1,73 @@
+"""What the gateway told about one decline. Without it codes would be compared as loose strings all over the house."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Initiator(StrEnum):
+    """Who started a charge: our engine, the gateway's own retry, or the customer in person."""
+
+    ENGINE = "engine"
+    GATEWAY = "gateway"
+    CUSTOMER = "customer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """The signals of one decline, as received. None where the gateway said nothing.
+
+    ``reached_network`` is False only if the gateway itself says that the network never saw the attempt;
+    such an attempt counts against no network limit.
+    """
+
+    error_code: str | None = None
+    decline_code: str | None = None
+    advice_code: str | None = None
+    network_decline_code: str | None = None
+    network_advice_code: str | None = None
+    outcome_type: str | None = None
+    outcome_reason: str | None = None
+    reached_network: bool = True
+
+    def brief(self) -> str:
+        """The codes in one line, for reasons and logs."""
+        named = (
+            ("", self.decline_code or self.error_code),
+            ("network ", self.network_decline_code),
+            ("network advice ", self.network_advice_code),
+            ("advice ", self.advice_code),
+            ("blocked: ", None if self.reached_network else self.outcome_reason or self.outcome_type),
+        )
+        return ", ".join(label + value for label, value in named if value) or "no code given"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A card as the engine knows it: never a number, nothing but what decisions need."""
+
+    payment_method: str
+    brand: str | None = None
+    funding: str | None = None
+    country: str | None = None
+    last4: str | None = None
+    exp_month: int | None = None
+    exp_year: int | None = None
+    fingerprint: str | None = None
+
+    @property
+    def budget_key(self) -> str:
+        """What network budgets are counted by: the fingerprint, or the payment method where none is known."""
+        return self.fingerprint or self.payment_method
+
+    def same_details(self, other: "Card | None") -> bool:
+        """Whether a charge on ``other`` would present the same details to the issuer."""
+        if other is None:
+            return False
+        mine = (self.fingerprint, self.exp_month, self.exp_year, self.last4, self.brand)
+        theirs = (other.fingerprint, other.exp_month, other.exp_year, other.last4, other.brand)
+        return mine == theirs and (self.fingerprint is not None or self.payment_method == other.payment_method)
+
+    def brief(self) -> str:
+        """The card in a few words, for reasons: "visa debit ••4242 US"."""
+        words = (self.brand, self.funding, f"••{self.last4}" if self.last4 else None, self.country)
+        return " ".join(word for word in words if word) or self.payment_method

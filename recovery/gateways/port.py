@@ -1,0 +1,166 @@
+"""The port to a payment gateway. Without it every gateway's habits would leak into the engine.
+
+Everything that may be wrong in the ordinary course (a decline, an unpaid invoice, an unchanged card) is a value. What raises is
+below: GatewayUnavailable (try later), GatewayMisconfigured (nobody should try), NotFound (the object does not exist),
+SignatureRejected and PayloadRejected (a webhook that is not the gateway's, or not readable).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from recovery.cases.answers import Answer
+from recovery.cases.obligation import Obligation
+from recovery.declines.signals import Card, Initiator
+from recovery.money import Money
+
+
+class GatewayError(Exception):
+    """The gateway could not do what was asked."""
+
+
+class GatewayUnavailable(GatewayError):
+    """The gateway did not answer, limited our rate or failed; the same read may succeed later."""
+
+
+class GatewayMisconfigured(GatewayError):
+    """The gateway refused our key or its rights (401, 403); a person must correct the settings."""
+
+
+class NotFound(GatewayError):
+    """The gateway knows no such object under our key."""
+
+
+class SignatureRejected(GatewayError):
+    """The webhook is not signed by the gateway with one of our secrets, or its signature is too old."""
+
+
+class PayloadRejected(GatewayError):
+    """The webhook is signed but cannot be read as an event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One event from the gateway, reduced to an allow-list of fields.
+
+    ``content`` keeps identifiers, states, amounts and codes only; no name, address or email. ``object_id`` is the object the event is
+    about. ``idempotency_key`` is the key of the call that caused it, ``caused_by_request`` whether any API call caused it.
+    """
+
+    id: str
+    kind: str
+    livemode: bool
+    created_at: datetime
+    object_id: str
+    content: Mapping[str, Any]
+    idempotency_key: str | None = None
+    caused_by_request: bool = False
+
+    @property
+    def initiator(self) -> Initiator:
+        """Who caused it, if our own attempts are excluded: no API call at all means the gateway by itself."""
+        return Initiator.CUSTOMER if self.caused_by_request else Initiator.GATEWAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeOrder:
+    """One attempt to be made: pay this obligation with this payment method. ``key`` is attempt id and idempotency key.
+
+    ``started_at`` is business time of the intent, to look for the attempt afterwards.
+    """
+
+    key: str
+    obligation: str
+    payment_method: str
+    amount: Money
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """How to reach a customer. Read when writing, never stored, never logged."""
+
+    email: str | None
+    name: str | None
+    locale: str | None
+    hosted_url: str | None
+
+    def __repr__(self) -> str:
+        return "Contact(…)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversal:
+    """Money that went back: one refund or dispute, mapped to the obligation whose charge it concerns.
+
+    ``status`` is the gateway's word: refunds pending/succeeded/failed…, disputes needs_response/under_review/won/lost…
+    """
+
+    id: str
+    obligation: str
+    charge_id: str
+    amount: Money
+    status: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the gateway says about our access: the doctor's view."""
+
+    account: str
+    livemode: bool
+    detail: str
+
+
+class Gateway(Protocol):
+    """What the engine asks of a gateway. All reads raise GatewayUnavailable, GatewayMisconfigured or NotFound."""
+
+    name: str
+    call_bound_seconds: float
+    """Longest time that ``charge`` can take in all, with its repeats. Leases are longer than this."""
+
+    def verify(self, body: bytes, signature: str, *, machine_now: datetime) -> Notice:
+        """Check a webhook's signature over the raw body and reduce it. Raises SignatureRejected, PayloadRejected."""
+        ...
+
+    def read_obligation(self, obligation: str) -> Obligation:
+        """The invoice with its charges, its current amount, and the card the next payment would use."""
+        ...
+
+    def obligation_of(self, *, payment_intent: str | None = None, charge: str | None = None) -> str | None:
+        """The invoice a payment belongs to, or None when it belongs to none."""
+        ...
+
+    def obligations_of_customer(self, customer: str) -> tuple[str, ...]:
+        """The customer's open invoices, oldest first."""
+        ...
+
+    def read_card(self, obligation: Obligation) -> Card | None:
+        """The card to use next: subscription default, else customer default, else None. Read afresh."""
+        ...
+
+    def charge(self, order: ChargeOrder) -> Answer:
+        """Make one attempt, off-session, with its repeats inside ``call_bound_seconds``. Never raises for the gateway's sake."""
+        ...
+
+    def settle(self, order: ChargeOrder) -> Answer | None:
+        """Find out by reading what became of an attempt. None: no trace of it exists and the obligation is unpaid."""
+        ...
+
+    def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
+        """All refunds and all disputes of one charge; both empty when the charge belongs to no invoice."""
+        ...
+
+    def read_contact(self, obligation: str) -> Contact:
+        """The customer's address and the page where this obligation can be paid."""
+        ...
+
+    def notices_since(self, at: datetime) -> Iterator[Notice]:
+        """The gateway's own list of events since an instant, oldest first, as verified notices."""
+        ...
+
+    def standing(self) -> Standing:
+        """Check the key by a harmless read."""
+        ...

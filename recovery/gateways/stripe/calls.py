@@ -1,0 +1,109 @@
+"""Every call to Stripe, repeated inside one bound. Without it each read would have its own idea of patience and of errors."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import stripe
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
+
+from recovery.gateways.port import GatewayError, GatewayMisconfigured, GatewayUnavailable, NotFound
+from recovery.gateways.stripe.fields import ident, rows
+from recovery.gateways.stripe.refusals import brief, in_progress
+from recovery.gateways.stripe.transport import Limits, NeverSent, Transport
+
+# Stripe's own maximum for one page.
+_PAGE_ROWS: Final = 100
+# The first wait and the longest between tries: long enough for a hiccup, short against the bound.
+_FIRST_WAIT_SECONDS: Final = 0.5
+_WAIT_SECONDS_MAX: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Time:
+    """Machine time, as the repeats use it."""
+
+    sleep: Callable[[float], None]
+    monotonic: Callable[[], float]
+
+
+class Calls:
+    """The Stripe client with deadlines, repeats and the port's errors."""
+
+    def __init__(
+        self, client: stripe.StripeClient, transport: Transport, *, limits: Limits, time: Time
+    ) -> None:
+        self.client = client
+        self.limits = limits
+        self._transport = transport
+        self._time = time
+
+    def within(self, seconds: float | None = None) -> AbstractContextManager[None]:
+        """All calls inside share one bound; without a number the whole bound of a call."""
+        return self._transport.within(self.limits.bound_seconds if seconds is None else seconds)
+
+    def read(self, get: Callable[..., object], *arguments: object) -> dict[str, Any]:
+        """One read as plain JSON, repeated while it may help.
+
+        Raises GatewayUnavailable, GatewayMisconfigured, NotFound.
+        """
+        try:
+            return self.repeating(lambda: plain(get(*arguments)), again=_read_again)
+        except stripe.StripeError as error:
+            # Without the cause: a Stripe exception carries the whole body, which a traceback must not show.
+            raise _port_error(error) from None
+
+    def pages(self, get: Callable[[Any], object], params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """All rows of a list, newest first as Stripe gives them, page by page. Raises as ``read``."""
+        after: dict[str, str] = {}
+        while True:
+            page = self.read(get, {**params, "limit": _PAGE_ROWS, **after})
+            found = [dict(row) for row in rows(page)]
+            yield from found
+            last = ident(found[-1]) if found else None
+            if page.get("has_more") is not True or last is None:
+                return
+            after = {"starting_after": last}
+
+    def repeating(
+        self, call: Callable[[], dict[str, Any]], *, again: Callable[[BaseException], bool]
+    ) -> dict[str, Any]:
+        """Call, and call again while ``again`` says that it may help and a further try still fits into the bound."""
+        retrying = Retrying(
+            sleep=self._time.sleep,
+            wait=wait_exponential_jitter(
+                initial=_FIRST_WAIT_SECONDS, max=_WAIT_SECONDS_MAX, jitter=_FIRST_WAIT_SECONDS
+            ),
+            stop=self._stop,
+            retry=retry_if_exception(again),
+            reraise=True,
+        )
+        return retrying(call)
+
+    def _stop(self, state: RetryCallState) -> bool:
+        left = self._transport.remaining_seconds() - state.upcoming_sleep
+        return state.attempt_number >= self.limits.tries_max or left < self.limits.least_try_seconds
+
+
+def plain(answer: object) -> dict[str, Any]:
+    """A Stripe object as plain JSON. Raises stripe.APIError when the answer was no object."""
+    if not isinstance(answer, stripe.StripeObject):
+        raise stripe.APIError("the answer is no object")
+    return answer.to_dict()
+
+
+def _read_again(error: BaseException) -> bool:
+    if isinstance(error, NeverSent | stripe.APIConnectionError | stripe.RateLimitError):
+        return True
+    # 501: this server will never know the endpoint.
+    status = error.http_status if isinstance(error, stripe.APIError) else None
+    return in_progress(error) or (status is not None and status >= 500 and status != 501)
+
+
+def _port_error(error: stripe.StripeError) -> GatewayError:
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return GatewayMisconfigured(brief(error))
+    if error.http_status == 404 or error.code == "resource_missing":
+        return NotFound(brief(error))
+    return GatewayUnavailable(brief(error))

@@ -1,0 +1,144 @@
+"""Reads of invoices, charges and cards. Without it every question to Stripe would be asked in several ways."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from recovery.cases.obligation import Charge, Obligation
+from recovery.declines.signals import Card
+from recovery.gateways.port import Contact, NotFound
+from recovery.gateways.stripe.calls import Calls
+from recovery.gateways.stripe.cards import card_of_method
+from recovery.gateways.stripe.charges import charge_of, error_about
+from recovery.gateways.stripe.fields import Json, flag, ident, mapping, part, rows, text
+from recovery.gateways.stripe.invoices import (
+    Surroundings,
+    created_at,
+    currency_of,
+    intents_of,
+    lone_charges_of,
+    obligation_of_invoice,
+    subscription_of,
+)
+
+PAYMENTS_EXPAND: Final = ["payments.data.payment.payment_intent"]
+_CUSTOMER_EXPAND: Final = ["invoice_settings.default_payment_method", "default_source"]
+
+
+class Reading:
+    """Answers the port's questions by reading; changes nothing at Stripe."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._v1 = calls.client.v1
+
+    def obligation(self, name: str) -> Obligation:
+        """The invoice with charges, subscription and default card, read afresh."""
+        expand = PAYMENTS_EXPAND + [f"customer.{path}" for path in _CUSTOMER_EXPAND]
+        invoice = self._calls.read(self._v1.invoices.retrieve, name, {"expand": expand})
+        payments = list(self._payments(invoice))
+        intents = intents_of(invoice, payments)
+        raw = self._charges(intents, lone_charges_of(invoice, payments))
+        subscription = self._subscription(subscription_of(invoice))
+        around = Surroundings(
+            charges=_ordered(raw, intents, currency_of(invoice), created_at(invoice)),
+            last_charge=max(raw, key=lambda one: created_at(one), default=None),
+            intents=intents,
+            subscription=subscription,
+            method=self._default_method(subscription, mapping(invoice, "customer")),
+        )
+        return obligation_of_invoice(invoice, around)
+
+    def card(self, obligation: Obligation) -> Card | None:
+        """The card by default now, read afresh; None when the default is no card, or there is none."""
+        customer = None
+        if obligation.customer:
+            customer = self._existing(self._v1.customers.retrieve, obligation.customer, {"expand": _CUSTOMER_EXPAND})
+        return card_of_method(self._default_method(self._subscription(obligation.subscription), customer))
+
+    def charge(self, name: str) -> dict[str, Any]:
+        """One charge's JSON."""
+        return self._calls.read(self._v1.charges.retrieve, name)
+
+    def obligation_of(self, *, payment_intent: str | None, charge: Json | None) -> str | None:
+        """The invoice of a payment, by the charge's own word in old shapes, else through invoice payments."""
+        named = ident(charge, "invoice") or ident(charge, "payment_intent", "invoice")
+        intent = payment_intent or ident(charge, "payment_intent")
+        if named is not None or intent is None:
+            return named
+        params = {"payment": {"type": "payment_intent", "payment_intent": intent}}
+        payments = self._calls.pages(self._v1.invoice_payments.list, params)
+        return next((found for payment in payments if (found := ident(payment, "invoice"))), None)
+
+    def open_obligations(self, customer: str) -> tuple[str, ...]:
+        """The customer's open invoices, oldest first."""
+        found = list(self._calls.pages(self._v1.invoices.list, {"customer": customer, "status": "open"}))
+        found.reverse()  # equal instants keep Stripe's order, oldest first
+        return tuple(name for one in sorted(found, key=created_at) if (name := ident(one)))
+
+    def contact(self, obligation: str) -> Contact:
+        """Where to write to, and the page where this invoice can be paid."""
+        invoice = self._calls.read(self._v1.invoices.retrieve, obligation, {"expand": ["customer"]})
+        customer = mapping(invoice, "customer")
+        locales = part(customer, "preferred_locales")
+        return Contact(
+            email=text(customer, "email") or text(invoice, "customer_email"),
+            name=text(customer, "name") or text(invoice, "customer_name"),
+            locale=text(locales[0]) if isinstance(locales, list) and locales else None,
+            hosted_url=text(invoice, "hosted_invoice_url"),
+        )
+
+    def _payments(self, invoice: Json) -> Iterator[Json]:
+        listed = mapping(invoice, "payments")
+        if listed is None or not flag(listed, "has_more"):
+            return rows(invoice, "payments")
+        params = {"invoice": ident(invoice), "expand": ["data.payment.payment_intent"]}
+        return iter(list(self._calls.pages(self._v1.invoice_payments.list, params)))
+
+    def _charges(self, intents: tuple[Json, ...], lone: tuple[str, ...]) -> list[dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for intent in intents:
+            for charge in self._calls.pages(self._v1.charges.list, {"payment_intent": intent["id"]}):
+                found[text(charge, "id") or ""] = charge
+        for name in lone:
+            if name not in found:
+                found[name] = self.charge(name)
+        return list(found.values())
+
+    def _subscription(self, name: str | None) -> dict[str, Any] | None:
+        if name is None:
+            return None
+        expand = {"expand": ["default_payment_method", "default_source"]}
+        return self._existing(self._v1.subscriptions.retrieve, name, expand)
+
+    def _default_method(self, subscription: Json | None, customer: Json | None) -> Json | None:
+        """Stripe's own order; the first that is set wins, whatever its kind."""
+        wishes = (
+            part(subscription, "default_payment_method"),
+            part(subscription, "default_source"),
+            part(customer, "invoice_settings", "default_payment_method"),
+            part(customer, "default_source"),
+        )
+        wanted = next((wish for wish in wishes if wish), None)
+        if isinstance(wanted, str):
+            return self._existing(self._v1.payment_methods.retrieve, wanted)
+        return mapping(wanted)
+
+    def _existing(self, get: Any, *arguments: object) -> dict[str, Any] | None:
+        """The object, or None if it is gone: a card may be removed between two reads."""
+        try:
+            return self._calls.read(get, *arguments)
+        except NotFound:
+            return None
+
+
+def _ordered(
+    raw: list[dict[str, Any]], intents: tuple[Json, ...], currency: str, otherwise: datetime
+) -> tuple[Charge, ...]:
+    """Oldest first; charges of one second keep Stripe's order, which is newest first."""
+    found = []
+    for charge in reversed(raw):
+        about = (error_about(intent, ident(charge)) for intent in intents if intent["id"] == ident(charge, "payment_intent"))
+        error = next((one for one in about if one is not None), None)
+        found.append(charge_of(charge, currency=currency, created_at=otherwise, error=error))
+    return tuple(sorted(found, key=lambda one: one.created_at))

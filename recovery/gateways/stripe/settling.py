@@ -1,0 +1,122 @@
+"""Finds out by reading what became of an attempt. Without it an unknown outcome would be guessed, or charged again."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from recovery.cases.answers import AlreadySettled, Answer, NeedsCustomer, Processing, Succeeded
+from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
+from recovery.declines.signals import Initiator, Signals
+from recovery.gateways.port import ChargeOrder
+from recovery.gateways.stripe.calls import Calls
+from recovery.gateways.stripe.charges import charge_of, refused, signals_of
+from recovery.gateways.stripe.fields import Json, ident, mapping, text
+from recovery.gateways.stripe.notices import cause_of
+from recovery.gateways.stripe.reading import Reading
+
+# Charges carry whole seconds, and the intent is committed a moment before the call.
+_CHARGE_MARGIN: Final = timedelta(seconds=5)
+# Our clock and Stripe's may differ; looking a minute further back costs nothing, the key decides.
+_EVENTS_MARGIN: Final = timedelta(minutes=1)
+_EVENT_KINDS: Final = [
+    "charge.succeeded",
+    "charge.failed",
+    "charge.pending",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "payment_intent.payment_failed",
+]
+
+
+@dataclass(slots=True)
+class _Trace:
+    """What the events say: the objects of our key by kind, and the charges that somebody else's call made."""
+
+    ours: dict[str, Json] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)
+
+
+class Settling:
+    """Reads the events and the obligation of an attempt whose outcome is unknown."""
+
+    def __init__(self, calls: Calls, reading: Reading) -> None:
+        self._calls = calls
+        self._reading = reading
+
+    def settle(self, order: ChargeOrder) -> Answer | None:
+        """The definite answer; AlreadySettled if others settled it; None if there is no trace and it is unpaid."""
+        trace = self._trace(order)
+        if (charge := _charge_of(trace)) is not None:
+            return _answer(charge_of(charge, currency=order.amount.currency, created_at=order.started_at))
+        obligation = self._reading.obligation(order.obligation)
+        if trace.ours:
+            return _told_by_events(trace, obligation, order)
+        made = [charge for charge in obligation.charges if _may_be_ours(charge, order) and charge.id not in trace.others]
+        if made:
+            return _answer(made[-1])
+        return _settled(obligation)
+
+    def _trace(self, order: ChargeOrder) -> _Trace:
+        since = int((order.started_at - _EVENTS_MARGIN).timestamp())
+        params: dict[str, Any] = {"types": _EVENT_KINDS, "created": {"gte": since}}
+        return _traced(self._calls.pages(self._calls.client.v1.events.list, params), order.key)
+
+
+def _traced(events: Iterator[dict[str, Any]], key: str) -> _Trace:
+    trace = _Trace()
+    for event in events:
+        kind, thing = text(event, "type") or "", mapping(event, "data", "object") or {}
+        _, named_key = cause_of(event)
+        if named_key == key:
+            trace.ours.setdefault(kind, thing)
+        elif kind.startswith("charge.") and (charge := ident(thing)):
+            trace.others.add(charge)
+    return trace
+
+
+def _charge_of(trace: _Trace) -> Json | None:
+    """The charge our key made; money that moved outweighs everything else."""
+    return trace.ours.get("charge.succeeded") or trace.ours.get("charge.failed") or trace.ours.get("charge.pending")
+
+
+def _may_be_ours(charge: Charge, order: ChargeOrder) -> bool:
+    same_card = charge.card is None or charge.card.payment_method == order.payment_method
+    return same_card and charge.created_at >= order.started_at - _CHARGE_MARGIN
+
+
+def _answer(charge: Charge) -> Answer:
+    if charge.status is ChargeStatus.SUCCEEDED:
+        return Succeeded(charge=charge)
+    if charge.status is ChargeStatus.PENDING:
+        return Processing(charge_id=charge.id)
+    return refused(charge.signals or Signals(), charge.id)
+
+
+def _told_by_events(trace: _Trace, obligation: Obligation, order: ChargeOrder) -> Answer | None:
+    """Our key caused events, but none of a charge: the intent's or the invoice's own word."""
+    paid = trace.ours.get("invoice.paid")
+    if paid is not None:
+        mine = [charge for charge in obligation.succeeded if _may_be_ours(charge, order)] or obligation.succeeded
+        return Succeeded(charge=mine[-1]) if mine else AlreadySettled(detail="paid without a charge")
+    failed = [charge for charge in obligation.charges if _may_be_ours(charge, order)]
+    intent = trace.ours.get("payment_intent.payment_failed")
+    error = mapping(intent, "last_payment_error")
+    if "invoice.payment_action_required" in trace.ours:
+        signals = _last_signals(failed) or signals_of(None, error)
+        return NeedsCustomer(signals=signals, charge_id=failed[-1].id if failed else None)
+    if intent is not None:
+        return refused(signals_of(None, error), ident(intent, "latest_charge"))
+    return _answer(failed[-1]) if failed else refused(Signals(), None)
+
+
+def _last_signals(charges: Iterable[Charge]) -> Signals | None:
+    found = [charge.signals for charge in charges if charge.signals is not None]
+    return found[-1] if found else None
+
+
+def _settled(obligation: Obligation) -> Answer | None:
+    if obligation.status in (ObligationStatus.OPEN, ObligationStatus.DRAFT):
+        return None
+    return AlreadySettled(detail=f"the invoice is {obligation.status.value}, and not by this attempt")
