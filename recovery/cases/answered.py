@@ -29,9 +29,6 @@ PROCESSING_RECHECK = timedelta(hours=1)
 MISCONFIGURED_RECHECK = timedelta(hours=1)
 """How long after our key was refused a case is tried again; charging as a whole stays halted until a person resumes it."""
 
-SETTLE_MARGIN_SECONDS = 30.0
-"""Machine time to wait after an unknown outcome, on top of the call's own bound: a request may still run at the gateway."""
-
 
 def attempt_answered(
     case: Case, fact: facts.AttemptAnswered, *, now: datetime, rules: Rules, usage: CardUse
@@ -48,7 +45,7 @@ def attempt_answered(
     case = _recorded(case, attempt, answer, now=now, rules=rules)
     why = f"attempt {attempt.number}: {_brief(answer)}"
     if isinstance(answer, Unknown):
-        hold = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=SETTLE_MARGIN_SECONDS),)
+        hold = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=rules.settle_seconds),)
         return Decision(
             case=case,
             reason=f"{why}; what became of it is read at the gateway before anything else",
@@ -65,7 +62,7 @@ def attempt_answered(
     return replace(followed, cancel=followed.cancel | {StepKind.SETTLE_ATTEMPT})
 
 
-def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime) -> Decision:
+def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime, rules: Rules) -> Decision:
     """The worker is gone: the attempt is never performed again, it is settled by reading."""
     attempt = case.attempt(fact.attempt_id)
     if attempt.status is not AttemptStatus.IN_FLIGHT:
@@ -74,7 +71,7 @@ def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime) -> Decis
     return Decision(
         case=case,
         reason=f"attempt {attempt.number}: its worker did not come back; what became of it is read at the gateway",
-        plan=(Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=SETTLE_MARGIN_SECONDS),),
+        plan=(Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=rules.settle_seconds),),
     )
 
 

@@ -192,8 +192,8 @@ def _attempt_answered(case: Case, fact: facts.AttemptAnswered, now: datetime, ru
     return answered.attempt_answered(case, fact, now=now, rules=rules, usage=usage)
 
 
-def _lease_lapsed(case: Case, fact: facts.LeaseLapsed, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
-    return answered.lease_lapsed(case, fact, now=now)
+def _lease_lapsed(case: Case, fact: facts.LeaseLapsed, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    return answered.lease_lapsed(case, fact, now=now, rules=rules)
 
 
 def _moves(case: Case, fact: facts.Fact, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:

@@ -14,12 +14,16 @@ from recovery.timing.budgets import Use
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The policy pinned on the case, and the world's knowledge as it stands: codes, networks, banks."""
+    """The policy pinned on the case, and the world's knowledge as it stands: codes, networks, banks.
+
+    ``settle_seconds`` is the machine time after which a call to the gateway has surely ended: its total bound plus a margin.
+    """
 
     policy: Policy
     declines: DeclineTable
     networks: NetworkRules
     banks: Banks
+    settle_seconds: float
 
     def verdict(self, signals: Signals, card: Card | None, at: datetime) -> Verdict:
         """What a decline allows, by the edition in force at an instant."""

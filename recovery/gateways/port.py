@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from recovery.cases.answers import Answer
+from recovery.cases.case import Attempt
 from recovery.cases.obligation import Obligation
 from recovery.declines.signals import Card, Initiator
 from recovery.money import Money
@@ -76,6 +77,17 @@ class ChargeOrder:
     amount: Money
     started_at: datetime
 
+    @classmethod
+    def of(cls, attempt: Attempt, obligation: str) -> "ChargeOrder":
+        """The order for one attempt; the same whenever the gateway is asked about that attempt."""
+        return cls(
+            key=attempt.id,
+            obligation=obligation,
+            payment_method=attempt.card.payment_method,
+            amount=attempt.amount,
+            started_at=attempt.started_at,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
@@ -118,6 +130,8 @@ class Gateway(Protocol):
     """What the engine asks of a gateway. All reads raise GatewayUnavailable, GatewayMisconfigured or NotFound."""
 
     name: str
+    livemode: bool
+    """Whether our key moves real money."""
     call_bound_seconds: float
     """Longest time that ``charge`` can take in all, with its repeats. Leases are longer than this."""
 

@@ -1,8 +1,8 @@
 """PostgreSQL from its wheel: kept data, shared use, and nothing left after any way of dying."""
 
+import contextlib
 import os
 import shutil
-import signal
 import stat
 import subprocess
 from collections.abc import Callable
@@ -128,10 +128,12 @@ def test_start_after_a_crash_with_a_pid_that_is_now_somebody_else(tmp_path: Path
     _ask(url, "CREATE TABLE kept AS SELECT 1 AS x")
     postmaster = _postmaster(tmp_path / "pg")
     account = postmaster.uids().real
-    dead = [*postmaster.children(recursive=True), postmaster]
-    for process in [psutil.Process(owner.pid), postmaster.parent(), *dead]:
-        assert process is not None
-        process.send_signal(signal.SIGKILL)
+    guard = postmaster.parent()
+    assert guard is not None
+    # The postmaster first, and without a chance to tidy up.
+    for process in [postmaster, guard, psutil.Process(owner.pid), *postmaster.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     owner.wait(10)
     assert _gone(tmp_path / "pg")
     stranger = subprocess.Popen(["sleep", "60"], user=account if os.geteuid() == 0 else None)
@@ -147,9 +149,10 @@ def test_start_after_a_crash_with_a_pid_that_is_now_somebody_else(tmp_path: Path
 
 
 def test_half_made_cluster_is_made_again(tmp_path: Path) -> None:
-    (tmp_path / "pg/data.unfinished/base").mkdir(parents=True)
+    (tmp_path / "pg/unfinished-0/base").mkdir(parents=True)
     with embedded_postgres(tmp_path / "pg", throwaway=True) as server:
         assert _ask(server.url, "SELECT 1") == [(1,)]
+    assert list((tmp_path / "pg").glob("unfinished-*")) == []
 
 
 def test_failures_say_what_to_do(tmp_path: Path) -> None:

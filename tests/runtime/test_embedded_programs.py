@@ -93,7 +93,14 @@ def test_account_is_the_owner_of_the_directory_or_an_unprivileged_one(tmp_path: 
         return
     assert account is not None
     assert account.uid != 0
-    os.chown(tmp_path, 54321, 54321)
+    daemon = pwd.getpwnam("daemon")
+    os.chown(tmp_path, daemon.pw_uid, daemon.pw_gid)
+    owner = account_for(tmp_path)
+    assert owner == Account(uid=daemon.pw_uid, gid=daemon.pw_gid)
+    os.chown(tmp_path, SOMEBODY.uid, SOMEBODY.gid)  # a number that no account has
+    assert account_for(tmp_path) == account
+    (tmp_path / "data").mkdir()
+    os.chown(tmp_path / "data", SOMEBODY.uid, SOMEBODY.gid)  # but data that exists keeps its owner
     assert account_for(tmp_path) == SOMEBODY
 
 
@@ -129,7 +136,7 @@ def test_both_servers_run_as_an_ordinary_user(tmp_path: Path, public: Path) -> N
         group=account.gid,
         extra_groups=[],
         cwd="/",
-        env={"PYTHONPATH": os.pathsep.join(map(str, [public / "code", *packages])), "PATH": os.environ["PATH"]},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [public / "code", *packages]))},
         capture_output=True,
         text=True,
         timeout=60,

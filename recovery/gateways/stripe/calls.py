@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import stripe
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential, wait_random
 
 from recovery.gateways.port import GatewayError, GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.gateways.stripe.fields import ident, rows
@@ -31,9 +31,7 @@ class Time:
 class Calls:
     """The Stripe client with deadlines, repeats and the port's errors."""
 
-    def __init__(
-        self, client: stripe.StripeClient, transport: Transport, *, limits: Limits, time: Time
-    ) -> None:
+    def __init__(self, client: stripe.StripeClient, transport: Transport, *, limits: Limits, time: Time) -> None:
         self.client = client
         self.limits = limits
         self._transport = transport
@@ -72,9 +70,8 @@ class Calls:
         """Call, and call again while ``again`` says that it may help and a further try still fits into the bound."""
         retrying = Retrying(
             sleep=self._time.sleep,
-            wait=wait_exponential_jitter(
-                initial=_FIRST_WAIT_SECONDS, max=_WAIT_SECONDS_MAX, jitter=_FIRST_WAIT_SECONDS
-            ),
+            wait=wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_WAIT_SECONDS_MAX)
+            + wait_random(0, _FIRST_WAIT_SECONDS),
             stop=self._stop,
             retry=retry_if_exception(again),
             reraise=True,

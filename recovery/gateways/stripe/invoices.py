@@ -1,10 +1,10 @@
 """An invoice's JSON, old shape or new, as an obligation. Without it each room would know which API version it is in.
 
-Old: ``charge``, ``payment_intent``, ``paid``, ``subscription`` on the invoice. Since 2025-03-31 (basil): ``payments.data[].payment`` and
-``parent.subscription_details.subscription``.
+Old: ``charge``, ``payment_intent``, ``paid``, ``subscription`` on the invoice. Since 2025-03-31 (basil):
+``payments.data[].payment`` and ``parent.subscription_details.subscription``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -93,8 +93,12 @@ def intents_of(invoice: Json, payments: Sequence[Json]) -> tuple[Json, ...]:
     """The payment intents, bare ids given as ``{"id": …}``, in the order of the payments and each once."""
     found = [part(payment, "payment", "payment_intent") for payment in payments]
     found.append(part(invoice, "payment_intent"))
-    named = [one if isinstance(one, dict) else {"id": one} for one in found if one]
-    return tuple({intent["id"]: intent for intent in named if text(intent, "id")}.values())
+    first: dict[str, Json] = {}
+    for one in found:
+        intent = one if isinstance(one, Mapping) else {"id": one}
+        if (name := text(intent, "id")) is not None:
+            first.setdefault(name, intent)  # an expanded one comes before the bare id of the old shape
+    return tuple(first.values())
 
 
 def lone_charges_of(invoice: Json, payments: Sequence[Json]) -> tuple[str, ...]:

@@ -115,7 +115,11 @@ class Paying:
         for intent in reversed(intents_of(invoice, list(rows(invoice, "payments")))):
             made = ident(intent, "latest_charge")
             charge = self._charge(made) if made else None
-            if charge and text(charge, "status") == "failed" and ident(charge, "payment_method") == order.payment_method:
+            if (
+                charge
+                and text(charge, "status") == "failed"
+                and ident(charge, "payment_method") == order.payment_method
+            ):
                 return charge
         return None
 

@@ -1,6 +1,6 @@
 """Reads of invoices, charges and cards. Without it every question to Stripe would be asked in several ways."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -124,7 +124,7 @@ class Reading:
             return self._existing(self._v1.payment_methods.retrieve, wanted)
         return mapping(wanted)
 
-    def _existing(self, get: Any, *arguments: object) -> dict[str, Any] | None:
+    def _existing(self, get: Callable[..., object], *arguments: object) -> dict[str, Any] | None:
         """The object, or None if it is gone: a card may be removed between two reads."""
         try:
             return self._calls.read(get, *arguments)
@@ -138,7 +138,9 @@ def _ordered(
     """Oldest first; charges of one second keep Stripe's order, which is newest first."""
     found = []
     for charge in reversed(raw):
-        about = (error_about(intent, ident(charge)) for intent in intents if intent["id"] == ident(charge, "payment_intent"))
+        about = (
+            error_about(intent, ident(charge)) for intent in intents if intent["id"] == ident(charge, "payment_intent")
+        )
         error = next((one for one in about if one is not None), None)
         found.append(charge_of(charge, currency=currency, created_at=otherwise, error=error))
     return tuple(sorted(found, key=lambda one: one.created_at))

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from recovery.cases.answers import AlreadySettled, Answer, NeedsCustomer, Processing, Succeeded
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
-from recovery.declines.signals import Initiator, Signals
+from recovery.declines.signals import Signals
 from recovery.gateways.port import ChargeOrder
 from recovery.gateways.stripe.calls import Calls
-from recovery.gateways.stripe.charges import charge_of, refused, signals_of
-from recovery.gateways.stripe.fields import Json, ident, mapping, text
+from recovery.gateways.stripe.charges import charge_of, error_about, refused, signals_of
+from recovery.gateways.stripe.fields import Json, ident, instant, mapping, text
 from recovery.gateways.stripe.notices import cause_of
 from recovery.gateways.stripe.reading import Reading
 
@@ -19,6 +19,8 @@ from recovery.gateways.stripe.reading import Reading
 _CHARGE_MARGIN: Final = timedelta(seconds=5)
 # Our clock and Stripe's may differ; looking a minute further back costs nothing, the key decides.
 _EVENTS_MARGIN: Final = timedelta(minutes=1)
+# An authorisation takes seconds; what a charge's events tell later than this is its ending, not its making.
+_MAKING: Final = timedelta(seconds=30)
 _EVENT_KINDS: Final = [
     "charge.succeeded",
     "charge.failed",
@@ -48,12 +50,14 @@ class Settling:
     def settle(self, order: ChargeOrder) -> Answer | None:
         """The definite answer; AlreadySettled if others settled it; None if there is no trace and it is unpaid."""
         trace = self._trace(order)
-        if (charge := _charge_of(trace)) is not None:
-            return _answer(charge_of(charge, currency=order.amount.currency, created_at=order.started_at))
         obligation = self._reading.obligation(order.obligation)
+        if (ours := _own_charge(trace, obligation, order)) is not None:
+            return _answer(ours)
         if trace.ours:
             return _told_by_events(trace, obligation, order)
-        made = [charge for charge in obligation.charges if _may_be_ours(charge, order) and charge.id not in trace.others]
+        made = [
+            charge for charge in obligation.charges if _may_be_ours(charge, order) and charge.id not in trace.others
+        ]
         if made:
             return _answer(made[-1])
         return _settled(obligation)
@@ -71,14 +75,31 @@ def _traced(events: Iterator[dict[str, Any]], key: str) -> _Trace:
         _, named_key = cause_of(event)
         if named_key == key:
             trace.ours.setdefault(kind, thing)
-        elif kind.startswith("charge.") and (charge := ident(thing)):
+        elif kind.startswith("charge.") and (charge := ident(thing)) and _tells_who_made_it(event, named_key):
             trace.others.add(charge)
     return trace
 
 
-def _charge_of(trace: _Trace) -> Json | None:
-    """The charge our key made; money that moved outweighs everything else."""
-    return trace.ours.get("charge.succeeded") or trace.ours.get("charge.failed") or trace.ours.get("charge.pending")
+def _tells_who_made_it(event: Json, key: str | None) -> bool:
+    """Whether an event that is not ours is about the making of its charge.
+
+    A payment that was processing ends later by itself, without any call: that says nothing of who made it.
+    """
+    told_at, made_at = instant(event, "created"), instant(event, "data", "object", "created")
+    return key is not None or told_at is None or made_at is None or told_at - made_at <= _MAKING
+
+
+def _own_charge(trace: _Trace, obligation: Obligation, order: ChargeOrder) -> Charge | None:
+    """The charge that our key made, as it stands now; money that moved outweighs everything else."""
+    kinds = ("charge.succeeded", "charge.failed", "charge.pending")
+    told = next((trace.ours[kind] for kind in kinds if kind in trace.ours), None)
+    if told is None:
+        return None
+    error = error_about(trace.ours.get("payment_intent.payment_failed"), ident(told))
+    then = charge_of(told, currency=order.amount.currency, created_at=order.started_at, error=error)
+    now = next((charge for charge in obligation.charges if charge.id == then.id), then)
+    # The event's own moment knows the decline best: the intent's last error may be another attempt's by now.
+    return then if now.status is ChargeStatus.FAILED and then.status is ChargeStatus.FAILED else now
 
 
 def _may_be_ours(charge: Charge, order: ChargeOrder) -> bool:

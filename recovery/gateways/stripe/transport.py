@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 
 import requests
 import stripe
@@ -70,25 +70,23 @@ class Transport(stripe.HTTPClient):
         return self._limits.bound_seconds if at is None else at - self._monotonic()
 
     def request(  # type: ignore[override]  # the base class says str where its own subclasses return bytes
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: object = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """One try. Raises NeverSent if it cannot have arrived, APIConnectionError if nobody knows."""
         remaining = self.remaining_seconds()
         if remaining <= 0:
-            raise NeverSent("the time for this call is over")
+            raise _fault(NeverSent, "the time for this call is over")
         ends_at = self._monotonic() + remaining
         # A quarter for the connection at most: whatever connects late must still have time to answer.
         connect = min(self._limits.connect_seconds, remaining / 4)
-        timeout = urllib3.Timeout(
-            total=remaining, connect=connect, read=min(self._limits.read_seconds, remaining)
-        )
+        timeout = urllib3.Timeout(total=remaining, connect=connect, read=min(self._limits.read_seconds, remaining))
         try:
             response = self._session.request(
                 method,
                 url,
                 headers=headers,
-                data=post_data,
-                timeout=timeout,
+                data=cast(Any, post_data),
+                timeout=cast(Any, timeout),
                 stream=True,
                 allow_redirects=False,
             )
@@ -97,7 +95,7 @@ class Transport(stripe.HTTPClient):
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             kind = NeverSent if _never_connected(error) else stripe.APIConnectionError
             # Only the kind of fault: messages of these libraries repeat addresses and headers.
-            raise kind(type(error).__name__) from None
+            raise _fault(kind, type(error).__name__) from None
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -123,6 +121,10 @@ def _session() -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _fault(kind: type[stripe.APIConnectionError], what: str) -> stripe.APIConnectionError:
+    return kind(what)
 
 
 def _never_connected(error: Exception) -> bool:

@@ -38,11 +38,18 @@ class Account:
         return all(self.may(step, need=1) for step in [directory, *directory.parents])
 
 
+def _is_known(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
 def account_for(directory: Path) -> Account | None:
     """The account a server on this directory must run as; None where we are not root and stay who we are.
 
-    A directory that belongs to somebody keeps its owner, so that root's run does not lock the owner out.
-
+    Data keeps its owner, and so does a directory that belongs to somebody: root's run must not lock them out.
     Raises `ServerDirectoryUnusable` when there is no account to become.
     """
     if os.geteuid() != 0:
@@ -52,8 +59,10 @@ def account_for(directory: Path) -> Account | None:
             "embedded servers run as root on Linux only; start as an ordinary user, "
             "or set RECOVERY_DATABASE_URL and RECOVERY_BROKER_URL to servers of your own"
         )
-    status = directory.stat()
-    if status.st_uid != 0:
+    existing = directory / "data"
+    status = existing.stat() if existing.exists() else directory.stat()
+    # A container's volume may belong to a number without a name, as which no database can be created.
+    if status.st_uid != 0 and (existing.exists() or _is_known(status.st_uid)):
         return Account(uid=status.st_uid, gid=status.st_gid)
     for name in UNPRIVILEGED:
         try:

@@ -4,6 +4,7 @@ Without it the first run needs a database server installed and configured by han
 starting one is not used: as root it creates a system user and opens up every directory above the data."""
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -111,8 +112,10 @@ def _password_descriptor(home: Home) -> Iterator[int]:
 
 def _create_cluster(home: Home, programs: Path, *, throwaway: bool) -> None:
     # Made under another name: a start that dies half-way must not leave what looks like a database.
-    shutil.rmtree(home.directory / "data.unfinished", ignore_errors=True)
-    unfinished = home.make_data("data.unfinished")
+    # The name is new each time, for a process of that dead start may still be writing into its own.
+    for abandoned in home.directory.glob("unfinished-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    unfinished = home.make_data(f"unfinished-{secrets.token_hex(4)}")
     with _password_descriptor(home) as descriptor:
         os.lseek(descriptor, 0, os.SEEK_SET)
         command = [

@@ -4,8 +4,8 @@ Without it no test could let a bank decline, a connection break or a charge land
 would say whether an obligation was charged twice.
 """
 
-from recovery.simulation.sandbox.ledger import LedgerEntry
 from recovery.simulation.sandbox.faults import Faults, PayFault, WebhookFault
+from recovery.simulation.sandbox.ledger import LedgerEntry
 from recovery.simulation.sandbox.sandbox import Sandbox
 from recovery.simulation.sandbox.server import run_sandbox, serve_sandbox
 from recovery.simulation.sandbox.settings import SandboxOptions, WebhookEndpoint

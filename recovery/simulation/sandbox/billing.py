@@ -67,8 +67,16 @@ def new_subscription(core: Core, customer: str, terms: Terms, cause: Cause, *, m
     return subscription
 
 
-def new_invoice(core: Core, customer: Json, terms: Terms, cause: Cause, *, subscription: str | None = None) -> Json:
-    """A draft invoice of one line, renewing a subscription if one is named."""
+def new_invoice(
+    core: Core,
+    customer: Json,
+    terms: Terms,
+    cause: Cause,
+    *,
+    subscription: str | None = None,
+    reason: str | None = None,
+) -> Json:
+    """A draft invoice of one line, renewing a subscription if one is named (`reason`: its billing reason)."""
     store, now = core.store, cause.timestamp
     invoice_id = store.new_id("in", customer["id"])
     parent = None
@@ -78,7 +86,7 @@ def new_invoice(core: Core, customer: Json, terms: Terms, cause: Cause, *, subsc
     invoice = build(
         "invoice",
         invoice_id,
-        billing_reason="subscription_cycle" if subscription else "manual",
+        billing_reason=reason or ("subscription_cycle" if subscription else "manual"),
         created=now,
         currency=terms.currency,
         customer=customer["id"],
@@ -144,9 +152,7 @@ def end_invoice(core: Core, invoice: Json, status: str, cause: Cause) -> Json:
         "uncollectible": ("marked_uncollectible_at", "invoice.marked_uncollectible"),
     }[status]
     invoice["status_transitions"][transition] = cause.timestamp
-    change(
-        core, cause, "invoice.updated", invoice, status=status, auto_advance=False, next_payment_attempt=None
-    )
+    change(core, cause, "invoice.updated", invoice, status=status, auto_advance=False, next_payment_attempt=None)
     emit(core, cause, kind, invoice)
     intent = intent_of(core.store, invoice["id"])
     if status == "void" and intent is not None:

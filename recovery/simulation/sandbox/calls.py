@@ -5,7 +5,7 @@ Without it each handler would parse the request again, each in its own way.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,4 +47,4 @@ class Call:
         return expand(store, answer, self.expands, shape)
 
 
-Handler = Callable[[Call], Json] | Callable[[Call], Awaitable[Json]]
+Handler = Callable[[Call], Json]

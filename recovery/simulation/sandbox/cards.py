@@ -6,10 +6,9 @@ Without the documented test names, a person trying the engine by hand could not 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from recovery.simulation.answers import Answer, named
-from recovery.simulation.sandbox.errors import Json
+from recovery.simulation.sandbox.errors import Json, JsonValue
 from recovery.simulation.sandbox.store import Store
 from recovery.simulation.sandbox.templates import CARD, build, fresh
 
@@ -40,15 +39,13 @@ TEST_CARDS: dict[str, TestCard] = {
     "pm_card_chargeDeclinedExpiredCard": TestCard(last4="0069", behaviour="expired_card"),
     "pm_card_chargeDeclinedIncorrectCvc": TestCard(last4="0127", behaviour="incorrect_cvc"),
     "pm_card_chargeDeclinedProcessingError": TestCard(last4="0119", behaviour="processing_error"),
-    "pm_card_visa_chargeDeclinedVelocityLimitExceeded": TestCard(
-        last4="6975", behaviour="card_velocity_exceeded"
-    ),
+    "pm_card_visa_chargeDeclinedVelocityLimitExceeded": TestCard(last4="6975", behaviour="card_velocity_exceeded"),
     "pm_card_authenticationRequired": TestCard(last4="3184", behaviour="authentication_required"),
     "pm_card_riskLevelHighest": TestCard(last4="4954", behaviour="highest_risk_level"),
 }
 
 
-def new_card(store: Store, *, created: int, scope: str = "", **details: Any) -> Json:
+def new_card(store: Store, *, created: int, scope: str = "", **details: JsonValue) -> Json:
     """A stored card payment method, not attached to anybody; `details` are fields of its `card`.
 
     Raises KeyError for a field that a card does not have.
@@ -82,9 +79,7 @@ def from_test_name(store: Store, name: str, *, created: int, scope: str = "") ->
     test = TEST_CARDS.get(name)
     if test is None:
         return None
-    method = new_card(
-        store, created=created, scope=scope, brand=test.brand, last4=test.last4, funding=test.funding
-    )
+    method = new_card(store, created=created, scope=scope, brand=test.brand, last4=test.last4, funding=test.funding)
     store.scripts[method["card"]["fingerprint"]] = [named(test.behaviour, brand=test.brand)]
     return method
 

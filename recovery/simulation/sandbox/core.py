@@ -5,6 +5,7 @@ Without it each function would carry eight arguments, and two flows could end up
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 
@@ -40,6 +41,7 @@ class Core:
         self.deliveries = Deliveries(endpoints, options)
         self.base_url = "http://sandbox.invalid"
         self.in_flight = 0
+        self.closing = threading.Event()
         self.mail_listeners: list[Callable[[str, datetime], bool]] = []
         self.charge_listeners: list[Callable[[str, Cause], None]] = []
 

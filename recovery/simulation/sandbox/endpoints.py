@@ -119,7 +119,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "switch automatic collection, method or metadata",
         ["auto_advance", "default_payment_method", "description", *_META],
     ),
-    _list("/v1/invoices", "invoices.list", "list invoices", ["customer", "status", "subscription", "collection_method"]),
+    _list(
+        "/v1/invoices", "invoices.list", "list invoices", ["customer", "status", "subscription", "collection_method"]
+    ),
     _post("/v1/invoices/:id/finalize", "invoices.finalize", "finalize a draft", ["auto_advance"]),
     _post(
         "/v1/invoices/:id/pay",

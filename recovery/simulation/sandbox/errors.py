@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]
+JsonValue = Any
+"""Whatever may stand in a JSON document; its shape is Stripe's, not ours."""
 
 
 class Refused(Exception):
@@ -17,9 +19,7 @@ class Refused(Exception):
     `saved` tells whether an idempotency key keeps this answer: requests that never started executing keep nothing.
     """
 
-    def __init__(
-        self, status: int, error: Json, *, saved: bool = True, should_retry: bool | None = None
-    ) -> None:
+    def __init__(self, status: int, error: Json, *, saved: bool = True, should_retry: bool | None = None) -> None:
         super().__init__(str(error.get("message", "")))
         self.status = status
         self.body: Json = {"error": error}

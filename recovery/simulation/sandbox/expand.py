@@ -7,9 +7,8 @@ does not make.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from recovery.simulation.sandbox.errors import Json, invalid
+from recovery.simulation.sandbox.errors import Json, JsonValue, invalid
 from recovery.simulation.sandbox.settings import Shape
 from recovery.simulation.sandbox.shapes import shown
 from recovery.simulation.sandbox.store import Store
@@ -30,7 +29,7 @@ def expand(store: Store, answer: Json, paths: Iterable[str], shape: Shape) -> Js
     return answer
 
 
-def _walk(store: Store, node: Any, parts: list[str], where: tuple[str, Shape]) -> None:
+def _walk(store: Store, node: JsonValue, parts: list[str], where: tuple[str, Shape]) -> None:
     if not parts or node is None:
         return
     if isinstance(node, list):

@@ -18,7 +18,9 @@ from recovery.simulation.sandbox.templates import build
 _EVIDENCE_DAYS = 14  # only shown; the world decides when a dispute ends
 
 
-def refund(core: Core, charge: Json, cause: Cause, *, amount_minor: int | None = None, reason: str | None = None) -> Json:
+def refund(
+    core: Core, charge: Json, cause: Cause, *, amount_minor: int | None = None, reason: str | None = None
+) -> Json:
     """Give back a part or (None) the rest. Raises Refused (400) beyond what is left."""
     left = charge["amount_captured"] - charge["amount_refunded"]
     amount = left if amount_minor is None else amount_minor

@@ -41,11 +41,7 @@ class IdempotencyKeys:
         Raises Refused: 400 other parameters, 409 the first call has not ended.
         """
         use = self._uses.get(key)
-        if (
-            use is not None
-            and use.answer is not None
-            and at - use.since >= timedelta(seconds=IDEMPOTENCY_KEY_SECONDS)
-        ):
+        if use is not None and use.answer is not None and at - use.since >= timedelta(seconds=IDEMPOTENCY_KEY_SECONDS):
             use = None
         if use is None:
             self._uses[key] = _Use(fingerprint=fingerprint, since=at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from recovery.simulation.sandbox.errors import Json, invalid, no_such
+from recovery.simulation.sandbox.errors import Json, JsonValue, invalid, no_such
 from recovery.simulation.sandbox.form import as_int
 
 _LIMIT_DEFAULT = 10  # Stripe's
@@ -46,7 +46,7 @@ def _position(rows: list[Json], object_id: str, param: str) -> int:
     raise no_such("object", object_id, param=param, status=400)
 
 
-def _created_fits(row: Json, wanted: Any) -> bool:
+def _created_fits(row: Json, wanted: JsonValue) -> bool:
     if wanted is None:
         return True
     created: int = row["created"]

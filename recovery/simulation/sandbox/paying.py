@@ -36,9 +36,7 @@ def begin(core: Core, order: PayOrder) -> Tried:
     Raises Refused: 404, 400 paid, void or without payment method, 429 when the invoice is being paid.
     """
     invoice = core.store.get("invoice", order.invoice)
-    if invoice["id"] in core.store.busy:
-        raise locked(saved=core.options.saves_lock_timeouts)
-    _check_payable(core, invoice, order)
+    check_payable(core, invoice, order)
     card = _on_file(method_for(core, invoice, order.payment_method))
     question = Authorization(
         card=card,
@@ -93,7 +91,10 @@ def attempt(core: Core, order: PayOrder) -> Refused | None:
     return None
 
 
-def _check_payable(core: Core, invoice: Json, order: PayOrder) -> None:
+def check_payable(core: Core, invoice: Json, order: PayOrder) -> None:
+    """Refuse (400, 429) what is settled already, has a processing payment, or is being paid at this moment."""
+    if invoice["id"] in core.store.busy:
+        raise locked(saved=core.options.saves_lock_timeouts)
     status = invoice["status"]
     if status not in PAYABLE:
         book_refusal(core, order, status)

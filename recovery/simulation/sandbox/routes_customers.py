@@ -25,7 +25,9 @@ def _account(_: Call) -> Json:
 
 def _fields(call: Call) -> dict[str, Any]:
     params = call.params
-    fields = {name: params[name] for name in ("name", "email", "phone", "description") if name in params}
+    fields: dict[str, Any] = {
+        name: params[name] for name in ("name", "email", "phone", "description") if name in params
+    }
     for name in ("metadata", "preferred_locales"):
         if name in params:
             fields[name] = params[name]

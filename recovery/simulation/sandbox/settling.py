@@ -6,18 +6,16 @@ answer of its own call, would look complete.
 
 from __future__ import annotations
 
-from typing import Any
-
 from recovery.simulation.answers import Answer, Verdict
 from recovery.simulation.sandbox.charges import capture
 from recovery.simulation.sandbox.core import Core
-from recovery.simulation.sandbox.errors import Json
+from recovery.simulation.sandbox.errors import Json, JsonValue
 from recovery.simulation.sandbox.events import emit
 from recovery.simulation.sandbox.ledger import Cause
 from recovery.simulation.sandbox.shapes import intent_of, subscription_of
 
 
-def change(core: Core, cause: Cause, kind: str, thing: Json, **fields: Any) -> None:
+def change(core: Core, cause: Cause, kind: str, thing: Json, **fields: JsonValue) -> None:
     """Change fields of an object and tell it, with the previous values; nothing changed, nothing told."""
     changed = {name: thing[name] for name, value in fields.items() if thing[name] != value}
     if changed:
@@ -54,9 +52,7 @@ def _paid_by(core: Core, invoice: Json, charge: Json, cause: Cause) -> None:
     intent = intent_of(core.store, invoice["id"])
     if intent is None:
         return
-    intent.update(
-        status="succeeded", amount_received=charge["amount"], last_payment_error=None, next_action=None
-    )
+    intent.update(status="succeeded", amount_received=charge["amount"], last_payment_error=None, next_action=None)
     intent["payment_method"] = charge["payment_method"]
     emit(core, cause, "payment_intent.succeeded", intent)
     link = core.store.link_of_intent[intent["id"]]
@@ -93,6 +89,4 @@ def refresh_standing(core: Core, invoice: Json, cause: Cause) -> None:
     if subscription["status"] not in ("active", "past_due", "unpaid"):
         return
     still = any(subscription_of(row) == name for row in unpaid)
-    change(
-        core, cause, "customer.subscription.updated", subscription, status="past_due" if still else "active"
-    )
+    change(core, cause, "customer.subscription.updated", subscription, status="past_due" if still else "active")

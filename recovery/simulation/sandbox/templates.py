@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 Json = dict[str, Any]
+JsonValue = Any
 
 _LOADED: Json = json.loads(files(__package__).joinpath("objects.json").read_text("utf-8"))
 TEMPLATES: dict[str, Json] = _LOADED["objects"]
@@ -19,7 +20,7 @@ ONLY_WITH: dict[str, list[str]] = _LOADED["only_with"]
 """Fields that appear only for some types, through `expand`, or in the legacy shape."""
 
 
-def fresh(value: Any) -> Any:
+def fresh(value: JsonValue) -> JsonValue:
     """A copy that shares no dictionary or list; several times faster than copy.deepcopy on plain JSON."""
     if isinstance(value, dict):
         return {key: fresh(item) for key, item in value.items()}
@@ -28,7 +29,7 @@ def fresh(value: Any) -> Any:
     return value
 
 
-def build(kind: str, object_id: str, **fields: Any) -> Json:
+def build(kind: str, object_id: str, **fields: JsonValue) -> Json:
     """A new object of a kind with every published field.
 
     Raises KeyError for a field that the kind does not publish.

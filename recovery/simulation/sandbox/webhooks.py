@@ -69,6 +69,11 @@ class Deliveries:
         for thread in threads:
             thread.join(timeout=self._options.webhook_timeout_seconds + 1)
 
+    def add(self, endpoint: WebhookEndpoint) -> None:
+        """One more endpoint, for events from now on."""
+        with self._ready:
+            self.endpoints = (*self.endpoints, endpoint)
+
     def put(self, event: dict[str, Any], *, delay_seconds: float = 0.0) -> None:
         """Queue one event for every endpoint."""
         if not self.endpoints:
@@ -129,9 +134,7 @@ class Deliveries:
             else:
                 # 2**10 times the first pause is beyond any maximum in use; it keeps the number small.
                 pause = self._options.webhook_backoff_seconds * 2 ** min(delivery.attempt - 1, 10)
-                again = _Delivery(
-                    endpoint=delivery.endpoint, payload=delivery.payload, attempt=delivery.attempt + 1
-                )
+                again = _Delivery(endpoint=delivery.endpoint, payload=delivery.payload, attempt=delivery.attempt + 1)
                 self._push(again, min(pause, self._options.webhook_backoff_max_seconds))
             self._ready.notify_all()
 

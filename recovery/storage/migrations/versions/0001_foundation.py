@@ -256,7 +256,6 @@ def upgrade() -> None:
         sa.Column("exhausted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("message_id", sa.Text(), nullable=False),
         sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
@@ -273,7 +272,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["step_id"], ["steps.id"], name=op.f("fk_emails_step_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_emails")),
         sa.UniqueConstraint("case_id", "number", name=op.f("uq_emails_case_id_number")),
-        sa.UniqueConstraint("message_id", name=op.f("uq_emails_message_id")),
     )
     op.create_index(
         "uq_emails_one_that_may_have_gone",

@@ -1,0 +1,62 @@
+"""Performs ChargeCard: three edges, never two charges.
+
+Commit the intent, call the gateway outside any transaction, advance with the answer. A crash between any two edges leaves an
+attempt whose lease lapses and which is then settled by reading, never by trying again.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from recovery.cases.answers import Answer, NotSent
+from recovery.cases.case import Attempt
+from recovery.cases.facts import AttemptAnswered, ChargeDue
+from recovery.cases.obligation import ObligationStatus
+from recovery.charging.reading import patiently
+from recovery.engine.advance import advance
+from recovery.engine.door import Door
+from recovery.gateways.port import ChargeOrder, Gateway
+from recovery.storage.case_store import load_case
+from recovery.storage.step_store import ClaimedStep
+
+log = structlog.get_logger(__name__)
+
+BOOKKEEPING_SECONDS = 30.0
+"""Room in the lease for the transactions around the calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeCard:
+    """The lease covers reading obligation and card and the whole call, repeats included."""
+
+    door: Door
+    gateway: Gateway
+
+    @property
+    def lease_seconds(self) -> float:
+        """Longer than everything a performance may do at the gateway."""
+        return 3 * self.gateway.call_bound_seconds + BOOKKEEPING_SECONDS
+
+    def __call__(self, step: ClaimedStep) -> None:
+        """Check everything again, begin the attempt, charge, and tell the case."""
+        with self.door.database.begin() as tx:
+            case = load_case(tx, step.case_id)
+        with patiently():
+            obligation = self.gateway.read_obligation(case.obligation)
+            owed = obligation.status is ObligationStatus.OPEN
+            card = self.gateway.read_card(obligation) if owed else None
+        due = ChargeDue(obligation=obligation, card=card, step_id=step.id)
+        begun = advance(self.door, case.id, due, step=step)
+        if begun.attempt is None:
+            return
+        answer = self._charge(begun.attempt, case.obligation, step)
+        advance(self.door, case.id, AttemptAnswered(attempt_id=begun.attempt.id, answer=answer), step=step)
+
+    def _charge(self, attempt: Attempt, obligation: str, step: ClaimedStep) -> Answer:
+        call_ends = self.door.machine_clock() + timedelta(seconds=self.gateway.call_bound_seconds)
+        if call_ends >= step.lease_until:
+            # A worker that slept must not send when others may already believe that it never will.
+            log.warning("slept_past_lease", case=step.case_id, step=step.id)
+            return NotSent(detail="the worker was too slow to send within its lease")
+        return self.gateway.charge(ChargeOrder.of(attempt, obligation))

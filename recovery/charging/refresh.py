@@ -1,0 +1,35 @@
+"""Performs RefreshCard: reads obligation and card again. Without it dead details would be charged and fresh ones missed."""
+
+from dataclasses import dataclass
+
+from recovery.cases.facts import CardRefreshed
+from recovery.cases.obligation import ObligationStatus
+from recovery.charging.reading import patiently
+from recovery.engine.advance import advance
+from recovery.engine.door import Door
+from recovery.gateways.port import Gateway
+from recovery.storage.case_store import load_case
+from recovery.storage.step_store import ClaimedStep
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshCard:
+    """Reads are bounded by the gateway's own limits; the lease leaves room for two of them."""
+
+    door: Door
+    gateway: Gateway
+
+    @property
+    def lease_seconds(self) -> float:
+        """Two reads and the bookkeeping."""
+        return 2 * self.gateway.call_bound_seconds + 30
+
+    def __call__(self, step: ClaimedStep) -> None:
+        """Read and tell the case."""
+        with self.door.database.begin() as tx:
+            case = load_case(tx, step.case_id)
+        with patiently():
+            obligation = self.gateway.read_obligation(case.obligation)
+            owed = obligation.status is ObligationStatus.OPEN
+            card = self.gateway.read_card(obligation) if owed else None
+        advance(self.door, case.id, CardRefreshed(obligation=obligation, card=card, step_id=step.id), step=step)

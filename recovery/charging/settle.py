@@ -1,0 +1,46 @@
+"""Performs SettleAttempt: finds out by reading what became of an attempt. Without it a timeout would be guessed at."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from recovery.cases.answers import NotSent, Processing, Unknown
+from recovery.cases.facts import AttemptAnswered
+from recovery.charging.reading import patiently
+from recovery.engine.advance import advance
+from recovery.engine.claims import Postponed
+from recovery.engine.door import Door
+from recovery.gateways.port import ChargeOrder, Gateway
+from recovery.storage.case_store import load_case
+from recovery.storage.step_store import ClaimedStep, finish_step
+
+UNDECIDED_HOURS = 1
+"""How soon an accepted but undecided charge is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleAttempt:
+    """Reads only. The step's hold has let the call's total bound and a margin pass before."""
+
+    door: Door
+    gateway: Gateway
+
+    @property
+    def lease_seconds(self) -> float:
+        """The reads that settling takes: the obligation, its charges, the events of the time."""
+        return 4 * self.gateway.call_bound_seconds + 30
+
+    def __call__(self, step: ClaimedStep) -> None:
+        """Tell the case what became of its open attempt."""
+        with self.door.database.begin() as tx:
+            case = load_case(tx, step.case_id)
+            attempt = case.open_attempt
+            if attempt is None:
+                finish_step(tx, step.id, moment=self.door.moment())
+                return
+        with patiently():
+            found = self.gateway.settle(ChargeOrder.of(attempt, case.obligation))
+        if isinstance(found, Processing | Unknown):
+            detail = "the gateway has not decided yet"
+            raise Postponed(detail, hold_seconds=1.0, due_in=timedelta(hours=UNDECIDED_HOURS))
+        answer = found or NotSent(detail="the gateway knows nothing of it, read after the call's bound and a margin")
+        advance(self.door, case.id, AttemptAnswered(attempt_id=attempt.id, answer=answer), step=step)

@@ -1,0 +1,135 @@
+"""Hands one email to the mail server over SMTP. Without the distinction of its failures a customer would get it twice or never.
+
+A crash or a broken connection after the content was handed over cannot be told from success: that is MailAmbiguous, and such
+an email is not sent again.
+"""
+
+import smtplib
+import ssl
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Protocol
+
+
+class MailError(Exception):
+    """The email was not accepted."""
+
+
+class MailRefused(MailError):
+    """The server refused for good (5xx); trying again cannot help."""
+
+
+class MailUnavailable(MailError):
+    """The server is away or refused for now (4xx); the same email may be sent later."""
+
+
+class MailAmbiguous(MailError):
+    """The connection broke after the content was handed over: the email may have gone out."""
+
+
+class Mailer(Protocol):
+    """Sends one email. Raises MailRefused, MailUnavailable or MailAmbiguous."""
+
+    lease_seconds: float
+
+    def send(self, message: EmailMessage, *, to: str) -> None:
+        """Hand over one email for one address."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpMailer:
+    """SMTP with optional TLS and authentication. ``security`` is "none", "starttls" or "tls"."""
+
+    host: str
+    port: int
+    security: str = "starttls"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout_seconds: float = 15.0
+    sender: str = ""
+
+    @property
+    def lease_seconds(self) -> float:
+        """Connecting, greeting, TLS, login, envelope, content: at most six waits."""
+        return 6 * self.timeout_seconds + 30
+
+    def send(self, message: EmailMessage, *, to: str) -> None:
+        """Hand over one email; see Mailer."""
+        try:
+            connection = self._connected()
+        except (smtplib.SMTPException, OSError) as error:
+            raise _refusal(error) from error
+        try:
+            self._hand_over(connection, message, to)
+        finally:
+            _quit(connection)
+
+    def check(self) -> None:
+        """Connect and log in, for the doctor. Raises MailError."""
+        try:
+            connection = self._connected()
+        except (smtplib.SMTPException, OSError) as error:
+            raise _refusal(error) from error
+        _quit(connection)
+
+    def _connected(self) -> smtplib.SMTP:
+        context = ssl.create_default_context()
+        connection: smtplib.SMTP
+        if self.security == "tls":
+            connection = smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout_seconds, context=context)
+        else:
+            connection = smtplib.SMTP(self.host, self.port, timeout=self.timeout_seconds)
+        try:
+            if self.security == "starttls":
+                connection.starttls(context=context)
+            if self.username is not None:
+                connection.login(self.username, self.password or "")
+        except (smtplib.SMTPException, OSError):
+            connection.close()
+            raise
+        return connection
+
+    def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, to: str) -> None:
+        try:
+            connection.ehlo_or_helo_if_needed()
+            _expect(connection.mail(self.sender), 250)
+            _expect(connection.rcpt(to), 250, 251)
+        except (smtplib.SMTPException, OSError) as error:
+            raise _refusal(error) from error
+        try:
+            code, answer = connection.data(message.as_bytes())
+        except smtplib.SMTPDataError as error:
+            raise _refusal(error) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise MailAmbiguous(f"the connection broke after the content: {type(error).__name__}") from error
+        _expect_value(code, answer, 250)
+
+
+def _expect(reply: tuple[int, bytes], *codes: int) -> None:
+    _expect_value(reply[0], reply[1], *codes)
+
+
+def _expect_value(code: int, answer: bytes, *codes: int) -> None:
+    if code not in codes:
+        raise _refusal(smtplib.SMTPResponseException(code, answer.decode("utf-8", "replace")))
+
+
+def _refusal(error: Exception) -> MailError:
+    """A refusal by its code. The server's words are left out: they tend to repeat the address."""
+    if isinstance(error, MailError):
+        return error
+    code = getattr(error, "smtp_code", None)
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return MailUnavailable("the mail server refused our login")
+    if isinstance(code, int) and 500 <= code < 600:
+        return MailRefused(f"the mail server answered {code}")
+    return MailUnavailable(f"the mail server is not to be had: {code or type(error).__name__}")
+
+
+def _quit(connection: smtplib.SMTP) -> None:
+    """Say goodbye. What the server answers no longer matters: the email was accepted or refused before."""
+    try:
+        connection.quit()
+    except (smtplib.SMTPException, OSError):
+        connection.close()

@@ -1,0 +1,166 @@
+"""The one door. Nothing else writes cases: lock, decide, save case, journal and steps, commit.
+
+Without one door two writers would each believe they know the case, and one of them would charge twice.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.decide import decide
+from recovery.cases.facts import (
+    AttemptAnswered,
+    CardRefreshed,
+    ChargeDue,
+    EmailRefused,
+    EmailSent,
+    Fact,
+    LeaseLapsed,
+    PaymentFailed,
+    fact_name,
+)
+from recovery.cases.lifecycle import OPEN, State
+from recovery.engine.door import Door
+from recovery.storage.attempt_store import insert_attempt, step_of_attempt
+from recovery.storage.card_store import card_use, lock_card
+from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
+from recovery.storage.email_store import finish_email, insert_email
+from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
+from recovery.storage.moment import Moment
+from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step, holds_lease
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """What a fact led to. ``decision`` is None when the fact was known already, or its claim no longer ours.
+
+    ``attempt`` is to be charged now, ``email_id`` to be sent now, by the caller and under the lease of its step.
+    """
+
+    case: Case
+    decision: Decision | None = None
+    attempt: Attempt | None = None
+    email_id: str | None = None
+
+
+def advance(door: Door, case_id: str, fact: Fact, *, step: ClaimedStep | None = None) -> Advanced:
+    """Let a fact have its effect on a case, once.
+
+    ``step`` is the claimed step that the fact completes; a claim that is no longer ours changes nothing. Raises NoSuchCase,
+    BrokenInvariant (nothing is saved) and the database's own errors.
+    """
+    moment = door.moment()
+    with door.database.begin() as tx:
+        case = lock_case(tx, case_id)
+        if step is not None and not holds_lease(tx, step):
+            log.info("claim_lost", case=case_id, step=step.id, kind=step.kind)
+            if not isinstance(fact, AttemptAnswered | EmailSent | EmailRefused):
+                return Advanced(case=case)
+        return _let_in(tx, door, case, fact, step=step, moment=moment)
+
+
+def open_case(door: Door, fact: PaymentFailed, *, gateway: str) -> Advanced:
+    """Open the case of an obligation, or let the fact in at the one that exists."""
+    moment = door.moment()
+    obligation = fact.obligation
+    case_id = case_id_of(obligation.id)
+    with door.database.begin() as tx:
+        version = door.rulebook.current
+        policy = door.rulebook.rules_for(tx, version).policy
+        fresh = Case(
+            id=case_id,
+            gateway=gateway,
+            obligation=obligation.id,
+            customer=obligation.customer,
+            subscription=obligation.subscription,
+            amount=obligation.remaining,
+            state=State.SILENT,
+            policy=version,
+            failed_at=fact.charge.created_at,
+            horizon_at=fact.charge.created_at + timedelta(days=policy.horizon_days),
+        )
+        insert_case(tx, fresh, moment=moment)
+        return _let_in(tx, door, lock_case(tx, case_id), fact, step=None, moment=moment)
+
+
+def _let_in(
+    tx: Connection, door: Door, case: Case, fact: Fact, *, step: ClaimedStep | None, moment: Moment
+) -> Advanced:
+    if knows_fact(tx, case.id, fact.key):
+        _finish(tx, _finished_steps(tx, fact, step, None), moment)
+        return Advanced(case=case)
+    rules = door.rulebook.rules_for(tx, case.policy)
+    card = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
+    key = (card or case.card).budget_key if (card or case.card) else None  # type: ignore[union-attr]
+    if isinstance(fact, ChargeDue) and key is not None:
+        lock_card(tx, key)
+    usage = card_use(tx, key, now=moment.now)
+    decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
+    save_decision(tx, case, fact, decision, moment=moment)
+    if decision.start is not None:
+        assert step is not None, "an attempt needs the lease of its step"
+        insert_attempt(tx, case.id, decision.start, step_id=step.id)
+    email_id = None
+    if decision.email is not None:
+        assert step is not None, "an email needs the lease of its step"
+        email_id = insert_email(tx, decision.case, number=decision.email, step_id=step.id, moment=moment)
+    if isinstance(fact, EmailSent | EmailRefused):
+        _finish_email(tx, fact, moment)
+    again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
+    apply_steps(tx, _with_repeats(decision, again), moment=moment)
+    _raise_flags(tx, decision, moment)
+    log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
+    return Advanced(case=decision.case, decision=decision, attempt=decision.start, email_id=email_id)
+
+
+def _finished_steps(tx: Connection, fact: Fact, step: ClaimedStep | None, decision: Decision | None) -> list[int]:
+    """The steps that end with this fact: the claimed one, unless it now carries an attempt or an email; and the
+    step of an attempt or email whose outcome this is, whoever brought it."""
+    carried = decision is not None and (decision.start is not None or decision.email is not None)
+    ended = [] if step is None or carried else [step.id]
+    if isinstance(fact, AttemptAnswered | LeaseLapsed):
+        carrier = step_of_attempt(tx, fact.attempt_id)
+        if carrier is not None and carrier not in ended:
+            ended.append(carrier)
+    return ended
+
+
+def _finish(tx: Connection, step_ids: list[int], moment: Moment) -> list[Plan]:
+    plans = [finish_step(tx, step_id, moment=moment) for step_id in step_ids]
+    return [plan for plan in plans if plan is not None]
+
+
+def _with_repeats(decision: Decision, again: list[Plan]) -> Decision:
+    """Add what was asked for while its step was in flight, unless the decision ends the case or plans it anyway."""
+    if decision.case.state not in OPEN:
+        return decision
+    planned = {plan.kind for plan in decision.plan}
+    missing = tuple(plan for plan in again if plan.kind not in planned and plan.kind not in decision.cancel)
+    return Decision(
+        case=decision.case,
+        reason=decision.reason,
+        plan=decision.plan + missing,
+        cancel=decision.cancel,
+        entries=decision.entries,
+    )
+
+
+def _finish_email(tx: Connection, fact: EmailSent | EmailRefused, moment: Moment) -> None:
+    if isinstance(fact, EmailSent):
+        finish_email(tx, fact.email_id, "ambiguous" if fact.ambiguous else "sent", None, moment=moment)
+    else:
+        finish_email(tx, fact.email_id, "refused", fact.detail, moment=moment)
+
+
+def _raise_flags(tx: Connection, decision: Decision, moment: Moment) -> None:
+    if decision.halt is not None:
+        raise_flag(tx, CHARGING_HALTED, decision.halt, at=moment.now)
+        log.error("charging_halted", detail=decision.halt)
+    verdict = decision.case.verdict
+    if verdict is not None and not verdict.known:
+        raise_flag(tx, f"{UNKNOWN_CODE}{verdict.by}", verdict.by, at=moment.now)

@@ -1,0 +1,119 @@
+"""Stripe behind the port. Without it the engine would speak to Stripe in its own words."""
+
+import logging
+import time as machine_time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final
+
+import stripe
+
+from recovery.cases.answers import Answer
+from recovery.cases.obligation import Obligation
+from recovery.declines.signals import Card
+from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Reversal, Standing
+from recovery.gateways.stripe.calls import Calls, Time
+from recovery.gateways.stripe.fields import flag, ident, text
+from recovery.gateways.stripe.listing import notices_since
+from recovery.gateways.stripe.notices import notice_of
+from recovery.gateways.stripe.paying import Paying
+from recovery.gateways.stripe.reading import Reading
+from recovery.gateways.stripe.reversals import read_reversals
+from recovery.gateways.stripe.settling import Settling
+from recovery.gateways.stripe.signature import check_signature, parsed
+from recovery.gateways.stripe.transport import Limits, Transport
+
+API_BASE: Final = "https://api.stripe.com"
+_LIVE_PREFIXES: Final = ("sk_live_", "rk_live_")
+
+
+class StripeGateway(Gateway):
+    """The port's promises kept by Stripe's own client. Safe to use from many threads; make it after a fork.
+
+    ``webhook_secrets`` may be several while one replaces another. ``sleep`` and ``monotonic`` are machine time.
+    """
+
+    name = "stripe"
+
+    def __init__(
+        self,
+        *,
+        secret_key: str,
+        webhook_secrets: tuple[str, ...] = (),
+        api_base: str = API_BASE,
+        limits: Limits = Limits(),  # noqa: B008  # a frozen value
+        sleep: Callable[[float], None] = machine_time.sleep,
+        monotonic: Callable[[], float] = machine_time.monotonic,
+    ) -> None:
+        # The client writes whole bodies to its debug log; they hold names and addresses.
+        logging.getLogger("stripe").setLevel(logging.WARNING)
+        self.livemode = secret_key.startswith(_LIVE_PREFIXES)
+        self.call_bound_seconds = limits.bound_seconds
+        self._webhook_secrets = tuple(secret for secret in webhook_secrets if secret.strip())
+        self._transport = Transport(limits, monotonic=monotonic)
+        client = stripe.StripeClient(
+            secret_key,
+            base_addresses={"api": api_base.rstrip("/")},
+            http_client=self._transport,
+            max_network_retries=0,  # the one loop with the one bound is in calls.py
+        )
+        self._calls = Calls(client, self._transport, limits=limits, time=Time(sleep=sleep, monotonic=monotonic))
+        self._reading = Reading(self._calls)
+        self._paying = Paying(self._calls, self._reading)
+        self._settling = Settling(self._calls, self._reading)
+
+    def __repr__(self) -> str:
+        return f"StripeGateway(livemode={self.livemode})"
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._transport.close()
+
+    def verify(self, body: bytes, signature: str, *, machine_now: datetime) -> Notice:
+        check_signature(body, signature, self._webhook_secrets, machine_now=machine_now)
+        return notice_of(parsed(body))
+
+    def read_obligation(self, obligation: str) -> Obligation:
+        with self._calls.within():
+            return self._reading.obligation(obligation)
+
+    def obligation_of(self, *, payment_intent: str | None = None, charge: str | None = None) -> str | None:
+        with self._calls.within():
+            made = self._reading.charge(charge) if charge is not None and payment_intent is None else None
+            return self._reading.obligation_of(payment_intent=payment_intent, charge=made)
+
+    def obligations_of_customer(self, customer: str) -> tuple[str, ...]:
+        with self._calls.within():
+            return self._reading.open_obligations(customer)
+
+    def read_card(self, obligation: Obligation) -> Card | None:
+        with self._calls.within():
+            return self._reading.card(obligation)
+
+    def charge(self, order: ChargeOrder) -> Answer:
+        with self._calls.within():
+            return self._paying.attempt(order)
+
+    def settle(self, order: ChargeOrder) -> Answer | None:
+        with self._calls.within():
+            return self._settling.settle(order)
+
+    def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
+        with self._calls.within():
+            return read_reversals(self._calls, self._reading, charge)
+
+    def read_contact(self, obligation: str) -> Contact:
+        with self._calls.within():
+            return self._reading.contact(obligation)
+
+    def notices_since(self, at: datetime) -> Iterator[Notice]:
+        """The events that intake stores, by days of Stripe's list, each day with a bound of its own."""
+        return notices_since(self._calls, at)
+
+    def standing(self) -> Standing:
+        """Whose key it is, and whether that account may charge at all."""
+        with self._calls.within():
+            account = self._calls.read(self._calls.client.v1.accounts.retrieve_current)
+        able = "charges enabled" if flag(account, "charges_enabled") else "charges not enabled"
+        country = text(account, "country") or "country unknown"
+        return Standing(account=ident(account) or "", livemode=self.livemode, detail=f"{able}, {country}")

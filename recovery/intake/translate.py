@@ -1,0 +1,259 @@
+"""Turns one stored event into facts. Without it the shape of a webhook would decide what the engine believes.
+
+An event says only that something may have happened: what is true is read again at the gateway. Kinds are Stripe's names.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from recovery.cases.answers import Processing, Succeeded, Unknown
+from recovery.cases.facts import (
+    AttemptAnswered,
+    Fact,
+    InvoicePaid,
+    InvoiceVoided,
+    InvoiceWrittenOff,
+    PaymentFailed,
+    PaymentMethodChanged,
+    SubscriptionCancelled,
+)
+from recovery.cases.lifecycle import OPEN_ATTEMPTS, AttemptStatus
+from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
+from recovery.declines.signals import Initiator, Signals
+from recovery.engine.advance import advance, open_case
+from recovery.engine.door import Door
+from recovery.gateways.port import ChargeOrder, Gateway
+from recovery.intake.outcome import Done, Held
+from recovery.intake.reversals import reversal_seen
+from recovery.storage.attempt_store import attempt_of_charge, case_of_attempt, open_attempt_of_obligation
+from recovery.storage.case_store import cases_of, load_case
+from recovery.storage.event_store import StoredEvent
+from recovery.storage.flag_store import GATEWAY_RETRIES_SEEN, raise_flag
+
+WAIT_SECONDS = 5.0
+"""How long an unattributed failure waits while an attempt of ours is open on its obligation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What every handler needs."""
+
+    door: Door
+    gateway: Gateway
+    event: StoredEvent
+
+    def text(self, name: str) -> str | None:
+        value = self.event.content.get(name)
+        return value if isinstance(value, str) else None
+
+    @property
+    def initiator(self) -> Initiator:
+        return Initiator.CUSTOMER if self.event.caused_by_request else Initiator.GATEWAY
+
+
+def translate(door: Door, gateway: Gateway, event: StoredEvent) -> Done | Held:
+    """Let an event have its effect; Held when it has to wait. Raises the gateway's and the database's errors."""
+    if event.livemode != gateway.livemode:
+        return Done("from the other mode (test or live) than our key")
+    handler = _HANDLERS.get(event.kind)
+    return handler(_Desk(door=door, gateway=gateway, event=event)) if handler else Done("nothing to do")
+
+
+def _obligation_id(desk: _Desk) -> str | None:
+    found = desk.text("invoice")
+    if found is None:
+        found = desk.gateway.obligation_of(payment_intent=desk.text("payment_intent"), charge=desk.text("charge"))
+    return found
+
+
+def _own_attempt(desk: _Desk) -> tuple[str, str, AttemptStatus] | None:
+    """Attempt, case and status, when one of our own calls caused the event."""
+    key = desk.event.idempotency_key
+    if key is None:
+        return None
+    with desk.door.database.connect() as tx:
+        found = case_of_attempt(tx, key)
+    return None if found is None else (key, *found)
+
+
+def _failed(desk: _Desk) -> Done | Held:
+    own = _own_attempt(desk)
+    if own is not None:
+        return _own_failed(desk, *own)
+    obligation_id = _obligation_id(desk)
+    if obligation_id is None:
+        return Done("belongs to no invoice")
+    with desk.door.database.connect() as tx:
+        if open_attempt_of_obligation(tx, obligation_id) is not None:
+            return Held("an attempt of ours is open on this invoice", seconds=WAIT_SECONDS)
+        known = cases_of(tx, obligation=obligation_id)
+    obligation = desk.gateway.read_obligation(obligation_id)
+    charge = _failed_charge(desk, obligation)
+    with desk.door.database.connect() as tx:
+        if attempt_of_charge(tx, charge.id) is not None:
+            return Done("the charge of an attempt of ours, known from its answer")
+    fact = PaymentFailed(charge=charge, obligation=obligation)
+    if known:
+        return _tell(desk, known, fact)
+    reason = undeserving(obligation, livemode=desk.gateway.livemode)
+    if reason is not None:
+        return Done(f"opens no case: {reason}")
+    opened = open_case(desk.door, fact, gateway=desk.gateway.name)
+    return Done(f"opened {opened.case.id}")
+
+
+def _own_failed(desk: _Desk, attempt_id: str, case_id: str, status: AttemptStatus) -> Done | Held:
+    """The webhook of our own attempt: the same fact as its answer, or its only trace if the answer was lost."""
+    if status not in OPEN_ATTEMPTS:
+        return Done("known from the answer")
+    if status is AttemptStatus.IN_FLIGHT:
+        return Done("its worker is about to tell, or its lease lapses and it is settled by reading")
+    with desk.door.database.connect() as tx:
+        case = load_case(tx, case_id)
+    answer = desk.gateway.settle(ChargeOrder.of(case.attempt(attempt_id), case.obligation))
+    if answer is None or isinstance(answer, Processing | Unknown):
+        return Held("the gateway does not show the outcome yet", seconds=WAIT_SECONDS)
+    return _tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=answer))
+
+
+def _failed_charge(desk: _Desk, obligation: Obligation) -> Charge:
+    """The charge that failed: by id, else the newest failure, else a stand-in where nothing was ever charged."""
+    wanted = desk.text("charge")
+    named = next((c for c in obligation.charges if c.id == wanted and c.status is ChargeStatus.FAILED), None)
+    charge = named or obligation.last_failure
+    if charge is None:
+        signals = Signals(
+            error_code=desk.text("code") or "no_charge_was_made",
+            decline_code=desk.text("decline_code"),
+            reached_network=False,
+        )
+        charge = Charge(
+            id=f"{obligation.id}:none",
+            status=ChargeStatus.FAILED,
+            amount=obligation.remaining,
+            created_at=desk.event.created_at,
+            card=obligation.card,
+            signals=signals,
+        )
+    return charge if charge.initiator is not None else replace(charge, initiator=desk.initiator)
+
+
+def undeserving(obligation: Obligation, *, livemode: bool) -> str | None:
+    """Why an invoice gets no case, or None when it deserves one. Other payment methods get one, for a person."""
+    checks = (
+        (obligation.livemode == livemode, "it is from the other mode than our key"),
+        (obligation.status is ObligationStatus.OPEN, f"the invoice is {obligation.status.value}"),
+        (obligation.remaining.minor > 0, "nothing remains to be paid"),
+        (obligation.charge_automatically, "it is sent to the customer, not charged automatically"),
+        (obligation.billing_reason != "subscription_create", "it is a first invoice, an on-session matter"),
+        (obligation.subscription_live, "its subscription is cancelled"),
+    )
+    return next((reason for fine, reason in checks if not fine), None)
+
+
+def _paid(desk: _Desk) -> Done | Held:
+    obligation_id = _obligation_id(desk)
+    if obligation_id is None:
+        return Done("belongs to no invoice")
+    own = _own_attempt(desk)
+    with desk.door.database.connect() as tx:
+        known = cases_of(tx, obligation=obligation_id)
+    if not known:
+        return Done("no case")
+    obligation = desk.gateway.read_obligation(obligation_id)
+    if obligation.status is not ObligationStatus.PAID:
+        return Done(f"the invoice is {obligation.status.value}, {obligation.remaining} remain")
+    if own is not None and len(obligation.succeeded) == 1:
+        charge = replace(obligation.succeeded[0], idempotency_key=own[0])
+        return _tell(desk, [own[1]], AttemptAnswered(attempt_id=own[0], answer=Succeeded(charge=charge)))
+    charges = tuple(c if c.initiator else replace(c, initiator=desk.initiator) for c in obligation.succeeded)
+    at = obligation.paid_at or desk.event.created_at
+    return _tell(desk, known, InvoicePaid(obligation_id=obligation_id, charges=charges, at=at))
+
+
+def _voided(desk: _Desk) -> Done | Held:
+    fact = InvoiceVoided(obligation_id=desk.event.object_id, at=desk.event.created_at)
+    return _tell_obligation(desk, fact)
+
+
+def _written_off(desk: _Desk) -> Done | Held:
+    fact = InvoiceWrittenOff(obligation_id=desk.event.object_id, at=desk.event.created_at)
+    return _tell_obligation(desk, fact)
+
+
+def _tell_obligation(desk: _Desk, fact: Fact) -> Done | Held:
+    with desk.door.database.connect() as tx:
+        known = cases_of(tx, obligation=desk.event.object_id)
+    return _tell(desk, known, fact)
+
+
+def _updated(desk: _Desk) -> Done | Held:
+    """A retry that the gateway plans after a failure is the sign that its own retries are on."""
+    content = desk.event.content
+    if not content.get("next_payment_attempt") or not content.get("attempt_count") or content.get("status") != "open":
+        return Done("nothing to do")
+    detail = f"invoice {desk.event.object_id} is to be retried by the gateway itself"
+    with desk.door.database.begin() as tx:
+        raise_flag(tx, GATEWAY_RETRIES_SEEN, detail, at=desk.event.created_at)
+    return Done(detail)
+
+
+def _subscription_ended(desk: _Desk) -> Done | Held:
+    if desk.event.kind.endswith("updated") and desk.text("status") != "canceled":
+        return Done("the subscription goes on")
+    subscription = desk.event.object_id
+    detail = desk.text("cancellation_reason") or desk.text("reason")
+    with desk.door.database.connect() as tx:
+        known = cases_of(tx, subscription=subscription)
+    return _tell(desk, known, SubscriptionCancelled(subscription=subscription, at=desk.event.created_at, detail=detail))
+
+
+def _card_changed(desk: _Desk) -> Done | Held:
+    if desk.event.kind == "customer.updated" and not desk.text("changed"):
+        return Done("no card of the customer changed")
+    customer = desk.text("customer")
+    if customer is None:
+        return Done("belongs to no customer")
+    with desk.door.database.connect() as tx:
+        known = cases_of(tx, customer=customer)
+    what = desk.event.kind.replace("_", " ").replace(".", " ")
+    return _tell(desk, known, PaymentMethodChanged(event_id=desk.event.id, what=f"the gateway says: {what}"))
+
+
+def _reversed(desk: _Desk) -> Done | Held:
+    charge = desk.text("charge")
+    return reversal_seen(desk.door, desk.gateway, charge) if charge else Done("names no charge")
+
+
+def _tell(desk: _Desk, case_ids: list[str], fact: Fact) -> Done | Held:
+    if not case_ids:
+        return Done("no case")
+    told = [advance(desk.door, case_id, fact) for case_id in case_ids]
+    return Done("; ".join(f"{t.case.id}: {'told' if t.decision else 'known'}" for t in told))
+
+
+_HANDLERS: dict[str, Callable[[_Desk], Done | Held]] = {
+    "invoice.payment_failed": _failed,
+    "invoice.payment_action_required": _failed,
+    "payment_intent.payment_failed": _failed,
+    "charge.failed": _failed,
+    "invoice.paid": _paid,
+    "invoice_payment.paid": _paid,
+    "invoice.voided": _voided,
+    "invoice.marked_uncollectible": _written_off,
+    "invoice.updated": _updated,
+    "customer.subscription.updated": _subscription_ended,
+    "customer.subscription.deleted": _subscription_ended,
+    "customer.updated": _card_changed,
+    "customer.source.updated": _card_changed,
+    "payment_method.automatically_updated": _card_changed,
+    "payment_method.updated": _card_changed,
+    "payment_method.attached": _card_changed,
+    "payment_method.detached": _card_changed,
+    "charge.refunded": _reversed,
+    "refund.updated": _reversed,
+    "refund.failed": _reversed,
+    "charge.refund.updated": _reversed,
+    "charge.dispute.created": _reversed,
+    "charge.dispute.closed": _reversed,
+}

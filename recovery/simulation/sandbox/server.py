@@ -1,0 +1,94 @@
+"""Running a sandbox as a server: in a thread for tests, in the foreground for people.
+
+Without a pre-bound socket two servers started at once could fight for one port, and a test would have to guess
+when its server is ready.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from recovery.simulation.sandbox.app import build_app
+from recovery.simulation.sandbox.sandbox import Sandbox
+
+# A server that is not up after this long never will be; loopback starts take about 0.1 s.
+_START_SECONDS = 15.0
+# How long open requests (a hanging fault) may hold up the end; pauses notice closing within 0.05 s.
+_STOP_SECONDS = 2
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _server(sandbox: Sandbox) -> uvicorn.Server:
+    config = uvicorn.Config(
+        build_app(sandbox.core, sandbox.secret_key),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+@contextmanager
+def serve_sandbox(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve in a thread; gives the base address. Ends with every request ended and every thread joined.
+
+    Raises RuntimeError when the server does not start.
+    """
+    listener = _bound(host, port)
+    sandbox.core.base_url = _address(listener)
+    sandbox.core.closing.clear()
+    server = _server(sandbox)
+    thread = threading.Thread(target=server.run, args=([listener],), name="sandbox-server", daemon=True)
+    thread.start()
+    sandbox.core.deliveries.start()
+    try:
+        _wait_until_started(server, thread)
+        yield sandbox.core.base_url
+    finally:
+        sandbox.core.closing.set()
+        server.should_exit = True
+        thread.join()
+        sandbox.core.deliveries.close()
+        listener.close()
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the sandbox's server did not start")
+        time.sleep(0.005)
+
+
+def run_sandbox(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 12111) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM (12111 is the port of Stripe's own mock server)."""
+    listener = _bound(host, port)
+    sandbox.core.base_url = _address(listener)
+    server = _server(sandbox)
+    sandbox.core.deliveries.start()
+    try:
+        server.run(sockets=[listener])
+    finally:
+        sandbox.core.closing.set()
+        sandbox.core.deliveries.close()
+        listener.close()

@@ -1,0 +1,218 @@
+"""Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
+
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
+from recovery.cases.facts import Fact, PaymentFailed, fact_name
+from recovery.cases.lifecycle import OPEN_STEPS, Rule, Source, State, StepKind, StepState
+from recovery.money import Money
+from recovery.storage import codec
+from recovery.storage.attempt_store import attempt_from, save_changed_attempts
+from recovery.storage.moment import Moment
+from recovery.storage.tables import (
+    attempts,
+    cases,
+    exhaustions,
+    foreign_charges,
+    journal,
+    ledger,
+    steps,
+)
+
+
+class NoSuchCase(LookupError):
+    """No case has this id."""
+
+
+def case_id_of(obligation: str) -> str:
+    """The id of an obligation's case. Derived, so that a restored backup uses the same idempotency keys again."""
+    return f"case_{obligation}"
+
+
+def insert_case(tx: Connection, case: Case, *, moment: Moment) -> bool:
+    """Write a new case; False when the obligation has one already."""
+    row = _case_row(case) | {"opened_at": moment.now, "changed_at": moment.now}
+    statement = pg_insert(cases).values(row).on_conflict_do_nothing().returning(cases.c.id)
+    return tx.execute(statement).first() is not None
+
+
+def lock_case(tx: Connection, case_id: str) -> Case:
+    """Read a case with all that decisions need and hold it until the transaction ends. Raises NoSuchCase."""
+    row = tx.execute(select(cases).where(cases.c.id == case_id).with_for_update()).mappings().first()
+    if row is None:
+        raise NoSuchCase(f"no case {case_id}")
+    return _case(tx, row)
+
+
+def load_case(tx: Connection, case_id: str) -> Case:
+    """Read a case without holding it. Raises NoSuchCase."""
+    row = tx.execute(select(cases).where(cases.c.id == case_id)).mappings().first()
+    if row is None:
+        raise NoSuchCase(f"no case {case_id}")
+    return _case(tx, row)
+
+
+def _case(tx: Connection, row: RowMapping) -> Case:
+    tried = tx.execute(select(attempts).where(attempts.c.case_id == row["id"]).order_by(attempts.c.number)).mappings()
+    waiting = tx.execute(
+        select(steps.c.kind, steps.c.due_at, steps.c.state).where(
+            steps.c.case_id == row["id"], steps.c.state.in_(OPEN_STEPS)
+        )
+    ).all()
+    used_up = tx.execute(select(exhaustions).where(exhaustions.c.case_id == row["id"])).mappings().first()
+    return Case(
+        id=row["id"],
+        gateway=row["gateway"],
+        obligation=row["obligation"],
+        customer=row["customer"],
+        subscription=row["subscription"],
+        amount=Money(minor=row["amount_minor"], currency=row["currency"]),
+        state=State(row["state"]),
+        policy=row["policy"],
+        failed_at=row["failed_at"],
+        horizon_at=row["horizon_at"],
+        card=codec.card_from(row["card"]),
+        tried_card=codec.card_from(row["tried_card"]),
+        verdict=codec.verdict_from(row["verdict"]),
+        signals=codec.signals_from(row["signals"]),
+        last_failure_at=row["last_failure_at"],
+        dead_cards=codec.cards_from(row["dead_cards"]),
+        attempts=tuple(attempt_from(a) for a in tried),
+        steps=tuple(
+            WaitingStep(kind=StepKind(kind), due_at=due_at, in_flight=state == StepState.IN_FLIGHT)
+            for kind, due_at, state in waiting
+        ),
+        exhausted=Exhausted(rule=Rule(used_up["rule"]), at=used_up["at"], detail=used_up["detail"])
+        if used_up
+        else None,
+        refreshes=row["refreshes"],
+        emails_sent=row["emails_sent"],
+        emailed_at=row["emailed_at"],
+        email_tries=row["email_tries"],
+        escalations=row["escalations"],
+        source=Source(row["source"]) if row["source"] else None,
+        ended_at=row["ended_at"],
+    )
+
+
+def _case_row(case: Case) -> dict[str, Any]:
+    return {
+        "id": case.id,
+        "gateway": case.gateway,
+        "obligation": case.obligation,
+        "customer": case.customer,
+        "subscription": case.subscription,
+        "amount_minor": case.amount.minor,
+        "currency": case.amount.currency,
+        "state": case.state.value,
+        "policy": case.policy,
+        "failed_at": case.failed_at,
+        "horizon_at": case.horizon_at,
+        "card": codec.card_json(case.card),
+        "tried_card": codec.card_json(case.tried_card),
+        "verdict": codec.verdict_json(case.verdict),
+        "signals": codec.signals_json(case.signals),
+        "last_failure_at": case.last_failure_at,
+        "dead_cards": codec.cards_json(case.dead_cards),
+        "refreshes": case.refreshes,
+        "emails_sent": case.emails_sent,
+        "emailed_at": case.emailed_at,
+        "email_tries": case.email_tries,
+        "escalations": case.escalations,
+        "source": case.source.value if case.source else None,
+        "ended_at": case.ended_at,
+    }
+
+
+def knows_fact(tx: Connection, case_id: str, fact_key: str) -> bool:
+    """Whether this fact had its effect on the case already."""
+    found = select(journal.c.id).where(journal.c.case_id == case_id, journal.c.fact_key == fact_key)
+    return tx.execute(found).first() is not None
+
+
+def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, *, moment: Moment) -> int:
+    """Write the new case, its journal line, exhaustion, attempts, foreign charge and ledger entries; the journal id."""
+    after = decision.case
+    row = _case_row(after) | {"changed_at": moment.now}
+    tx.execute(update(cases).where(cases.c.id == after.id).values(row))
+    line = {
+        "case_id": after.id,
+        "fact_key": fact.key,
+        "fact": fact_name(fact),
+        "state": after.state.value,
+        "reason": decision.reason,
+        "at": moment.now,
+        "booked_at": moment.machine_now,
+    }
+    journal_id = int(tx.execute(insert(journal).values(line).returning(journal.c.id)).scalar_one())
+    if after.exhausted is not None and before.exhausted is None:
+        used_up = after.exhausted
+        tx.execute(
+            insert(exhaustions).values(
+                case_id=after.id, journal_id=journal_id, rule=used_up.rule.value, at=used_up.at, detail=used_up.detail
+            )
+        )
+    if isinstance(fact, PaymentFailed):
+        _save_foreign_charge(tx, after.id, fact)
+    save_changed_attempts(tx, before.attempts, after.attempts)
+    _save_entries(tx, after, decision, moment)
+    return journal_id
+
+
+def _save_foreign_charge(tx: Connection, case_id: str, fact: PaymentFailed) -> None:
+    charge = fact.charge
+    row = {
+        "charge_id": charge.id,
+        "case_id": case_id,
+        "budget_key": charge.card.budget_key if charge.card else None,
+        "amount_minor": charge.amount.minor,
+        "currency": charge.amount.currency,
+        "at": charge.created_at,
+        "initiator": charge.initiator.value if charge.initiator else None,
+        "signals": codec.signals_json(charge.signals),
+        "counts": charge.signals is None or charge.signals.reached_network,
+    }
+    tx.execute(pg_insert(foreign_charges).values(row).on_conflict_do_nothing())
+
+
+def _save_entries(tx: Connection, case: Case, decision: Decision, moment: Moment) -> None:
+    rows = [
+        {
+            "case_id": case.id,
+            "kind": entry.kind.value,
+            "ref": entry.ref,
+            "charge_id": entry.charge_id,
+            "source": entry.source.value if entry.source else None,
+            "amount_minor": entry.amount.minor,
+            "currency": entry.amount.currency,
+            "occurred_at": entry.occurred_at,
+            "booked_at": moment.machine_now,
+        }
+        for entry in decision.entries
+    ]
+    if rows:
+        tx.execute(pg_insert(ledger).on_conflict_do_nothing(), rows)
+
+
+def cases_of(
+    tx: Connection,
+    *,
+    obligation: str | None = None,
+    customer: str | None = None,
+    subscription: str | None = None,
+    charge: str | None = None,
+) -> list[str]:
+    """The cases of an obligation, a customer, a subscription, or a charge that the ledger knows."""
+    query = select(cases.c.id).order_by(cases.c.failed_at)
+    if obligation is not None:
+        query = query.where(cases.c.obligation == obligation)
+    if customer is not None:
+        query = query.where(cases.c.customer == customer)
+    if subscription is not None:
+        query = query.where(cases.c.subscription == subscription)
+    if charge is not None:
+        query = query.where(cases.c.id.in_(select(ledger.c.case_id).where(ledger.c.charge_id == charge)))
+    return [row[0] for row in tx.execute(query)]

@@ -1,0 +1,65 @@
+"""Values to JSON and back. Without it every store would spell the fields of a card in its own way."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from recovery.cases.policy import Policy
+from recovery.declines.classify import Verdict
+from recovery.declines.signals import Card, Signals
+
+_CARD = TypeAdapter(Card)
+_CARDS = TypeAdapter(tuple[Card, ...])
+_SIGNALS = TypeAdapter(Signals)
+_VERDICT = TypeAdapter(Verdict)
+_POLICY = TypeAdapter(Policy)
+
+
+def card_json(card: Card | None) -> Any:  # noqa: ANN401 - JSON
+    """A card as JSON, or None."""
+    return None if card is None else _CARD.dump_python(card, mode="json")
+
+
+def card_from(value: Any) -> Card | None:  # noqa: ANN401 - JSON
+    """A card from JSON, or None."""
+    return None if value is None else _CARD.validate_python(value)
+
+
+def cards_json(cards: tuple[Card, ...]) -> Any:  # noqa: ANN401 - JSON
+    """Cards as JSON."""
+    return _CARDS.dump_python(cards, mode="json")
+
+
+def cards_from(value: Any) -> tuple[Card, ...]:  # noqa: ANN401 - JSON
+    """Cards from JSON."""
+    return _CARDS.validate_python(value)
+
+
+def signals_json(signals: Signals | None) -> Any:  # noqa: ANN401 - JSON
+    """Signals as JSON, or None."""
+    return None if signals is None else _SIGNALS.dump_python(signals, mode="json")
+
+
+def signals_from(value: Any) -> Signals | None:  # noqa: ANN401 - JSON
+    """Signals from JSON, or None."""
+    return None if value is None else _SIGNALS.validate_python(value)
+
+
+def verdict_json(verdict: Verdict | None) -> Any:  # noqa: ANN401 - JSON
+    """A verdict as JSON, or None."""
+    return None if verdict is None else _VERDICT.dump_python(verdict, mode="json")
+
+
+def verdict_from(value: Any) -> Verdict | None:  # noqa: ANN401 - JSON
+    """A verdict from JSON, or None."""
+    return None if value is None else _VERDICT.validate_python(value)
+
+
+def policy_json(policy: Policy) -> Any:  # noqa: ANN401 - JSON
+    """A policy as JSON."""
+    return _POLICY.dump_python(policy, mode="json")
+
+
+def policy_from(value: Any) -> Policy:  # noqa: ANN401 - JSON
+    """A policy from JSON."""
+    return _POLICY.validate_python(value)

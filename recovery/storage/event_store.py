@@ -1,0 +1,108 @@
+"""The gateway's events, each stored once. Without it a doubled webhook would be two facts and a crash would lose one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from recovery.storage.tables import events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """One accepted event, as intake left it. ``created_at`` is the gateway's business time."""
+
+    gateway: str
+    id: str
+    kind: str
+    livemode: bool
+    created_at: datetime
+    object_id: str
+    content: Mapping[str, Any]
+    idempotency_key: str | None
+    caused_by_request: bool
+    failures: int = 0
+
+
+def store_event(tx: Connection, event: StoredEvent, *, machine_now: datetime) -> bool:
+    """Keep an event; False when it was here already."""
+    row = {
+        "gateway": event.gateway,
+        "id": event.id,
+        "kind": event.kind,
+        "livemode": event.livemode,
+        "created_at": event.created_at,
+        "object_id": event.object_id,
+        "content": dict(event.content),
+        "idempotency_key": event.idempotency_key,
+        "caused_by_request": event.caused_by_request,
+        "received_at": machine_now,
+        "state": "waiting",
+    }
+    statement = pg_insert(events).values(row).on_conflict_do_nothing().returning(events.c.id)
+    return tx.execute(statement).first() is not None
+
+
+def claim_events(tx: Connection, *, machine_now: datetime, lease_until: datetime, limit: int) -> list[StoredEvent]:
+    """Take waiting events in the order of arrival. A claim is a hold: whoever dies leaves them to others when it ends."""
+    ready = (
+        select(events.c.seq)
+        .where(
+            events.c.state == "waiting",
+            or_(events.c.hold_until.is_(None), events.c.hold_until <= machine_now),
+        )
+        .order_by(events.c.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        update(events).where(events.c.seq.in_(ready.scalar_subquery())).values(hold_until=lease_until).returning(events)
+    )
+    rows = sorted(tx.execute(taken).mappings().all(), key=lambda row: int(row["seq"]))
+    return [_stored(row) for row in rows]
+
+
+def _stored(row: RowMapping) -> StoredEvent:
+    names = ("gateway", "id", "kind", "livemode", "created_at", "object_id", "content", "idempotency_key")
+    return StoredEvent(
+        **{name: row[name] for name in names},
+        caused_by_request=row["caused_by_request"],
+        failures=row["failures"],
+    )
+
+
+def finish_event(tx: Connection, event: StoredEvent, *, state: str, detail: str) -> None:
+    """Note what an event led to: ``done``, or ``set_aside`` for a person."""
+    _write(tx, event, state=state, detail=detail, hold_until=None)
+
+
+def hold_event(tx: Connection, event: StoredEvent, *, until: datetime, detail: str, failed: bool) -> None:
+    """Let an event wait until a machine instant; ``failed`` counts it as a failure."""
+    failures = event.failures + (1 if failed else 0)
+    _write(tx, event, state="waiting", detail=detail, hold_until=until, failures=failures)
+
+
+def _write(tx: Connection, event: StoredEvent, **values: object) -> None:
+    tx.execute(update(events).where(events.c.gateway == event.gateway, events.c.id == event.id).values(values))
+
+
+def replay_set_aside(tx: Connection, event_id: str | None = None) -> int:
+    """Put events that were set aside back in line; all of them, or one. Returns how many."""
+    query = update(events).where(events.c.state == "set_aside").values(state="waiting", hold_until=None, failures=0)
+    if event_id is not None:
+        query = query.where(events.c.id == event_id)
+    return int(tx.execute(query).rowcount)
+
+
+def event_counts(tx: Connection) -> dict[str, int]:
+    """How many events are in each state that matters to an operator: waiting and set aside."""
+    rows = tx.execute(
+        select(events.c.state, func.count())
+        .where(events.c.state.in_(("waiting", "set_aside")))
+        .group_by(events.c.state)
+    )
+    found = {state: int(count) for state, count in rows}
+    return {"waiting": found.get("waiting", 0), "set_aside": found.get("set_aside", 0)}

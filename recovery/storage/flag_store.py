@@ -1,0 +1,49 @@
+"""Things to know about the whole installation: charging halted, foreign retries seen, an operator's confirmations."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from recovery.storage.tables import flags
+
+CHARGING_HALTED = "charging_halted"
+GATEWAY_RETRIES_SEEN = "gateway_retries_seen"
+UNKNOWN_CODE = "unknown_code:"
+CONFIRMED = "confirmed:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One flag: what it says, since when and until when it was seen, how often."""
+
+    name: str
+    detail: str
+    since: datetime
+    seen_at: datetime
+    times: int
+
+
+def raise_flag(tx: Connection, name: str, detail: str, *, at: datetime) -> None:
+    """Set a flag, or count it once more."""
+    row = {"name": name, "detail": detail, "since": at, "seen_at": at, "times": 1}
+    statement = pg_insert(flags).values(row)
+    again = {"detail": detail, "seen_at": at, "times": flags.c.times + 1}
+    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_=again))
+
+
+def lower_flag(tx: Connection, name: str) -> bool:
+    """Take a flag down; False when it was not set."""
+    return tx.execute(delete(flags).where(flags.c.name == name)).rowcount > 0
+
+
+def read_flags(tx: Connection, prefix: str = "") -> list[Flag]:
+    """The flags whose name begins with a prefix."""
+    rows = tx.execute(select(flags).where(flags.c.name.startswith(prefix)).order_by(flags.c.name)).mappings()
+    return [Flag(**row) for row in rows]
+
+
+def is_raised(tx: Connection, name: str) -> bool:
+    """Whether a flag is set."""
+    return tx.execute(select(flags.c.name).where(flags.c.name == name)).first() is not None
