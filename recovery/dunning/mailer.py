@@ -30,7 +30,10 @@ class MailAmbiguous(MailError):
 class Mailer(Protocol):
     """Sends one email. Raises MailRefused, MailUnavailable or MailAmbiguous."""
 
-    lease_seconds: float
+    @property
+    def lease_seconds(self) -> float:
+        """How long a hand-over may take at the very most."""
+        ...
 
     def send(self, message: EmailMessage, *, to: str) -> None:
         """Hand over one email for one address."""

@@ -25,8 +25,10 @@ BACKOFF_SECONDS_MAX = 3600.0
 class Performer(Protocol):
     """Performs one step under its lease, outside any transaction, and ends it through ``advance``."""
 
-    lease_seconds: float
-    """How long one performance may take at the very most."""
+    @property
+    def lease_seconds(self) -> float:
+        """How long one performance may take at the very most."""
+        ...
 
     def __call__(self, step: ClaimedStep) -> None:
         """Perform the step. Raises Postponed to try later without counting a failure."""

@@ -109,8 +109,8 @@ def _bank_mistakes(path: Path, banks: Banks) -> list[str]:
 
 def _pack_mistakes(folder: Path, packs: list[RulePack]) -> list[str]:
     found = []
-    if not any(OTHER_BRANDS in pack.brands and pack.in_force_from <= date(2025, 1, 1) for pack in packs):
-        found.append(f'{folder}: no file has "{OTHER_BRANDS}" among its brands from 2025-01-01 on')
+    if not any(OTHER_BRANDS in pack.brands and pack.in_force_from <= date(2020, 1, 1) for pack in packs):
+        found.append(f'{folder}: no file has "{OTHER_BRANDS}" among its brands from 2020-01-01 on')
     seen: dict[tuple[str, date], str] = {}
     for pack in packs:
         if not pack.caps:

@@ -29,8 +29,7 @@ def serve() -> Iterator[Server]:
                 stack.callback(http.close)
                 return made
 
-            running = Running(sandbox, clock, url, client(10.0), client)
-            return running
+            return Running(sandbox, clock, url, client(10.0), client)
 
         yield start
 

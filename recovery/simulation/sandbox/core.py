@@ -11,6 +11,7 @@ from datetime import datetime
 
 from recovery.simulation.answers import Bank
 from recovery.simulation.sandbox.agenda import Agenda
+from recovery.simulation.sandbox.errors import Json
 from recovery.simulation.sandbox.faults import Faults
 from recovery.simulation.sandbox.idempotency import IdempotencyKeys
 from recovery.simulation.sandbox.ledger import Cause, Initiator, Ledger
@@ -41,9 +42,10 @@ class Core:
         self.deliveries = Deliveries(endpoints, options)
         self.base_url = "http://sandbox.invalid"
         self.in_flight = 0
+        self.silent = False
         self.closing = threading.Event()
         self.mail_listeners: list[Callable[[str, datetime], bool]] = []
-        self.charge_listeners: list[Callable[[str, Cause], None]] = []
+        self.charge_listeners: list[Callable[[Json, datetime], None]] = []
 
     def cause(self, initiator: Initiator, *, request_id: str | None = None, key: str | None = None) -> Cause:
         """On whose behalf something happens now."""

@@ -16,11 +16,14 @@ from recovery.simulation.sandbox.shapes import shown
 from recovery.simulation.sandbox.templates import build
 
 
-def emit(core: Core, cause: Cause, kind: str, thing: Json, *, changed: Json | None = None) -> Json:
+def emit(core: Core, cause: Cause, kind: str, thing: Json, *, changed: Json | None = None) -> None:
     """Record an event with a snapshot of the object and hand it to delivery.
 
-    `changed` holds the previous values for `data.previous_attributes` of an update.
+    `changed` holds the previous values for `data.previous_attributes` of an update. What a world's people did
+    before the sandbox opened (`core.silent`) is no event.
     """
+    if core.silent:
+        return
     shape = core.options.event_shape or core.options.shape
     content: Json = {"object": shown(core.store, thing, shape)}
     if changed is not None:
@@ -38,7 +41,6 @@ def emit(core: Core, cause: Cause, kind: str, thing: Json, *, changed: Json | No
     )
     core.store.add(event)
     _deliver(core, event, cause)
-    return event
 
 
 def _deliver(core: Core, event: Json, cause: Cause) -> None:

@@ -137,7 +137,7 @@ def _card_error(core: Core, tried: Tried, charge: Json) -> Refused:
 def _succeed(core: Core, tried: Tried, charge: Json, cause: Cause) -> None:
     paid(core, core.store.get("invoice", tried.order.invoice), cause, charge=charge)
     for listener in core.charge_listeners:
-        listener(charge["id"], tried.order.cause)
+        listener(charge, cause.at)
 
 
 def _process(core: Core, tried: Tried, charge: Json) -> None:

@@ -14,9 +14,11 @@ from recovery.simulation.sandbox.banks import KindBank
 from recovery.simulation.sandbox.control import mail, play, state
 from recovery.simulation.sandbox.core import Core
 from recovery.simulation.sandbox.faults import Faults
+from recovery.simulation.sandbox.inhabit import Inhabitants
 from recovery.simulation.sandbox.ledger import Ledger
 from recovery.simulation.sandbox.levers import Levers
 from recovery.simulation.sandbox.settings import SandboxOptions, WebhookEndpoint
+from recovery.simulation.world.build import World
 
 
 class Sandbox(Levers):
@@ -38,6 +40,10 @@ class Sandbox(Levers):
         chosen = options or SandboxOptions()
         self.core = Core(now=now, options=chosen, endpoints=endpoints, bank=bank or KindBank())
         self.secret_key = secret_key
+
+    def inhabit(self, world: World) -> None:
+        """Let a world's people be this sandbox's customers, and its issuers answer for their cards."""
+        Inhabitants(self.core, world).move_in()
 
     def add_webhook_endpoint(self, url: str, secret: str) -> None:
         """Post events here as well from now on."""

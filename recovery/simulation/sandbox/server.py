@@ -9,13 +9,17 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import uvicorn
 
 from recovery.simulation.sandbox.app import build_app
 from recovery.simulation.sandbox.sandbox import Sandbox
+from recovery.simulation.sandbox.settings import SandboxOptions
+from recovery.simulation.world.build import build_world
 
 # A server that is not up after this long never will be; loopback starts take about 0.1 s.
 _START_SECONDS = 15.0
@@ -80,12 +84,52 @@ def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> Non
         time.sleep(0.005)
 
 
-def run_sandbox(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 12111) -> None:
-    """Serve in the foreground until SIGINT or SIGTERM (12111 is the port of Stripe's own mock server)."""
-    listener = _bound(host, port)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """One sandbox to run in the foreground; `customers` 0 means an empty one that approves everything."""
+
+    start_at: datetime
+    host: str = "127.0.0.1"
+    port: int = 12111  # the port of Stripe's own mock server
+    seed: int = 1
+    customers: int = 200
+    days: float = 45.0
+    secret_key: str = field(default="sk_test_sandbox", repr=False)
+    webhook_endpoints: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    options: SandboxOptions = field(default_factory=SandboxOptions)
+
+
+def populated_sandbox(settings: RunSettings, *, now: Callable[[], datetime]) -> Sandbox:
+    """A sandbox with its world moved in, not yet serving."""
+    sandbox = Sandbox(
+        now=now,
+        secret_key=settings.secret_key,
+        webhook_endpoints=settings.webhook_endpoints,
+        options=settings.options,
+    )
+    if settings.customers:
+        world = build_world(
+            seed=settings.seed, customers=settings.customers, days=settings.days, start_at=settings.start_at
+        )
+        sandbox.inhabit(world)
+    return sandbox
+
+
+def run_sandbox(
+    settings: RunSettings, *, now: Callable[[], datetime], ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM; `ready` is told the base address once it is bound.
+
+    `now` is the business clock. Raises OSError when the port is taken.
+    """
+    sandbox = populated_sandbox(settings, now=now)
+    listener = _bound(settings.host, settings.port)
     sandbox.core.base_url = _address(listener)
     server = _server(sandbox)
     sandbox.core.deliveries.start()
+    listener.listen()  # from here on clients may connect; they are served as soon as the loop runs
+    if ready is not None:
+        ready(sandbox.core.base_url)
     try:
         server.run(sockets=[listener])
     finally:

@@ -21,7 +21,16 @@ def _fits(rule: str, day: date) -> bool:
     if rule == "last":
         return day == _last_business_day(day)
     days = {int(number) for number in rule.removeprefix("day:").split(",")}
-    return any(_moved_before_weekend(day.replace(day=number)) == day for number in days)
+    return any(_off_weekend(day.replace(day=number)) == day for number in days)
+
+
+def _off_weekend(day: date) -> date:
+    """Money due on a weekend comes before it, at the start of a month after it."""
+    if day.day < 4:  # moving back would leave the month
+        while day.weekday() >= _SATURDAY:
+            day += timedelta(days=1)
+        return day
+    return _moved_before_weekend(day)
 
 
 def _moved_before_weekend(day: date) -> date:

@@ -27,7 +27,7 @@ class Place:
     names: tuple[str, ...] = field(default=("Alex", "Sam", "Kim", "Robin"))
 
 
-_US = {
+_US: dict[str | None, str] = {
     "NY": "America/New_York",
     "FL": "America/New_York",
     "TX": "America/Chicago",
@@ -36,9 +36,9 @@ _US = {
     "CA": "America/Los_Angeles",
     "WA": "America/Los_Angeles",
 }
-_CA = {"ON": "America/Toronto", "BC": "America/Vancouver", "AB": "America/Edmonton"}
-_AU = {"NSW": "Australia/Sydney", "WA": "Australia/Perth", "QLD": "Australia/Brisbane"}
-_BR = {"SP": "America/Sao_Paulo", "AM": "America/Manaus"}
+_CA: dict[str | None, str] = {"ON": "America/Toronto", "BC": "America/Vancouver", "AB": "America/Edmonton"}
+_AU: dict[str | None, str] = {"NSW": "Australia/Sydney", "WA": "Australia/Perth", "QLD": "Australia/Brisbane"}
+_BR: dict[str | None, str] = {"SP": "America/Sao_Paulo", "AM": "America/Manaus"}
 _EUR = (900, 1900, 2900, 4900, 9900)
 
 PLACES: tuple[Place, ...] = (

@@ -1,0 +1,115 @@
+"""All settings, from the environment (``RECOVERY_…``) or a ``.env`` file. Without it each process would be told differently."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class SettingsInvalid(ValueError):
+    """A setting cannot be used; the message names each variable and what is wrong."""
+
+
+class Pages(StrEnum):
+    """Who may read the pages: nobody, whoever has the password, or everybody who reaches the port."""
+
+    OFF = "off"
+    PASSWORD = "password"  # noqa: S105 - a mode, not a password
+    OPEN = "open"
+
+
+def _default_config_dir() -> Path:
+    """The folder beside the package in a checkout, the one inside it in an installed wheel."""
+    package = Path(__file__).resolve().parents[1]
+    beside = package.parent / "config"
+    return beside if (beside / "recovery.toml").is_file() else package / "default_config"
+
+
+class Settings(BaseSettings):
+    """Where everything is. Database and broker unset means embedded servers under the data directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RECOVERY_", env_file=".env", extra="ignore", hide_input_in_errors=True
+    )
+
+    data_dir: Path = Path(".recovery")
+    config_dir: Path = Field(default_factory=_default_config_dir)
+    database_url: SecretStr | None = None
+    broker_url: SecretStr | None = None
+
+    stripe_secret_key: SecretStr | None = None
+    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    stripe_api_base: str = "https://api.stripe.com"
+    stripe_call_seconds: float = Field(default=60.0, gt=0, le=300)
+    settle_margin_seconds: float = Field(default=30.0, ge=0, le=3600)
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    mail_from: str = "billing@example.com"
+    mail_reply_to: str | None = None
+    brand_name: str = "Example"
+
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8000, ge=0, le=65535)
+    webhook_body_bytes_max: int = Field(default=512 * 1024, ge=1024)
+    pages: Pages = Pages.OFF
+    pages_password: SecretStr | None = None
+
+    batch: int = Field(default=20, ge=1, le=500)
+    threads: int = Field(default=10, ge=1, le=100)
+    ring_seconds: float = Field(default=3.0, gt=0, le=60)
+    clock_file: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "plain"] = "json"
+
+    @field_validator("stripe_webhook_secrets", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:  # noqa: ANN401 - anything from outside
+        """Several secrets during a rotation are separated by commas."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _psycopg(cls, value: SecretStr | None) -> SecretStr | None:
+        """Hosting platforms hand out postgres:// addresses; the driver is ours to choose."""
+        if value is None:
+            return None
+        url = value.get_secret_value()
+        for scheme in ("postgres://", "postgresql://"):
+            if url.startswith(scheme):
+                return SecretStr("postgresql+psycopg://" + url.removeprefix(scheme))
+        if not url.startswith("postgresql+psycopg://"):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        name, at, domain = value.partition("@")
+        if not name or not at or "." not in domain or " " in value:
+            raise ValueError("must be an address like billing@your-domain.com")
+        return value
+
+    @property
+    def sender_domain(self) -> str:
+        """The domain of our Message-IDs."""
+        return self.mail_from.partition("@")[2]
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - field values
+    """Read the settings. Raises SettingsInvalid naming each variable, never its value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [
+            f"RECOVERY_{'_'.join(str(part) for part in detail['loc']).upper()}: {detail['msg']}"
+            for detail in error.errors(include_input=False)
+        ]
+        raise SettingsInvalid("\n".join(lines)) from error

@@ -1,0 +1,128 @@
+"""Chooses the concrete parts and joins them. The one place that knows which gateway, mailer and clock are in use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from recovery.cases.lifecycle import StepKind
+from recovery.charging.charge import ChargeCard
+from recovery.charging.ending import CloseCase, Escalate
+from recovery.charging.refresh import RefreshCard
+from recovery.charging.settle import SettleAttempt
+from recovery.dunning.letter import Brand, Letters
+from recovery.dunning.mailer import SmtpMailer
+from recovery.dunning.send import SendEmail
+from recovery.engine.claims import Performer, perform_due
+from recovery.engine.door import Door
+from recovery.engine.sweep import sweep
+from recovery.gateways.port import Gateway
+from recovery.gateways.stripe import KINDS, Limits, StripeGateway
+from recovery.intake.events import Intake
+from recovery.runtime.clock import clock_from, machine_now
+from recovery.runtime.knowledge import load_knowledge
+from recovery.runtime.rulebook import StoredRuleBook
+from recovery.runtime.settings import Settings, SettingsInvalid
+from recovery.storage.connect import connect
+
+EVENT_KINDS = KINDS
+"""The explicit set of events that intake keeps; all others are acknowledged and forgotten."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything one process needs, made on first use. ``database_url`` is where the database really is (embedded or not)."""
+
+    settings: Settings
+    database_url: str
+    pool_size: int = 5
+
+    @cached_property
+    def database(self) -> Engine:
+        """The pooled database engine."""
+        return connect(self.database_url, pool_size=self.pool_size)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The payment gateway. Raises SettingsInvalid when no key is set."""
+        settings = self.settings
+        if settings.stripe_secret_key is None:
+            raise SettingsInvalid(
+                "RECOVERY_STRIPE_SECRET_KEY: not set; take it from the Stripe dashboard, Developers, API keys"
+            )
+        return StripeGateway(
+            secret_key=settings.stripe_secret_key.get_secret_value(),
+            webhook_secrets=tuple(secret.get_secret_value() for secret in settings.stripe_webhook_secrets),
+            api_base=settings.stripe_api_base,
+            limits=Limits(bound_seconds=settings.stripe_call_seconds),
+        )
+
+    @cached_property
+    def rulebook(self) -> StoredRuleBook:
+        """Policy and knowledge from the configuration folder. Raises ConfigInvalid."""
+        settle_seconds = self.settings.stripe_call_seconds + self.settings.settle_margin_seconds
+        return StoredRuleBook(load_knowledge(self.settings.config_dir), settle_seconds=settle_seconds)
+
+    @cached_property
+    def door(self) -> Door:
+        """The engine's surroundings; the current policy is kept in the database before any case can be pinned on it."""
+        self.rulebook.keep_current(self.database, machine_now=machine_now())
+        clock = clock_from(self.settings.clock_file)
+        return Door(database=self.database, rulebook=self.rulebook, clock=clock.now, machine_clock=machine_now)
+
+    @cached_property
+    def mailer(self) -> SmtpMailer:
+        """The way to the mail server."""
+        settings = self.settings
+        return SmtpMailer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            security=settings.smtp_security,
+            username=settings.smtp_username,
+            password=_open(settings.smtp_password),
+            sender=settings.mail_from,
+        )
+
+    @cached_property
+    def letters(self) -> Letters:
+        """The email templates."""
+        settings = self.settings
+        brand = Brand(name=settings.brand_name, sender=settings.mail_from, reply_to=settings.mail_reply_to)
+        return Letters(settings.config_dir / "emails", brand)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Works through stored events."""
+        return Intake(self.door, self.gateway)
+
+    @cached_property
+    def performers(self) -> Mapping[StepKind, Performer]:
+        """Who performs which step. Cheap and urgent kinds come first."""
+        door, gateway = self.door, self.gateway
+        domain = self.settings.sender_domain
+        return {
+            StepKind.SETTLE_ATTEMPT: SettleAttempt(door, gateway),
+            StepKind.REFRESH_CARD: RefreshCard(door, gateway),
+            StepKind.CHARGE_CARD: ChargeCard(door, gateway),
+            StepKind.SEND_EMAIL: SendEmail(door, gateway, self.mailer, self.letters, domain),
+            StepKind.CLOSE_CASE: CloseCase(door, gateway),
+            StepKind.ESCALATE: Escalate(door),
+        }
+
+    def perform_steps(self) -> int:
+        """One bounded batch of due steps of each kind; returns how many were claimed."""
+        return perform_due(self.door, self.performers, batch=self.settings.batch, threads=self.settings.threads)
+
+    def process_events(self) -> int:
+        """One bounded batch of waiting events; returns how many were taken."""
+        return self.intake.process(batch=self.settings.batch)
+
+    def sweep(self) -> int:
+        """Take back lapsed leases; returns how many."""
+        return sweep(self.door)
+
+
+def _open(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

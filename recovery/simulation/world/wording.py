@@ -1,0 +1,42 @@
+"""How an issuer words a refusal: codes with noise, and advice that is true when it is given.
+
+Without advice that follows the truth, an engine that obeys it could not be told from one that does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from recovery.simulation.answers import Answer, Authorization, decline
+from recovery.simulation.world.dice import dice, drawn
+from recovery.simulation.world.parameters import Cause, Parameters
+from recovery.simulation.world.paydays import paydays
+from recovery.simulation.world.people import Person
+from recovery.simulation.world.troubles import CODES
+
+# Mastercard's "not before" advice codes and their hours, as its processors publish them.
+_NOT_BEFORE = (("24", 1), ("25", 24), ("26", 48), ("27", 96), ("28", 144), ("29", 192), ("30", 240))
+_ADVISED_SHARE = 0.4  # assumption: how many Mastercard issuers give a duration for missing funds
+
+
+def worded(seed: int, parameters: Parameters, person: Person, question: Authorization) -> Answer:
+    """The refusal of one authorisation."""
+    card = question.card
+    random = dice(seed, "words", card.fingerprint, question.at.isoformat(timespec="hours"))
+    code = person.trouble.first_code
+    if random.random() < parameters.redrawn_code_share:
+        code = drawn(random, CODES[person.trouble.cause])
+    given = decline(code, brand=card.brand, network_codes=random.random() < parameters.network_code_share)
+    advised = card.brand == "mastercard" and random.random() < _ADVISED_SHARE
+    if advised and person.trouble.cause is Cause.FUNDS and code == "insufficient_funds":
+        return replace(given, network_advice_code=_until_payday(person, question))
+    return given
+
+
+def _until_payday(person: Person, question: Authorization) -> str:
+    """The longest advice that ends before the money comes, else the shortest."""
+    coming = next(paydays(person.payday_rule, person.zone, hour=person.payday_hour, since=question.at))
+    left = coming - question.at
+    fitting = [code for code, hours in _NOT_BEFORE if timedelta(hours=hours) <= left]
+    return fitting[-1] if fitting else _NOT_BEFORE[0][0]
