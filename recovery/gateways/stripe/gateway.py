@@ -21,7 +21,7 @@ from recovery.gateways.stripe.reading import Reading
 from recovery.gateways.stripe.reversals import read_reversals
 from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
-from recovery.gateways.stripe.transport import Limits, Transport
+from recovery.gateways.stripe.transport import DEFAULT_LIMITS, Limits, Transport
 
 API_BASE: Final = "https://api.stripe.com"
 _LIVE_PREFIXES: Final = ("sk_live_", "rk_live_")
@@ -41,7 +41,7 @@ class StripeGateway(Gateway):
         secret_key: str,
         webhook_secrets: tuple[str, ...] = (),
         api_base: str = API_BASE,
-        limits: Limits = Limits(),  # noqa: B008  # a frozen value
+        limits: Limits = DEFAULT_LIMITS,
         sleep: Callable[[float], None] = machine_time.sleep,
         monotonic: Callable[[], float] = machine_time.monotonic,
     ) -> None:
@@ -70,7 +70,7 @@ class StripeGateway(Gateway):
         self._transport.close()
 
     def verify(self, body: bytes, signature: str, *, machine_now: datetime) -> Notice:
-        check_signature(body, signature, self._webhook_secrets, machine_now=machine_now)
+        check_signature(body, signature, secrets=self._webhook_secrets, machine_now=machine_now)
         return notice_of(parsed(body))
 
     def read_obligation(self, obligation: str) -> Obligation:
@@ -100,7 +100,7 @@ class StripeGateway(Gateway):
 
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         with self._calls.within():
-            return read_reversals(self._calls, self._reading, charge)
+            return read_reversals(self._calls, self._reading, name=charge)
 
     def read_contact(self, obligation: str) -> Contact:
         with self._calls.within():

@@ -22,7 +22,7 @@ def notices_since(calls: Calls, at: datetime) -> Iterator[Notice]:
     while newest is not None and begins <= newest:
         ends = begins + _STRETCH_SECONDS
         yield from _stretch(calls, {"gte": begins, "lt": ends})
-        begins = ends + 60
+        begins = ends
 
 
 def _newest(calls: Calls, begins: int) -> int | None:

@@ -78,7 +78,7 @@ def _snapshot(event: Json) -> Notice:
         livemode=flag(event, "livemode"),
         created_at=_instant(instant(event, "created")),
         object_id=ident(thing) or "",  # some objects have none: a balance, an upcoming invoice
-        content=reduced(kind, thing, mapping(event, "data", "previous_attributes")) if kind in KINDS else {},
+        content=reduced(kind, thing, previous=mapping(event, "data", "previous_attributes")) if kind in KINDS else {},
         idempotency_key=key,
         caused_by_request=called,
     )

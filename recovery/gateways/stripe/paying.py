@@ -1,6 +1,7 @@
 """One attempt at Stripe and what its answer means. Without it a timeout would be a decline and a decline an exception."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 import stripe
@@ -44,7 +45,7 @@ class Paying:
             with self._calls.within(self._calls.limits.bound_seconds * _PAY_SHARE):
                 invoice = self._calls.repeating(lambda: self._pay(order, doubts), again=pay_again)
         except stripe.StripeError as error:
-            return self._refused(order, error, doubts)
+            return self._refused(order, error, doubts=doubts)
         try:
             return self._accepted(order, invoice)
         except GatewayError as error:
@@ -68,7 +69,7 @@ class Paying:
             doubts.append(type(error).__name__)
             raise stripe.APIError(f"unreadable answer ({type(error).__name__})") from None
 
-    def _refused(self, order: ChargeOrder, error: stripe.StripeError, doubts: list[str]) -> Answer:
+    def _refused(self, order: ChargeOrder, error: stripe.StripeError, *, doubts: list[str]) -> Answer:
         refusal, detail = refusal_of(error), brief(error)
         if refusal is Refusal.DECLINED:
             # Sure even after a doubtful try: one key is executed once, so this is that try's result or its repeat's.
@@ -133,13 +134,12 @@ class Paying:
     def _accepted(self, order: ChargeOrder, invoice: Json) -> Answer:
         """What a 200 means. Only a paid invoice with a charge behind it is a success."""
         status = status_of(invoice)
-        intents = intents_of(invoice, list(rows(invoice, "payments")))
         if status is ObligationStatus.PAID:
-            charge = self._paying_charge(order, invoice, intents)
+            charge = self._paying_charge(order, invoice)
             return Succeeded(charge=charge) if charge else AlreadySettled(detail="paid without a charge")
         if status in (ObligationStatus.VOID, ObligationStatus.UNCOLLECTIBLE):
             return AlreadySettled(detail=f"the invoice is {status.value}")
-        for intent in reversed(intents):
+        for intent in reversed(intents_of(invoice, list(rows(invoice, "payments")))):
             if answer := self._pending(intent):
                 return answer
         return Unknown(detail=f"accepted, but the invoice is {status.value}")
@@ -155,18 +155,18 @@ class Paying:
             return None
         return refused(signals_of(self._charge(made) if made else None, error), made)
 
-    def _paying_charge(self, order: ChargeOrder, invoice: Json, intents: tuple[Json, ...]) -> Charge | None:
+    def _paying_charge(self, order: ChargeOrder, invoice: Json) -> Charge | None:
         """The newest charge that brought money. If it cannot be read, what the answer itself says of it."""
-        made = {ident(one, "latest_charge"): one for one in intents if _brought_money(one)}
-        found = [self._told(order, invoice, name, intent) for name, intent in made.items() if name is not None]
+        paid_at = instant(invoice, "status_transitions", "paid_at") or order.started_at
+        intents = intents_of(invoice, list(rows(invoice, "payments")))
+        found = [self._told(order, one, paid_at=paid_at) for one in intents if _brought_money(one)]
         if not found:
             # Another shape, or nothing expanded: look at all the charges there are.
             found = list(self._reading.obligation(order.obligation).succeeded)
         return max(found, key=lambda one: one.created_at, default=None)
 
-    def _told(self, order: ChargeOrder, invoice: Json, name: str, intent: Json) -> Charge:
-        currency = order.amount.currency
-        paid_at = instant(invoice, "status_transitions", "paid_at") or order.started_at
+    def _told(self, order: ChargeOrder, intent: Json, *, paid_at: datetime) -> Charge:
+        name, currency = ident(intent, "latest_charge") or "", order.amount.currency
         if charge := self._charge(name):
             return charge_of(charge, currency=currency, created_at=paid_at)
         amount = Money(minor=whole(intent, "amount_received") or order.amount.minor, currency=currency)
@@ -174,4 +174,4 @@ class Paying:
 
 
 def _brought_money(intent: Json) -> bool:
-    return text(intent, "status") == "succeeded"
+    return text(intent, "status") == "succeeded" and ident(intent, "latest_charge") is not None

@@ -41,7 +41,7 @@ class Reading:
         raw = self._charges(intents, lone_charges_of(invoice, payments))
         subscription = self._subscription(subscription_of(invoice))
         around = Surroundings(
-            charges=_ordered(raw, intents, currency_of(invoice), created_at(invoice)),
+            charges=_ordered(raw, intents, currency=currency_of(invoice), otherwise=created_at(invoice)),
             last_charge=max(raw, key=lambda one: created_at(one), default=None),
             intents=intents,
             subscription=subscription,
@@ -133,7 +133,7 @@ class Reading:
 
 
 def _ordered(
-    raw: list[dict[str, Any]], intents: tuple[Json, ...], currency: str, otherwise: datetime
+    raw: list[dict[str, Any]], intents: tuple[Json, ...], *, currency: str, otherwise: datetime
 ) -> tuple[Charge, ...]:
     """Oldest first; charges of one second keep Stripe's order, which is newest first."""
     found = []

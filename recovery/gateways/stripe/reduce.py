@@ -15,7 +15,7 @@ Pick = Callable[[Json], object]
 _TEXT_MAX: Final = 255
 
 
-def reduced(kind: str, thing: Json, previous: Json | None = None) -> dict[str, Any]:
+def reduced(kind: str, thing: Json, *, previous: Json | None = None) -> dict[str, Any]:
     """The kept fields of the object an event is about; empty for kinds that nobody translates.
 
     ``previous`` are the event's previous attributes: only their names are kept, in ``changed``, except for the customer a payment

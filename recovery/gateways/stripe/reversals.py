@@ -12,7 +12,7 @@ from recovery.gateways.stripe.reading import Reading
 Reversals = tuple[Reversal, ...]
 
 
-def read_reversals(calls: Calls, reading: Reading, name: str) -> tuple[Reversals, Reversals]:
+def read_reversals(calls: Calls, reading: Reading, *, name: str) -> tuple[Reversals, Reversals]:
     """All refunds and all disputes, oldest first; both empty when the charge belongs to no invoice."""
     charge = reading.charge(name)
     obligation = reading.obligation_of(payment_intent=None, charge=charge)
@@ -20,15 +20,15 @@ def read_reversals(calls: Calls, reading: Reading, name: str) -> tuple[Reversals
         return (), ()
     refunds = calls.pages(calls.client.v1.refunds.list, {"charge": name})
     disputes = calls.pages(calls.client.v1.disputes.list, {"charge": name})
-    return _ordered(refunds, charge, obligation), _ordered(disputes, charge, obligation)
+    return _ordered(refunds, charge, obligation=obligation), _ordered(disputes, charge, obligation=obligation)
 
 
-def _ordered(found: Iterable[Json], charge: Json, obligation: str) -> Reversals:
-    reversals = [_reversal(one, charge, obligation) for one in found]
+def _ordered(found: Iterable[Json], charge: Json, *, obligation: str) -> Reversals:
+    reversals = [_reversal(one, charge, obligation=obligation) for one in found]
     return tuple(sorted(reversals, key=lambda one: (one.occurred_at, one.id)))
 
 
-def _reversal(found: Json, charge: Json, obligation: str) -> Reversal:
+def _reversal(found: Json, charge: Json, *, obligation: str) -> Reversal:
     return Reversal(
         id=text(found, "id") or "",
         obligation=obligation,

@@ -51,10 +51,10 @@ class Settling:
         """The definite answer; AlreadySettled if others settled it; None if there is no trace and it is unpaid."""
         trace = self._trace(order)
         obligation = self._reading.obligation(order.obligation)
-        if (ours := _own_charge(trace, obligation, order)) is not None:
+        if (ours := _own_charge(trace, obligation, order=order)) is not None:
             return _answer(ours)
         if trace.ours:
-            return _told_by_events(trace, obligation, order)
+            return _told_by_events(trace, obligation, order=order)
         made = [
             charge for charge in obligation.charges if _may_be_ours(charge, order) and charge.id not in trace.others
         ]
@@ -89,7 +89,7 @@ def _tells_who_made_it(event: Json, key: str | None) -> bool:
     return key is not None or told_at is None or made_at is None or told_at - made_at <= _MAKING
 
 
-def _own_charge(trace: _Trace, obligation: Obligation, order: ChargeOrder) -> Charge | None:
+def _own_charge(trace: _Trace, obligation: Obligation, *, order: ChargeOrder) -> Charge | None:
     """The charge that our key made, as it stands now; money that moved outweighs everything else."""
     kinds = ("charge.succeeded", "charge.failed", "charge.pending")
     told = next((trace.ours[kind] for kind in kinds if kind in trace.ours), None)
@@ -115,7 +115,7 @@ def _answer(charge: Charge) -> Answer:
     return refused(charge.signals or Signals(), charge.id)
 
 
-def _told_by_events(trace: _Trace, obligation: Obligation, order: ChargeOrder) -> Answer | None:
+def _told_by_events(trace: _Trace, obligation: Obligation, *, order: ChargeOrder) -> Answer | None:
     """Our key caused events, but none of a charge: the intent's or the invoice's own word."""
     paid = trace.ours.get("invoice.paid")
     if paid is not None:

@@ -19,7 +19,7 @@ TOLERANCE_SECONDS: Final = 300
 _DIGITS_MAX: Final = 10
 
 
-def check_signature(body: bytes, signature: str, secrets: Sequence[str], *, machine_now: datetime) -> None:
+def check_signature(body: bytes, signature: str, *, secrets: Sequence[str], machine_now: datetime) -> None:
     """Raises SignatureRejected unless one of our secrets signed this very body within the tolerance."""
     if not secrets:
         raise SignatureRejected("no webhook secret is set")

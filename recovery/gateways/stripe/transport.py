@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import requests
 import stripe
@@ -35,6 +35,9 @@ class Limits:
     """Three tries of 20 s: what the engine's leases have to outlast."""
     least_try_seconds: float = 3.0
     """A try that has less left is not begun: it would most likely end in doubt."""
+
+
+DEFAULT_LIMITS: Final = Limits()
 
 
 class NeverSent(stripe.APIConnectionError):

@@ -67,6 +67,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         ["type", "card[token]", "billing_details[name]", "billing_details[email]", *_META],
     ),
     _get("/v1/payment_methods/:id", "payment_methods.retrieve", "read a payment method"),
+    _post(
+        "/v1/payment_methods/:id",
+        "payment_methods.update",
+        "change expiry or billing details",
+        ["card[exp_month]", "card[exp_year]", "billing_details[name]", "billing_details[email]", *_META],
+    ),
     _list("/v1/payment_methods", "payment_methods.list", "list a customer's methods", ["customer", "type"]),
     _post("/v1/payment_methods/:id/attach", "payment_methods.attach", "attach to a customer", ["customer"]),
     _post("/v1/payment_methods/:id/detach", "payment_methods.detach", "detach from its customer"),

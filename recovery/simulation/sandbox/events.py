@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from recovery.simulation.sandbox.core import Core
 from recovery.simulation.sandbox.errors import Json
+from recovery.simulation.sandbox.event_types import EVENT_TYPES
 from recovery.simulation.sandbox.ledger import Cause
 from recovery.simulation.sandbox.settings import API_VERSIONS
 from recovery.simulation.sandbox.shapes import shown
@@ -22,6 +23,8 @@ def emit(core: Core, cause: Cause, kind: str, thing: Json, *, changed: Json | No
     `changed` holds the previous values for `data.previous_attributes` of an update. What a world's people did
     before the sandbox opened (`core.silent`) is no event.
     """
+    if kind not in EVENT_TYPES:
+        raise KeyError(f"no such type of event: {kind}")
     if core.silent:
         return
     shape = core.options.event_shape or core.options.shape

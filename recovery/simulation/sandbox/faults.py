@@ -36,6 +36,11 @@ _PAY_SECONDS = 2.0
 _WEBHOOK_SECONDS = 0.3
 
 
+def _check(kind: str, kinds: tuple[str, ...], seconds: float) -> None:
+    if kind not in kinds or seconds < 0:
+        raise ValueError(f"no such fault: {kind} for {seconds} s")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayFault:
     """What shall happen to one pay call.
@@ -51,6 +56,10 @@ class PayFault:
     invoice: str | None = None
     """Only for this invoice; None: the next pay call of any."""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for an unknown kind or a negative duration (they may come as JSON)."""
+        _check(self.kind, PAY_KINDS, self.seconds)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookFault:
@@ -64,6 +73,10 @@ class WebhookFault:
     seconds: float = _WEBHOOK_SECONDS
     event_type: str | None = None
     """Only for this type of event; None: the next event of any type."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an unknown kind or a negative duration (they may come as JSON)."""
+        _check(self.kind, WEBHOOK_KINDS, self.seconds)
 
 
 class Faults:

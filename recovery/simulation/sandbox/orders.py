@@ -19,6 +19,9 @@ class PayOrder:
     cause: Cause
     payment_method: str | None = None
     on_session: bool = False
+    """The customer is there and can authenticate (the hosted page)."""
+    may_authenticate: bool = False
+    """The caller could hand an authentication on to the customer (`off_session=false`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,7 @@ async def _attempt(call: Call) -> Json:
         invoice=call.ids[0],
         cause=call.cause,
         payment_method=params.get("payment_method") or None,
-        on_session=not off_session,
+        may_authenticate=not off_session,
     )
     if as_bool(params.get("paid_out_of_band", "false"), "paid_out_of_band"):
         with core.store.lock:

@@ -15,10 +15,11 @@ from recovery.simulation.sandbox.booking import book, book_refusal
 from recovery.simulation.sandbox.charges import charge_for, fail
 from recovery.simulation.sandbox.core import Core
 from recovery.simulation.sandbox.errors import Json, Refused, invalid, locked
+from recovery.simulation.sandbox.events import emit
 from recovery.simulation.sandbox.ledger import Cause
 from recovery.simulation.sandbox.methods import method_for
 from recovery.simulation.sandbox.orders import PayOrder, Tried
-from recovery.simulation.sandbox.settling import failed, paid
+from recovery.simulation.sandbox.settling import change, failed, paid
 from recovery.simulation.sandbox.shapes import intent_of, shown
 from recovery.simulation.sandbox.wording import payment_error
 
@@ -69,17 +70,18 @@ def finish(core: Core, tried: Tried) -> Json:
     charge = charge_for(core, tried.question, answer, cause)
     book(core, tried, charge)
     # Stripe counts the first attempt of anybody, and afterwards only its own retries.
-    if cause.initiator == "gateway" or invoice["attempt_count"] == 0:
-        invoice["attempt_count"] += 1
-    invoice["attempted"] = True
+    counted = cause.initiator == "gateway" or invoice["attempt_count"] == 0
+    count = invoice["attempt_count"] + counted
+    if answer.verdict is Verdict.APPROVED:
+        invoice["attempt_count"] = count
+        _succeed(core, tried, charge, cause)
+        return invoice
+    change(core, cause, "invoice.updated", invoice, attempt_count=count, attempted=True)
     if answer.verdict is Verdict.PROCESSING:
         _process(core, tried, charge)
         return invoice
-    if answer.verdict is not Verdict.APPROVED:
-        failed(core, invoice, cause, charge=charge, answer=answer)
-        raise _card_error(core, tried, charge)
-    _succeed(core, tried, charge, cause)
-    return invoice
+    failed(core, invoice, cause, charge=charge, answer=answer)
+    raise _card_error(core, tried, charge)
 
 
 def attempt(core: Core, order: PayOrder) -> Refused | None:
@@ -130,7 +132,12 @@ def _card_error(core: Core, tried: Tried, charge: Json) -> Refused:
     store, shape = core.store, core.options.shape
     method = shown(store, store.get("payment_method", charge["payment_method"]), shape)
     error = payment_error(tried.answer, charge=charge["id"], payment_method=method)
-    error["payment_intent"] = shown(store, store.get("payment_intent", charge["payment_intent"]), shape)
+    intent = store.get("payment_intent", charge["payment_intent"])
+    if tried.order.may_authenticate and tried.answer.verdict is Verdict.AUTHENTICATION:
+        intent.update(status="requires_action", next_action={"type": "use_stripe_sdk"})
+        error["code"] = "invoice_payment_intent_requires_action"
+        error["message"] = "This payment requires additional user action before it can be completed successfully."
+    error["payment_intent"] = shown(store, intent, shape)
     return Refused(402, error)
 
 
@@ -141,7 +148,9 @@ def _succeed(core: Core, tried: Tried, charge: Json, cause: Cause) -> None:
 
 
 def _process(core: Core, tried: Tried, charge: Json) -> None:
-    core.store.get("payment_intent", charge["payment_intent"])["status"] = "processing"
+    intent = core.store.get("payment_intent", charge["payment_intent"])
+    intent["status"] = "processing"
+    emit(core, tried.order.cause, "payment_intent.processing", intent)
     due_at = tried.order.cause.at + timedelta(seconds=core.options.processing_seconds)
     core.agenda.add(due_at, charge["id"], lambda at: _settle(core, tried, charge, at))
 

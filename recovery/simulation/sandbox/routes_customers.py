@@ -11,6 +11,7 @@ from recovery.simulation.sandbox.calls import Call, Handler
 from recovery.simulation.sandbox.cards import TEST_CARDS, from_test_name
 from recovery.simulation.sandbox.errors import Json, invalid, no_such
 from recovery.simulation.sandbox.events import emit
+from recovery.simulation.sandbox.form import as_int
 from recovery.simulation.sandbox.methods import attach, detach
 from recovery.simulation.sandbox.settling import change
 from recovery.simulation.sandbox.templates import build
@@ -120,6 +121,21 @@ def _retrieve_method(call: Call) -> Json:
     return call.show(call.core.store.get("payment_method", call.ids[0]))
 
 
+def _update_method(call: Call) -> Json:
+    method = call.core.store.get("payment_method", call.ids[0])
+    fields: dict[str, Any] = {}
+    if "card" in call.params:
+        if method["type"] != "card":
+            raise invalid("This payment method has no card.", param="card")
+        expiry = {name: as_int(value, f"card[{name}]") for name, value in call.params["card"].items()}
+        fields["card"] = method["card"] | expiry
+    for name in ("billing_details", "metadata"):
+        if name in call.params:
+            fields[name] = method[name] | call.params[name]
+    change(call.core, call.cause, "payment_method.updated", method, **fields)
+    return call.show(method)
+
+
 def _attach(call: Call) -> Json:
     if "customer" not in call.params:
         raise invalid("Missing required param: customer.", code="parameter_missing", param="customer")
@@ -158,6 +174,7 @@ HANDLERS: dict[str, Handler] = {
     "customers.payment_method": _customer_method,
     "payment_methods.create": _create_method,
     "payment_methods.retrieve": _retrieve_method,
+    "payment_methods.update": _update_method,
     "payment_methods.list": _list_methods,
     "payment_methods.attach": _attach,
     "payment_methods.detach": _detach,

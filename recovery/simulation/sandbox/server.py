@@ -91,6 +91,8 @@ class RunSettings:
     start_at: datetime
     host: str = "127.0.0.1"
     port: int = 12111  # the port of Stripe's own mock server
+    public_url: str | None = None
+    """How browsers reach the server's pages; None: the address it listens on."""
     seed: int = 1
     customers: int = 200
     days: float = 45.0
@@ -124,12 +126,13 @@ def run_sandbox(
     """
     sandbox = populated_sandbox(settings, now=now)
     listener = _bound(settings.host, settings.port)
-    sandbox.core.base_url = _address(listener)
+    address = _address(listener)
+    sandbox.core.base_url = settings.public_url or address
     server = _server(sandbox)
     sandbox.core.deliveries.start()
     listener.listen()  # from here on clients may connect; they are served as soon as the loop runs
     if ready is not None:
-        ready(sandbox.core.base_url)
+        ready(address)
     try:
         server.run(sockets=[listener])
     finally:

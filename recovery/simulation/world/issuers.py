@@ -20,6 +20,7 @@ _NIGHT_ENDS = 5
 _DAY_STARTS = 8
 _EVENING_STARTS = 18
 _SATURDAY = 5
+_CHRONIC_FACTOR = 0.2  # assumption: one payday in five leaves enough
 
 
 def answer(seed: int, parameters: Parameters, person: Person | None, question: Authorization) -> Answer:
@@ -98,8 +99,9 @@ def _funds(parameters: Parameters, person: Person, at: datetime) -> float:
     payday = last_payday(person.payday_rule, person.zone, hour=person.payday_hour, at=at)
     if payday <= person.fails_at:
         return parameters.funds_before_payday
-    share = parameters.funds_on_payday * parameters.funds_daily_decay ** ((at - payday).total_seconds() / 86400)
-    return share * (0.2 if person.trouble.chronic else 1.0)
+    waited_days = (at - payday).total_seconds() / 86400
+    share = parameters.funds_on_payday * float(parameters.funds_daily_decay**waited_days)
+    return share * (_CHRONIC_FACTOR if person.trouble.chronic else 1.0)
 
 
 def _honor(parameters: Parameters, person: Person, question: Authorization) -> float:

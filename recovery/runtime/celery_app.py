@@ -1,0 +1,156 @@
+"""Celery as a doorbell: a message means "there is work of this kind", never "do this".
+
+Due times are rows, so a lost message costs seconds and a doubled one nothing. No ETAs, no countdowns, no task.retry, no results.
+"""
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
+from kombu.exceptions import OperationalError as BrokerAway
+from sqlalchemy.exc import SQLAlchemyError
+
+from recovery.runtime.logging import configure_logging
+from recovery.runtime.settings import Settings
+from recovery.runtime.wiring import Wiring
+
+log = structlog.get_logger(__name__)
+
+
+class Bell(StrEnum):
+    """The kinds of work there are, each one task."""
+
+    EVENTS = "recovery.events"
+    STEPS = "recovery.steps"
+    SWEEP = "recovery.sweep"
+
+
+QUEUE = "recovery"
+"""One direct queue. A topic exchange would drop messages silently after the broker lost its bindings."""
+
+DRAIN_SECONDS = 30.0
+"""A task works on while there is work, but gives its process back after this long; the next ring goes on."""
+
+HARD_LIMIT_SECONDS = 900
+"""Longer than the longest lease of a batch: whoever is killed here has lost its leases already."""
+
+SWEEP_SECONDS = 10.0
+"""How often lapsed leases are looked for: the work of a dead worker lies idle for at most this much longer than its lease."""
+
+
+def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
+    """The Celery application with the settings that were found to lose nothing and repeat nothing."""
+    app = Celery("recovery", broker=broker_url)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_time_limit=HARD_LIMIT_SECONDS,
+        task_soft_time_limit=HARD_LIMIT_SECONDS - 60,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        worker_soft_shutdown_timeout=30,
+        worker_enable_soft_shutdown_on_idle=True,
+        worker_eta_task_limit=10,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": HARD_LIMIT_SECONDS + 60,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+        timezone="UTC",
+        beat_schedule={
+            bell.value: {"task": bell.value, "schedule": SWEEP_SECONDS if bell is Bell.SWEEP else ring_seconds}
+            for bell in Bell
+        },
+    )
+    return app
+
+
+def doorbell(app: Celery) -> Callable[[Bell], None]:
+    """A function that rings. It raises kombu's OperationalError when the broker is away; beat will ring in its place."""
+
+    def ring(bell: Bell) -> None:
+        app.send_task(bell.value, ignore_result=True, retry=False, expires=600)
+
+    return ring
+
+
+def drain(work: Callable[[], int], *, seconds: float) -> int:
+    """Repeat a bounded batch until nothing is left or the time is up; returns how much was done."""
+    ends_at = time.monotonic() + seconds
+    total = 0
+    while (done := work()) and time.monotonic() < ends_at:
+        total += done
+    return total
+
+
+def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
+    """Register one task a bell. Each rings the steps when it may have planned some that are due at once."""
+    ring = doorbell(app)
+
+    def task(bell: Bell, work: Callable[[Wiring], int], *, then_steps: bool) -> None:
+        def run() -> None:
+            try:
+                done = drain(lambda: work(wiring()), seconds=DRAIN_SECONDS)
+            except SQLAlchemyError as error:
+                # Leases and holds bring the work back; the next ring tries again.
+                log.warning("database_away", bell=bell.value, error=type(error).__name__)
+                return
+            if done and then_steps:
+                _ring_softly(ring, Bell.STEPS)
+
+        app.task(run, name=bell.value)
+
+    task(Bell.EVENTS, Wiring.process_events, then_steps=True)
+    task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
+    task(Bell.SWEEP, Wiring.sweep, then_steps=True)
+
+
+def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:
+    try:
+        ring(bell)
+    except BrokerAway as error:
+        log.warning("broker_away", bell=bell.value, error=type(error).__name__)
+
+
+def run_worker(settings: Settings, *, database_url: str, broker_url: str) -> None:
+    """Run a worker until it is told to stop. Each pool process makes its own connections."""
+    app = make_app(broker_url, ring_seconds=settings.ring_seconds)
+    held: dict[str, Wiring] = {}
+
+    def wiring() -> Wiring:
+        if "wiring" not in held:
+            held["wiring"] = Wiring(settings, database_url, pool_size=settings.threads + 2)
+        return held["wiring"]
+
+    def forget(**_: Any) -> None:  # noqa: ANN401 - Celery's signal arguments
+        if "wiring" in held:
+            held.pop("wiring").database.dispose()
+
+    worker_process_init.connect(forget, weak=False)
+    worker_process_shutdown.connect(forget, weak=False)
+    setup_logging.connect(lambda **_: configure_logging(settings), weak=False)
+    add_tasks(app, wiring)
+    arguments = ["worker", "--pool=prefork", f"--concurrency={settings.worker_processes}", f"--queues={QUEUE}"]
+    app.worker_main([*arguments, "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"])
+
+
+def run_beat(settings: Settings, *, broker_url: str) -> None:
+    """Ring all bells in their rhythm until told to stop. A second beat does no harm."""
+    app = make_app(broker_url, ring_seconds=settings.ring_seconds)
+    setup_logging.connect(lambda **_: configure_logging(settings), weak=False)
+    app.Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True, max_interval=1).run()

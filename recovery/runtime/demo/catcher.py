@@ -1,0 +1,57 @@
+"""Catches the demo's email and lets the world's customers read it. Without it the demo would write to nobody, or to somebody."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+from recovery.runtime.demo.world_link import WorldLink
+
+
+@dataclass(slots=True)
+class Caught:
+    """The emails that arrived, in order, with the address each was for."""
+
+    emails: list[tuple[str, Message]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, to: str, message: Message) -> None:
+        """Keep one email."""
+        with self._lock:
+            self.emails.append((to, message))
+
+    def message_ids(self) -> list[str]:
+        """The Message-ID of every email caught."""
+        with self._lock:
+            return [str(message["Message-ID"]) for _, message in self.emails]
+
+
+class _Handler:
+    def __init__(self, caught: Caught, world: WorldLink) -> None:
+        self._caught = caught
+        self._world = world
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: ANN401 - aiosmtpd
+        for to in envelope.rcpt_tos:
+            self._caught.add(to, message_from_bytes(envelope.content))
+            self._world.mail(to)
+        return "250 caught"
+
+
+@contextmanager
+def catch_mail(world: WorldLink) -> Iterator[tuple[Caught, int]]:
+    """An SMTP server on a free loopback port; gives what it caught and the port."""
+    caught = Caught()
+    controller = Controller(_Handler(caught, world), hostname="127.0.0.1", port=0)
+    controller.start()
+    try:
+        assert isinstance(controller.server, asyncio.Server)
+        yield caught, int(controller.server.sockets[0].getsockname()[1])
+    finally:
+        controller.stop()

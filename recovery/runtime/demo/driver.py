@@ -1,0 +1,86 @@
+"""Moves the shared business clock from one due instant to the next. Without it 45 days would take 45 days.
+
+The clock jumps only when nothing is due, waiting or under way, in the engine or in the world, and only as far as the next due
+instant of either: no window, payday or lease is skipped.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from recovery.runtime.celery_app import Bell
+from recovery.runtime.clock import SharedClock, machine_now
+from recovery.runtime.demo.world_link import WorldLink
+from recovery.storage.event_store import event_counts
+from recovery.storage.moment import Moment
+from recovery.storage.step_store import Backlog, backlog
+
+POLL_SECONDS = 0.01
+"""How often the processes are looked at while they work."""
+
+RING_AGAIN_SECONDS = 0.5
+"""A bell whose message got lost is rung again after this long."""
+
+STUCK_SECONDS = 180.0
+"""Nothing may stay due or under way for longer: leases and holds of the demo are far shorter."""
+
+
+class DemoStuck(RuntimeError):
+    """Something stayed due or under way for STUCK_SECONDS; the message says what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """Drives one demo. ``check`` raises when a process has died; ``watch`` is told after every jump and now and then."""
+
+    clock: SharedClock
+    database: Engine
+    world: WorldLink
+    ring: Callable[[Bell], None]
+    check: Callable[[], None]
+    watch: Callable[[datetime], None]
+
+    def run(self, until: datetime) -> None:
+        """Play until a business instant. Raises DemoStuck."""
+        while True:
+            due_at = self._settled()
+            if due_at is None or due_at > until:
+                break
+            self.clock.set(due_at)
+            self.world.play(due_at)
+            self.ring(Bell.STEPS)
+            self.watch(due_at)
+        self.clock.set(until)
+        self.watch(until)
+
+    def _settled(self) -> datetime | None:
+        """Wait until nothing is due or under way; the next due instant of engine or world."""
+        began = rang = time.monotonic()
+        while True:
+            before = self.world.state()
+            waiting, steps = self._engine()
+            idle = waiting == 0 and steps.in_flight == 0 and steps.due == 0
+            if idle and before.quiet:
+                after = self.world.state()
+                # Equal counts prove that nothing was delivered while the database was read.
+                if after.quiet and after.delivered == before.delivered:
+                    dues = [at for at in (steps.next_due_at, after.next_due_at) if at is not None]
+                    return min(dues) if dues else None
+            elapsed = time.monotonic()
+            if elapsed - rang > RING_AGAIN_SECONDS:
+                rang = elapsed
+                for bell in Bell:
+                    self.ring(bell)
+                self.check()
+                self.watch(self.clock.now())
+            if elapsed - began > STUCK_SECONDS:
+                raise DemoStuck(f"stuck at {self.clock.now()}: {waiting} events waiting, {steps}, world {before}")
+            time.sleep(POLL_SECONDS)
+
+    def _engine(self) -> tuple[int, Backlog]:
+        moment = Moment(now=self.clock.now(), machine_now=machine_now())
+        with self.database.connect() as tx:
+            return event_counts(tx)["waiting"], backlog(tx, moment=moment)

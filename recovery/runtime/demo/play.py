@@ -1,0 +1,172 @@
+"""Puts the demo together: servers, processes, mail catcher, driver. Without one place for it something would be left running."""
+
+import json
+import os
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from recovery.runtime.celery_app import doorbell, make_app
+from recovery.runtime.clock import SharedClock
+from recovery.runtime.demo.catcher import Caught, catch_mail
+from recovery.runtime.demo.driver import Driver
+from recovery.runtime.demo.outcome import outcome_of
+from recovery.runtime.demo.world_link import WorldLink
+from recovery.runtime.embedded import embedded_postgres, embedded_valkey
+from recovery.runtime.processes import ProcessGroup
+from recovery.storage.connect import connect
+from recovery.storage.migrate import upgrade
+
+START_AT = datetime(2026, 9, 14, tzinfo=UTC)
+"""A fixed first day, so that a seed always plays the same: it crosses a month's end, both switches back from summer time and
+the Visa edition of 25 October."""
+
+CALL_SECONDS = 10.0
+SETTLE_MARGIN_SECONDS = 1.0
+"""Machine time: the sandbox answers in milliseconds, so an unknown outcome need not hold the whole demo for a minute and a half."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What to play. ``faults`` are probabilities by the sandbox's names of faults."""
+
+    days: int = 45
+    customers: int = 200
+    seed: int = 1
+    faults: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A demo that is up: where it is looked at, its database, and how to play it."""
+
+    web_url: str
+    database: Engine
+    database_url: str
+    broker_url: str
+    clock: SharedClock
+    group: ProcessGroup
+    environment: dict[str, str]
+    _driver: Callable[[Callable[[datetime], None]], Driver]
+    _world: WorldLink
+    _caught: Caught
+
+    def play(self, options: DemoOptions, watch: Callable[[datetime], None]) -> dict[str, Any]:
+        """Play all days and judge the outcome."""
+        if options.faults:
+            self._world.faults({"probabilities": options.faults, "seed": options.seed})
+        self._driver(watch).run(START_AT + timedelta(days=options.days))
+        outcome = outcome_of(self.database, self._world.ledger(), self._caught)
+        return {"seed": options.seed, "customers": options.customers, "days": options.days} | outcome
+
+
+@contextmanager
+def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator[Demo]:
+    """Start everything the demo needs in a directory of its own; end it all with the block, whatever happens."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recovery-demo-")))
+        note("starting PostgreSQL and Valkey")
+        database_url = stack.enter_context(embedded_postgres(home / "postgres", throwaway=True)).url
+        broker_url = stack.enter_context(embedded_valkey(home / "valkey", throwaway=True)).url
+        note("creating the tables")
+        upgrade(database_url)
+        database = connect(database_url)
+        stack.callback(database.dispose)
+        clock = SharedClock(home / "clock")
+        clock.set(START_AT)
+        sandbox_port, web_port = _free_ports(2)
+        world = WorldLink(f"http://127.0.0.1:{sandbox_port}")
+        stack.callback(world.close)
+        caught, smtp_port = stack.enter_context(catch_mail(world))
+        environment = _environment(home, database_url, broker_url, sandbox_port, web_port, smtp_port)
+        group = stack.enter_context(ProcessGroup(home / "logs"))
+        note("starting sandbox, web, worker and beat")
+        _start(group, environment, options, sandbox_port=sandbox_port, web_port=web_port)
+        app = make_app(broker_url, ring_seconds=1.0)
+        stack.callback(app.close)
+
+        def driver(watch: Callable[[datetime], None]) -> Driver:
+            return Driver(
+                clock=clock, database=database, world=world, ring=doorbell(app), check=group.check, watch=watch
+            )
+
+        yield Demo(
+            web_url=f"http://127.0.0.1:{web_port}",
+            database=database,
+            database_url=database_url,
+            broker_url=broker_url,
+            clock=clock,
+            group=group,
+            environment=environment,
+            _driver=driver,
+            _world=world,
+            _caught=caught,
+        )
+
+
+def _environment(
+    home: Path, database_url: str, broker_url: str, sandbox_port: int, web_port: int, smtp_port: int
+) -> dict[str, str]:
+    """The settings of the demo's processes; nothing of the caller's own RECOVERY_ settings gets through."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RECOVERY_")}
+    webhook_secret = f"whsec_{secrets.token_hex(16)}"
+    ours = {
+        "RECOVERY_DATA_DIR": str(home),
+        "RECOVERY_DATABASE_URL": database_url,
+        "RECOVERY_BROKER_URL": broker_url,
+        "RECOVERY_CLOCK_FILE": str(home / "clock"),
+        "RECOVERY_STRIPE_SECRET_KEY": "sk_test_sandbox",
+        "RECOVERY_STRIPE_WEBHOOK_SECRETS": webhook_secret,
+        "RECOVERY_STRIPE_API_BASE": f"http://127.0.0.1:{sandbox_port}",
+        "RECOVERY_STRIPE_CALL_SECONDS": str(CALL_SECONDS),
+        "RECOVERY_SETTLE_MARGIN_SECONDS": str(SETTLE_MARGIN_SECONDS),
+        "RECOVERY_SMTP_HOST": "127.0.0.1",
+        "RECOVERY_SMTP_PORT": str(smtp_port),
+        "RECOVERY_SMTP_SECURITY": "none",
+        "RECOVERY_WEB_PORT": str(web_port),
+        "RECOVERY_PAGES": "open",
+        "RECOVERY_RING_SECONDS": "1",
+        "RECOVERY_LOG_FORMAT": "json",
+        "RECOVERY_BRAND_NAME": "Example Streaming",
+    }
+    return kept | ours
+
+
+def _start(
+    group: ProcessGroup, environment: dict[str, str], options: DemoOptions, *, sandbox_port: int, web_port: int
+) -> None:
+    command = [sys.executable, "-m", "recovery.runtime.cli"]
+    world = ["--port", str(sandbox_port), "--seed", str(options.seed), "--customers", str(options.customers)]
+    webhook = ["--webhook", f"http://127.0.0.1:{web_port}/webhooks/stripe", "--start-at", START_AT.isoformat()]
+    days = ["--days", str(options.days)]
+    started = [
+        group.start("sandbox", [*command, "sandbox", *world, *webhook, *days], env=environment),
+        group.start("web", [*command, "web"], env=environment),
+        group.start("worker", [*command, "worker"], env=environment),
+        group.start("beat", [*command, "beat"], env=environment),
+    ]
+    group.wait_ready(started[0], f"http://127.0.0.1:{sandbox_port}/_sandbox/state", seconds=60)
+    group.wait_ready(started[1], f"http://127.0.0.1:{web_port}/readyz", seconds=60)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free now. All are held until all are chosen, so that they differ."""
+    with ExitStack() as held:
+        listeners = [held.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [int(listener.getsockname()[1]) for listener in listeners]
+
+
+def write_outcome(outcome: dict[str, Any], path: Path) -> None:
+    """Write the outcome as JSON."""
+    path.write_text(json.dumps(outcome, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,234 @@
+"""Checks every setting and connection and says what to do. Without it a wrong key would be noticed by the missing money."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import redis
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from recovery.dunning.mailer import MailError
+from recovery.gateways.port import GatewayError, GatewayMisconfigured
+from recovery.runtime.clock import machine_now, system_clock
+from recovery.runtime.knowledge import ConfigInvalid
+from recovery.runtime.settings import Pages, SettingsInvalid
+from recovery.runtime.wiring import Wiring
+from recovery.storage import migrate
+from recovery.storage.event_store import event_counts
+from recovery.storage.flag_store import (
+    CHARGING_HALTED,
+    CONFIRMED,
+    GATEWAY_RETRIES_SEEN,
+    UNKNOWN_CODE,
+    Flag,
+    raise_flag,
+    read_flags,
+)
+from recovery.storage.moment import Moment
+from recovery.storage.step_store import backlog, orphans
+
+
+class Health(StrEnum):
+    """How one thing is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at: how it is, and what to do about it."""
+
+    subject: str
+    health: Health
+    detail: str
+    remedy: str = ""
+
+
+CONFIRMATIONS = {
+    "retries-off": "Stripe's own retries are off (Settings, Billing, Subscriptions and emails, Manage failed payments)",
+    "leave-past-due": 'when all retries fail, Stripe is set to "leave the subscription past due"',
+    "stripe-emails-off": "Stripe's own emails about failed payments and expiring cards are off",
+}
+"""What no API can read: the operator looks at the dashboard once and confirms it by this name."""
+
+
+def confirm(wiring: Wiring, name: str) -> None:
+    """Record that the operator looked. Raises KeyError for a name that is not in CONFIRMATIONS."""
+    detail = CONFIRMATIONS[name]
+    with wiring.database.begin() as tx:
+        raise_flag(tx, CONFIRMED + name, detail, at=machine_now())
+
+
+def examine(wiring: Wiring, broker_url: Callable[[], str]) -> Iterator[Finding]:
+    """Look at everything, one finding after the other; never raises for what it finds."""
+    yield _files(wiring)
+    database = _database(wiring)
+    yield database
+    yield _broker(broker_url)
+    yield _mail(wiring)
+    yield from _stripe(wiring)
+    yield _pages(wiring)
+    if database.health is Health.OK:
+        yield from _inside(wiring)
+
+
+def _files(wiring: Wiring) -> Finding:
+    folder = wiring.settings.config_dir
+    try:
+        version = wiring.rulebook.current
+        mistakes = wiring.letters.check()
+    except ConfigInvalid as error:
+        mistakes = error.mistakes
+        version = ""
+    if mistakes:
+        detail = "; ".join(mistakes)
+        return Finding(subject="configuration", health=Health.FAILED, detail=detail, remedy="correct the files named")
+    return Finding(subject="configuration", health=Health.OK, detail=f"{folder}, policy {version}")
+
+
+def _database(wiring: Wiring) -> Finding:
+    try:
+        with wiring.database.connect() as tx:
+            server = tx.execute(text("SHOW server_version")).scalar_one()
+        found, wanted = migrate.current(wiring.database), migrate.head()
+    except SQLAlchemyError as error:
+        kind = type(error).__name__
+        remedy = "check RECOVERY_DATABASE_URL and that PostgreSQL runs"
+        return Finding(subject="database", health=Health.FAILED, detail=f"not reachable ({kind})", remedy=remedy)
+    if found != wanted:
+        detail = f"schema {found or 'is missing'}, this version needs {wanted}"
+        return Finding(subject="database", health=Health.FAILED, detail=detail, remedy="run: recovery migrate")
+    where = "embedded" if wiring.settings.database_url is None else "external"
+    return Finding(subject="database", health=Health.OK, detail=f"PostgreSQL {server}, {where}, schema {found}")
+
+
+def _broker(broker_url: Callable[[], str]) -> Finding:
+    try:
+        client = redis.Redis.from_url(broker_url(), socket_timeout=5, socket_connect_timeout=5)
+        try:
+            keeps = client.info("persistence").get("aof_enabled")
+        finally:
+            client.close()
+    except redis.RedisError as error:
+        detail = f"not reachable ({type(error).__name__}): nothing is lost, but work only waits"
+        remedy = "check RECOVERY_BROKER_URL and that the server runs"
+        return Finding(subject="broker", health=Health.FAILED, detail=detail, remedy=remedy)
+    kept = "append-only file on" if keeps else "keeps nothing over a restart, which costs seconds only"
+    return Finding(subject="broker", health=Health.OK, detail=f"reachable, {kept}")
+
+
+def _mail(wiring: Wiring) -> Finding:
+    settings = wiring.settings
+    where = f"{settings.smtp_host}:{settings.smtp_port} ({settings.smtp_security})"
+    try:
+        wiring.mailer.check()
+    except MailError as error:
+        remedy = "check RECOVERY_SMTP_HOST, _PORT, _SECURITY, _USERNAME and _PASSWORD"
+        return Finding(subject="mail server", health=Health.FAILED, detail=f"{where}: {error}", remedy=remedy)
+    if settings.mail_from.endswith("@example.com"):
+        remedy = "set RECOVERY_MAIL_FROM to an address of your own domain, and RECOVERY_BRAND_NAME"
+        return Finding(
+            subject="mail server", health=Health.WARNING, detail=f"{where}: sender is an example", remedy=remedy
+        )
+    return Finding(subject="mail server", health=Health.OK, detail=f"{where}, from {settings.sender_domain}")
+
+
+def _stripe(wiring: Wiring) -> Iterator[Finding]:
+    settings = wiring.settings
+    try:
+        standing = wiring.gateway.standing()
+    except SettingsInvalid as error:
+        yield Finding(subject="Stripe key", health=Health.FAILED, detail="not set", remedy=str(error))
+    except GatewayMisconfigured as error:
+        remedy = "make a restricted key with the rights listed in README and set RECOVERY_STRIPE_SECRET_KEY"
+        yield Finding(subject="Stripe key", health=Health.FAILED, detail=str(error), remedy=remedy)
+    except GatewayError as error:
+        remedy = "check the network, RECOVERY_STRIPE_API_BASE and Stripe's status page"
+        yield Finding(subject="Stripe key", health=Health.FAILED, detail=str(error), remedy=remedy)
+    else:
+        mode = "live mode: real money" if standing.livemode else "test mode"
+        yield Finding(
+            subject="Stripe key", health=Health.OK, detail=f"{standing.account}, {mode}. {standing.detail}".strip()
+        )
+    secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secrets]
+    if not secrets:
+        remedy = "add an endpoint at /webhooks/stripe in the Stripe dashboard and set RECOVERY_STRIPE_WEBHOOK_SECRETS"
+        detail = "not set: there is no webhook endpoint"
+        yield Finding(subject="webhook secret", health=Health.FAILED, detail=detail, remedy=remedy)
+    elif not all(secret.startswith("whsec_") for secret in secrets):
+        remedy = "copy the signing secret of the endpoint (whsec_…), not the API key"
+        detail = "does not look like a signing secret"
+        yield Finding(subject="webhook secret", health=Health.WARNING, detail=detail, remedy=remedy)
+    else:
+        yield Finding(subject="webhook secret", health=Health.OK, detail=f"{len(secrets)} in use")
+
+
+def _pages(wiring: Wiring) -> Finding:
+    settings = wiring.settings
+    if settings.pages is Pages.PASSWORD and settings.pages_password is None:
+        remedy = "set RECOVERY_PAGES_PASSWORD, or RECOVERY_PAGES=off"
+        return Finding(subject="pages", health=Health.FAILED, detail="no password is set", remedy=remedy)
+    if settings.pages is Pages.OPEN:
+        remedy = "set RECOVERY_PAGES=password and RECOVERY_PAGES_PASSWORD unless only you can reach the port"
+        return Finding(subject="pages", health=Health.WARNING, detail="open to whoever reaches the port", remedy=remedy)
+    return Finding(subject="pages", health=Health.OK, detail=settings.pages.value)
+
+
+def _inside(wiring: Wiring) -> Iterator[Finding]:
+    """What the database knows: flags, things set aside, and the operator's confirmations."""
+    with wiring.database.connect() as tx:
+        flags = {flag.name: flag for flag in read_flags(tx)}
+        events = event_counts(tx)
+        steps = backlog(tx, moment=Moment(now=system_clock.now(), machine_now=machine_now()))
+        asleep = orphans(tx)
+    yield _charging(flags.get(CHARGING_HALTED))
+    yield _foreign_retries(flags.get(GATEWAY_RETRIES_SEEN))
+    unknown = [flag.detail for name, flag in flags.items() if name.startswith(UNKNOWN_CODE)]
+    if unknown:
+        remedy = "add them to declines.toml; until then they count as the generic decline"
+        yield Finding(subject="decline codes", health=Health.WARNING, detail=", ".join(unknown), remedy=remedy)
+    if events["set_aside"]:
+        remedy = "read why in the log, then run: recovery events replay"
+        detail = f"{events['set_aside']} set aside after failing repeatedly"
+        yield Finding(subject="events", health=Health.FAILED, detail=detail, remedy=remedy)
+    else:
+        yield Finding(subject="events", health=Health.OK, detail=f"{events['waiting']} waiting, none set aside")
+    if steps.failing or asleep:
+        detail = f"{steps.failing} failing, {asleep} open cases without a wake-up"
+        yield Finding(
+            subject="steps", health=Health.FAILED, detail=detail, remedy="read the errors in the worker's log"
+        )
+    else:
+        yield Finding(
+            subject="steps", health=Health.OK, detail=f"{steps.due} due, {steps.in_flight} in flight, none failing"
+        )
+    for name, question in CONFIRMATIONS.items():
+        flag = flags.get(CONFIRMED + name)
+        if flag is None:
+            remedy = f"look in the Stripe dashboard, then run: recovery doctor --confirm {name}"
+            yield Finding(subject=name, health=Health.WARNING, detail=f"not confirmed: {question}", remedy=remedy)
+        else:
+            yield Finding(subject=name, health=Health.OK, detail=f"confirmed {flag.seen_at:%Y-%m-%d}: {question}")
+
+
+def _charging(halted: Flag | None) -> Finding:
+    if halted is None:
+        return Finding(subject="charging", health=Health.OK, detail="not halted")
+    detail = f"halted since {halted.since:%Y-%m-%d %H:%M} UTC: {halted.detail}"
+    return Finding(
+        subject="charging",
+        health=Health.FAILED,
+        detail=detail,
+        remedy="correct the key, then run: recovery charging resume",
+    )
+
+
+def _foreign_retries(seen: Flag | None) -> Finding:
+    if seen is None:
+        return Finding(subject="Stripe's retries", health=Health.OK, detail="no sign that they are on")
+    detail = f"seen {seen.times} times, last {seen.seen_at:%Y-%m-%d}: {seen.detail}"
+    remedy = "turn them off: two engines would share one card's budget"
+    return Finding(subject="Stripe's retries", health=Health.WARNING, detail=detail, remedy=remedy)
