@@ -140,7 +140,10 @@ class Gateway(Protocol):
         ...
 
     def read_obligation(self, obligation: str) -> Obligation:
-        """The invoice with its charges, its current amount, and the card the next payment would use."""
+        """The invoice with its charges, its current amount, and the card the next payment would use.
+
+        Once it is paid, its charges say who started them, as far as the gateway tells.
+        """
         ...
 
     def obligation_of(self, *, payment_intent: str | None = None, charge: str | None = None) -> str | None:

@@ -14,7 +14,7 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import SQLAlchemyError
 
-from recovery.runtime.logging import configure_logging
+from recovery.runtime.logging import set_up_logging
 from recovery.runtime.settings import Settings
 from recovery.runtime.wiring import Wiring
 
@@ -143,7 +143,7 @@ def run_worker(settings: Settings, *, database_url: str, broker_url: str) -> Non
 
     worker_process_init.connect(forget, weak=False)
     worker_process_shutdown.connect(forget, weak=False)
-    setup_logging.connect(lambda **_: configure_logging(settings), weak=False)
+    setup_logging.connect(lambda **_: set_up_logging(settings), weak=False)
     add_tasks(app, wiring)
     arguments = ["worker", "--pool=prefork", f"--concurrency={settings.worker_processes}", f"--queues={QUEUE}"]
     app.worker_main([*arguments, "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"])
@@ -152,5 +152,5 @@ def run_worker(settings: Settings, *, database_url: str, broker_url: str) -> Non
 def run_beat(settings: Settings, *, broker_url: str) -> None:
     """Ring all bells in their rhythm until told to stop. A second beat does no harm."""
     app = make_app(broker_url, ring_seconds=settings.ring_seconds)
-    setup_logging.connect(lambda **_: configure_logging(settings), weak=False)
+    setup_logging.connect(lambda **_: set_up_logging(settings), weak=False)
     app.Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True, max_interval=1).run()

@@ -11,6 +11,8 @@ from recovery.simulation.sandbox.document import rendered
 from recovery.simulation.sandbox.endpoints import ENDPOINTS
 from recovery.simulation.sandbox.templates import ONLY_WITH, TEMPLATES
 
+pytest_plugins = ["sandbox_fixtures"]
+
 
 def _paid(running: Running) -> str:
     invoice = running.sandbox.make_failed_invoice(behaviour=["insufficient_funds", "approve"])
@@ -166,9 +168,7 @@ def test_lists_are_paged(running: Running) -> None:
     made = []
     for _ in range(7):
         running.clock.advance(hours=1)
-        made.append(
-            running.sandbox.make_failed_invoice(customer, behaviour=["do_not_honor"], subscription=subscription)
-        )
+        made.append(running.sandbox.make_failed_invoice(customer, behaviour=["do_not_honor"]))
     page = running.client.v1.invoices.list({"customer": customer, "limit": 3})
     assert page.has_more
     assert [one.id for one in page.auto_paging_iter()] == list(reversed(made))
@@ -265,6 +265,11 @@ def test_auto_advance_off_stops_the_gateways_retries(serve: Server) -> None:
     assert running.client.v1.invoices.update(invoice, {"auto_advance": False}).next_payment_attempt is None
     running.sandbox.play(running.clock.advance(days=4))
     assert len(running.sandbox.ledger.entries) == 1
+
+
+def test_a_signup_invoice_says_so(running: Running) -> None:
+    invoice = running.client.v1.invoices.retrieve(running.sandbox.make_signup_invoice(["do_not_honor"]))
+    assert (invoice.status, invoice.billing_reason) == ("open", "subscription_create")
 
 
 def test_amount_left_is_what_is_charged(running: Running) -> None:

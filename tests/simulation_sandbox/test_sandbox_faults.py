@@ -8,6 +8,8 @@ from sandbox_support import Running
 
 from recovery.simulation.sandbox import Faults, PayFault
 
+pytest_plugins = ["sandbox_fixtures"]
+
 
 def _failing(running: Running) -> str:
     return running.sandbox.make_failed_invoice(behaviour=["insufficient_funds", "approve"])

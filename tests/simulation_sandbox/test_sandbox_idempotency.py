@@ -9,6 +9,8 @@ from sandbox_support import Running, Server
 
 from recovery.simulation.sandbox import PayFault, SandboxOptions
 
+pytest_plugins = ["sandbox_fixtures"]
+
 
 def _outcomes(running: Running) -> list[str]:
     return [entry.outcome for entry in running.sandbox.ledger.entries]

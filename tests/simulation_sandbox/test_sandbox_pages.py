@@ -5,6 +5,8 @@ from sandbox_support import START, Clock, Running
 
 from recovery.simulation.sandbox import RunSettings, Sandbox, populated_sandbox, serve_sandbox
 
+pytest_plugins = ["sandbox_fixtures"]
+
 
 def test_the_hosted_page_shows_on_get_and_pays_on_post(running: Running) -> None:
     invoice = running.sandbox.make_failed_invoice(behaviour=["insufficient_funds"])

@@ -10,6 +10,8 @@ from sandbox_support import Running, Server, connect
 from recovery.simulation.answers import decline
 from recovery.simulation.sandbox import SandboxOptions
 
+pytest_plugins = ["sandbox_fixtures"]
+
 
 def test_success_after_a_decline(running: Running) -> None:
     invoice = running.sandbox.make_failed_invoice(behaviour=["insufficient_funds", "approve"])
@@ -232,7 +234,7 @@ def test_the_subscriptions_card_comes_before_the_customers(running: Running) -> 
     old = sandbox.make_card(customer, ["insufficient_funds"])
     subscription = sandbox.make_subscription(customer)
     client.v1.subscriptions.update(subscription, {"default_payment_method": old})
-    invoice = sandbox.make_failed_invoice(customer, subscription=subscription)
+    invoice = sandbox.make_failed_invoice(customer)
     assert client.v1.subscriptions.retrieve(subscription).status == "past_due"
     new = sandbox.make_card(customer, ["approve"], default=False)
     sandbox.customer_saves_card(customer, new)

@@ -6,6 +6,8 @@ from sandbox_support import Receiver, Running, Server
 
 from recovery.simulation.sandbox import PayFault, SandboxOptions, WebhookFault
 
+pytest_plugins = ["sandbox_fixtures"]
+
 QUICK = SandboxOptions(webhook_backoff_seconds=0.02, webhook_concurrency=1)
 
 

@@ -9,9 +9,10 @@ from typing import Final
 import stripe
 
 from recovery.cases.answers import Answer
-from recovery.cases.obligation import Obligation
+from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.declines.signals import Card
 from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Reversal, Standing
+from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
 from recovery.gateways.stripe.fields import flag, ident, text
 from recovery.gateways.stripe.listing import notices_since
@@ -75,7 +76,8 @@ class StripeGateway(Gateway):
 
     def read_obligation(self, obligation: str) -> Obligation:
         with self._calls.within():
-            return self._reading.obligation(obligation)
+            read = self._reading.obligation(obligation)
+            return attributed(self._calls, read) if read.status is ObligationStatus.PAID else read
 
     def obligation_of(self, *, payment_intent: str | None = None, charge: str | None = None) -> str | None:
         with self._calls.within():

@@ -1,8 +1,8 @@
 """Catches the demo's email and lets the world's customers read it. Without it the demo would write to nobody, or to somebody."""
 
-import asyncio
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -44,14 +44,27 @@ class _Handler:
         return "250 caught"
 
 
+class _BoundController(Controller):
+    """The library's controller cannot tell which port it got; so it gets a socket that is bound already."""
+
+    def __init__(self, handler: _Handler, bound: socket.socket) -> None:
+        host, port = bound.getsockname()
+        super().__init__(handler, hostname=host, port=port, server_hostname="catcher")
+        self._bound = bound
+
+    def _create_server(self) -> Awaitable[Any]:
+        return self.loop.create_server(self._factory_invoker, sock=self._bound)
+
+
 @contextmanager
 def catch_mail(world: WorldLink) -> Iterator[tuple[Caught, int]]:
     """An SMTP server on a free loopback port; gives what it caught and the port."""
     caught = Caught()
-    controller = Controller(_Handler(caught, world), hostname="127.0.0.1", port=0)
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    controller = _BoundController(_Handler(caught, world), bound)
     controller.start()
     try:
-        assert isinstance(controller.server, asyncio.Server)
-        yield caught, int(controller.server.sockets[0].getsockname()[1])
+        yield caught, int(bound.getsockname()[1])
     finally:
         controller.stop()

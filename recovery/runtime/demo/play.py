@@ -1,6 +1,5 @@
 """Puts the demo together: servers, processes, mail catcher, driver. Without one place for it something would be left running."""
 
-import json
 import os
 import secrets
 import socket
@@ -165,8 +164,3 @@ def _free_ports(count: int) -> list[int]:
         for listener in listeners:
             listener.bind(("127.0.0.1", 0))
         return [int(listener.getsockname()[1]) for listener in listeners]
-
-
-def write_outcome(outcome: dict[str, Any], path: Path) -> None:
-    """Write the outcome as JSON."""
-    path.write_text(json.dumps(outcome, indent=2, sort_keys=True) + "\n", encoding="utf-8")

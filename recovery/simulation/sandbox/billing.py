@@ -27,6 +27,8 @@ class Terms:
     amount_minor: int
     currency: str
     interval: str = "month"
+    billing_reason: str = "subscription_cycle"
+    """Why an invoice over it is made; without a subscription it is always `manual`."""
 
 
 def new_subscription(core: Core, customer: str, terms: Terms, cause: Cause, *, method: str | None = None) -> Json:
@@ -74,9 +76,8 @@ def new_invoice(
     cause: Cause,
     *,
     subscription: str | None = None,
-    reason: str | None = None,
 ) -> Json:
-    """A draft invoice of one line, renewing a subscription if one is named (`reason`: its billing reason)."""
+    """A draft invoice of one line, renewing a subscription if one is named."""
     store, now = core.store, cause.timestamp
     invoice_id = store.new_id("in", customer["id"])
     parent = None
@@ -86,7 +87,7 @@ def new_invoice(
     invoice = build(
         "invoice",
         invoice_id,
-        billing_reason=reason or ("subscription_cycle" if subscription else "manual"),
+        billing_reason=terms.billing_reason if subscription else "manual",
         created=now,
         currency=terms.currency,
         customer=customer["id"],

@@ -116,7 +116,7 @@ def _details(method: Json) -> Json:
 def capture(core: Core, charge: Json, cause: Cause) -> None:
     """The money has moved: the charge succeeds and its balance transaction is written."""
     fee = charge["amount"] * _FEE_PER_MILLE // 1000 + _FEE_FIXED_MINOR
-    movement = balance(core, charge, cause, kind="charge", amount=charge["amount"], fee=fee)
+    movement = balance(core, charge, cause, amount=charge["amount"], fee=fee)
     charge.update(
         status="succeeded",
         paid=True,
@@ -128,7 +128,7 @@ def capture(core: Core, charge: Json, cause: Cause) -> None:
     )
 
 
-def balance(core: Core, source: Json, cause: Cause, *, kind: str, amount: int, fee: int = 0) -> Json:
+def balance(core: Core, source: Json, cause: Cause, *, amount: int, fee: int = 0) -> Json:
     """One line of the gateway's balance, in the charge's currency; amounts are signed minor units."""
     details = [
         {
@@ -138,6 +138,9 @@ def balance(core: Core, source: Json, cause: Cause, *, kind: str, amount: int, f
             "type": "stripe_fee",
         }
     ]
+    category = source["object"]
+    if category == "dispute" and amount > 0:
+        category = "dispute_reversal"
     movement = build(
         "balance_transaction",
         core.store.new_id("txn", source["id"]),
@@ -148,8 +151,8 @@ def balance(core: Core, source: Json, cause: Cause, *, kind: str, amount: int, f
         fee=fee,
         fee_details=details if fee else [],
         net=amount - fee,
-        reporting_category=kind,
+        reporting_category=category,
         source=source["id"],
-        type={"dispute": "adjustment", "dispute_reversal": "adjustment"}.get(kind, kind),
+        type="adjustment" if source["object"] == "dispute" else category,
     )
     return core.store.add(movement)

@@ -41,7 +41,7 @@ def refund(
         reason=reason,
     )
     store.add(made)
-    made["balance_transaction"] = balance(core, made, cause, kind="refund", amount=-amount)["id"]
+    made["balance_transaction"] = balance(core, made, cause, amount=-amount)["id"]
     total = charge["amount_refunded"] + amount
     charge.update(amount_refunded=total, refunded=total == charge["amount_captured"])
     _book(core, cause, "refund", made)
@@ -71,7 +71,7 @@ def open_dispute(core: Core, charge: Json, cause: Cause, *, reason: str = "gener
     )
     dispute["evidence_details"]["due_by"] = int((cause.at + timedelta(days=_EVIDENCE_DAYS)).timestamp())
     store.add(dispute)
-    taken = balance(core, dispute, cause, kind="dispute", amount=-amount, fee=DISPUTE_FEE_MINOR)
+    taken = balance(core, dispute, cause, amount=-amount, fee=DISPUTE_FEE_MINOR)
     dispute["balance_transactions"].append(dict(taken))
     charge["disputed"] = True
     _book(core, cause, "dispute_opened", dispute)
@@ -85,7 +85,7 @@ def close_dispute(core: Core, dispute: Json, cause: Cause, *, won: bool) -> Json
         raise invalid(f"Dispute {dispute['id']} is already closed.")
     dispute["status"] = "won" if won else "lost"
     if won:
-        back = balance(core, dispute, cause, kind="dispute_reversal", amount=dispute["amount"])
+        back = balance(core, dispute, cause, amount=dispute["amount"])
         dispute["balance_transactions"].append(dict(back))
     _book(core, cause, "dispute_won" if won else "dispute_lost", dispute)
     emit(core, cause, "charge.dispute.closed", dispute)

@@ -58,7 +58,7 @@ class Inhabitants:
         customer = build(
             "customer",
             core.store.new_id("cus", person.email),
-            address=empty | {"country": person.place.country, "state": person.state},
+            address=empty | {"country": person.place.country, "state": person.home.state},
             created=cause.timestamp,
             currency=person.place.currency,
             email=person.email,

@@ -103,19 +103,30 @@ class Makers:
         currency: str = "usd",
         behaviour: Behaviour | None = None,
         subscription: str | None = None,
-        billing_reason: str = "subscription_cycle",
     ) -> str:
         """A renewal whose first attempt by the gateway has just been made; the invoice's id.
 
-        With `behaviour` a new default card is made; its first answer is the one the gateway gets. Customer and
-        subscription are made when not given.
+        With `behaviour` a new default card is made; its first answer is the one the gateway gets. The customer is
+        made when not given; so is the subscription, unless the customer has one, whose newest is renewed then.
         """
         customer = customer or self.make_customer()
         if behaviour is not None:
             self.make_card(customer, behaviour)
-        subscription = subscription or self.make_subscription(customer, amount_minor=amount_minor, currency=currency)
-        terms = Terms(amount_minor=amount_minor, currency=currency)
-        with self.core.store.lock:
-            sold = self.core.store.get("subscription", subscription)
-            cause = self.core.cause("gateway")
-            return str(renew(self.core, sold, cause, terms=terms, reason=billing_reason)["id"])
+        return self._renew(customer, Terms(amount_minor=amount_minor, currency=currency), subscription)
+
+    def make_signup_invoice(self, behaviour: Behaviour, *, amount_minor: int = 4900, currency: str = "usd") -> str:
+        """The first invoice of a new subscription (`subscription_create`), tried once; the invoice's id."""
+        customer = self.make_customer()
+        self.make_card(customer, behaviour)
+        terms = Terms(amount_minor=amount_minor, currency=currency, billing_reason="subscription_create")
+        return self._renew(customer, terms, None)
+
+    def _renew(self, customer: str, terms: Terms, subscription: str | None) -> str:
+        store = self.core.store
+        with store.lock:
+            if subscription is not None:
+                sold = store.get("subscription", subscription)
+            else:
+                found = next(store.newest("subscription", "customer", customer), None)
+                sold = found or billing.new_subscription(self.core, customer, terms, self.core.cause("world"))
+            return str(renew(self.core, sold, self.core.cause("gateway"), terms=terms)["id"])

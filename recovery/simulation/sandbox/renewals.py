@@ -17,10 +17,10 @@ from recovery.simulation.sandbox.paying import attempt
 from recovery.simulation.sandbox.settling import change
 
 
-def renew(core: Core, subscription: Json, cause: Cause, *, terms: Terms, reason: str = "subscription_cycle") -> Json:
+def renew(core: Core, subscription: Json, cause: Cause, *, terms: Terms) -> Json:
     """A renewal invoice is made, finalized and tried once. Hold the store's lock. Returns the invoice."""
     customer = core.store.get("customer", subscription["customer"])
-    invoice = new_invoice(core, customer, terms, cause, subscription=subscription["id"], reason=reason)
+    invoice = new_invoice(core, customer, terms, cause, subscription=subscription["id"])
     subscription["latest_invoice"] = invoice["id"]
     finalize(core, invoice, cause)
     first_attempt(core, invoice, cause)

@@ -93,10 +93,9 @@ def _create_invoice(call: Call) -> Json:
     subscription = call.params.get("subscription")
     if subscription:
         call.core.store.get("subscription", subscription, param="subscription")
-    terms = Terms(amount_minor=0, currency=str(call.params.get("currency", "usd")).lower())
+    currency = str(call.params.get("currency", "usd")).lower()
+    terms = Terms(amount_minor=0, currency=currency, billing_reason="subscription_update")
     invoice = new_invoice(call.core, customer, terms, call.cause, subscription=subscription)
-    if subscription:
-        invoice["billing_reason"] = "subscription_update"
     for name in ("collection_method", "description", "metadata"):
         if name in call.params:
             invoice[name] = call.params[name]

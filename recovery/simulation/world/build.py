@@ -13,7 +13,7 @@ from recovery.simulation.world.dice import dice, drawn
 from recovery.simulation.world.issuers import answer
 from recovery.simulation.world.parameters import Cause, Parameters
 from recovery.simulation.world.people import Person, face
-from recovery.simulation.world.places import PLACES
+from recovery.simulation.world.places import PLACES, Home
 from recovery.simulation.world.troubles import expired_face, make_trouble
 
 
@@ -62,11 +62,11 @@ def make_person(seed: int, index: int, parameters: Parameters, *, start_at: date
     """The person of that number; depends on nothing but the arguments."""
     random = dice(seed, "person", index)
     place = PLACES[drawn(random, {number: place.share for number, place in enumerate(PLACES)})]
-    state = random.choice(list(place.zones))
+    home = Home(place=place, state=random.choice(list(place.zones)))
     window = min(parameters.failures_within_days, days)
     fails_at = (start_at + timedelta(days=random.random() * window)).replace(microsecond=0)
     price, annual = random.choice(place.prices_minor), random.random() < parameters.annual_share
-    trouble = make_trouble(seed, index, parameters, place=place, zone=place.zones[state], fails_at=fails_at)
+    trouble = make_trouble(seed, index, parameters, home=home, fails_at=fails_at)
     card = face(seed, index, place, number="first", at=fails_at)
     if trouble.cause is Cause.EXPIRED:
         card = expired_face(card, fails_at)
@@ -74,9 +74,7 @@ def make_person(seed: int, index: int, parameters: Parameters, *, start_at: date
         index=index,
         name=f"{random.choice(place.names)} Example{index}",
         email=f"customer{index}@example.com",
-        place=place,
-        state=state,
-        zone=place.zones[state],
+        home=home,
         since=fails_at - timedelta(days=30 * random.randint(1, 40)),
         amount_minor=price * 10 if annual else price,
         interval="year" if annual else "month",

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from recovery.simulation.world.dice import dice, drawn
 from recovery.simulation.world.parameters import Cause
-from recovery.simulation.world.places import Place
+from recovery.simulation.world.places import Home, Place
 
 _BRANDS = {"visa": 0.55, "mastercard": 0.37, "amex": 0.08}
 _LAST4_DIGITS = 10_000
@@ -50,9 +50,7 @@ class Person:
     index: int
     name: str
     email: str
-    place: Place
-    state: str | None
-    zone: str
+    home: Home
     since: datetime
     amount_minor: int
     interval: str
@@ -65,6 +63,16 @@ class Person:
     payday_hour: float
     fails_at: datetime
     trouble: Trouble
+
+    @property
+    def place(self) -> Place:
+        """The country."""
+        return self.home.place
+
+    @property
+    def zone(self) -> str:
+        """The name of the local time zone."""
+        return self.home.zone
 
 
 def face(seed: int, index: int, place: Place, *, number: str, at: datetime) -> CardFace:

@@ -27,6 +27,19 @@ class Place:
     names: tuple[str, ...] = field(default=("Alex", "Sam", "Kim", "Robin"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where somebody lives; `state` is None in a country of one zone."""
+
+    place: Place
+    state: str | None
+
+    @property
+    def zone(self) -> str:
+        """The name of the local time zone."""
+        return self.place.zones[self.state]
+
+
 _US: dict[str | None, str] = {
     "NY": "America/New_York",
     "FL": "America/New_York",

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from recovery.simulation.world.dice import dice, drawn
 from recovery.simulation.world.parameters import Cause, Parameters
 from recovery.simulation.world.people import CardFace, Trouble, face
-from recovery.simulation.world.places import Place
+from recovery.simulation.world.places import Home, Place
 
 # Which codes issuers use for a cause; the shares are assumptions.
 CODES: Mapping[Cause, Mapping[str, float]] = {
@@ -41,13 +41,11 @@ _MANDATE_COUNTRY = "IN"  # recurring charges there need the cardholder's mandate
 _MANDATE_SHARE = 0.8
 
 
-def make_trouble(
-    seed: int, index: int, parameters: Parameters, *, place: Place, zone: str, fails_at: datetime
-) -> Trouble:
+def make_trouble(seed: int, index: int, parameters: Parameters, *, home: Home, fails_at: datetime) -> Trouble:
     """The hidden truth about one person's card."""
     random = dice(seed, "trouble", index)
     cause = drawn(random, parameters.causes)
-    if place.country == _MANDATE_COUNTRY and random.random() < _MANDATE_SHARE:
+    if home.place.country == _MANDATE_COUNTRY and random.random() < _MANDATE_SHARE:
         cause = Cause.AUTHENTICATION
     trouble = Trouble(cause=cause, first_code=drawn(random, CODES[cause]))
     if cause is Cause.FUNDS:
@@ -58,9 +56,9 @@ def make_trouble(
         hours = random.uniform(*parameters.outage_hours)
         return replace(trouble, ends_at=fails_at + timedelta(hours=hours))
     if cause is Cause.VELOCITY:
-        return replace(trouble, ends_at=_local_midnight(fails_at, zone))
+        return replace(trouble, ends_at=_local_midnight(fails_at, home.zone))
     if cause in (Cause.EXPIRED, Cause.REISSUED):
-        renewed = _renewed(seed, index, place, cause=cause, at=fails_at)
+        renewed = _renewed(seed, index, home.place, cause=cause, at=fails_at)
         return replace(trouble, renewed=renewed, updated_at=_update(random, parameters, fails_at))
     return trouble
 

@@ -289,8 +289,9 @@ _TRIGGERS = (
     """
     CREATE FUNCTION open_case_has_wake_up() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
-        concerned text := CASE TG_TABLE_NAME WHEN 'cases' THEN NEW.id ELSE NEW.case_id END;
+        concerned text;
     BEGIN
+        IF TG_TABLE_NAME = 'cases' THEN concerned := NEW.id; ELSE concerned := NEW.case_id; END IF;
         IF EXISTS (SELECT 1 FROM cases WHERE id = concerned AND state IN ('silent', 'dunning', 'review'))
            AND NOT EXISTS (SELECT 1 FROM steps WHERE case_id = concerned AND state IN ('planned', 'in_flight'))
         THEN

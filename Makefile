@@ -1,0 +1,49 @@
+# Everything a fresh machine needs is Python 3.11 or newer and make. `make demo` and `make test` are the two to know.
+PYTHON ?= python3
+VENV ?= .venv
+# Further words for the command behind a target: make demo ARGS="--exit --json demo.json", make test ARGS="-k ring"
+ARGS ?=
+# Tests in this many processes; each has its own PostgreSQL and Valkey.
+JOBS ?= 2
+SEEDS ?= 1..20
+
+# Works with `make -C checkout` and `make -f checkout/Makefile` alike.
+IN = cd "$(dir $(lastword $(MAKEFILE_LIST)))" &&
+TOO_OLD = make: this needs Python 3.11 or newer as "$(PYTHON)"; name another: make PYTHON=python3.12
+PYTHON_OK = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(TOO_OLD)' >&2; exit 1; }
+SETUP = $(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py "$(VENV)"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint pytest simulate lock clean setup setup-dev
+
+help:  ## what can be made
+	@$(IN) sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+setup:
+	@$(SETUP)
+
+setup-dev:
+	@$(SETUP) dev
+
+demo: setup  ## 45 days of 200 failing customers in about a minute, on real parts; ends with Ctrl-C
+	@$(IN) exec "$(VENV)/bin/recovery" demo $(ARGS)
+
+test: lint pytest  ## set up, check style, types and layers, run all tests
+
+lint: setup-dev  ## style, types and the one-way flow between the rooms
+	@$(IN) echo "lint: ruff" && "$(VENV)/bin/ruff" check --quiet . && "$(VENV)/bin/ruff" format --check --quiet .
+	@$(IN) echo "lint: mypy" && "$(VENV)/bin/mypy"
+	@$(IN) echo "lint: import-linter" && "$(VENV)/bin/lint-imports"
+
+pytest: setup-dev
+	@$(IN) exec "$(VENV)/bin/python" -m pytest -q -n $(JOBS) $(ARGS)
+
+simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make simulate SEEDS=1..100
+	@$(IN) exec "$(VENV)/bin/python" -m tests.simulation.run --seeds $(SEEDS) $(ARGS)
+
+lock:  ## write constraints.txt anew from what pyproject.toml admits
+	@$(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py --renew-pins
+
+clean:  ## remove what was made here (not the data in .recovery)
+	@$(IN) rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@$(IN) find recovery tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

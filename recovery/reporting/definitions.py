@@ -1,0 +1,143 @@
+"""What each figure means, in the words printed beside it. Without them two readers would sign two different numbers."""
+
+from typing import Final
+
+from recovery.reporting.table import Column, Kind
+
+_CASES: Final = "Cases and rates"
+_MONEY: Final = "Money"
+
+
+def _count(name: str, label: str, definition: str) -> Column:
+    return Column(name=name, label=label, kind=Kind.COUNT, definition=definition, group=_CASES)
+
+
+def _money(name: str, label: str, definition: str) -> Column:
+    return Column(name=name, label=label, kind=Kind.MONEY, definition=definition, group=_MONEY)
+
+
+def _rate(name: str, label: str, kind: Kind, definition: str) -> Column:
+    return Column(name=name, label=label, kind=kind, definition=definition, group=_CASES)
+
+
+GROSS: Final = _money(
+    "recovered_minor", "Recovered, gross", "Charges that succeeded after the failure, before anything went back."
+)
+CREDITED: Final = _money(
+    "credited_minor",
+    "of it by the engine",
+    "Gross recovered money that the engine brought about: silent retries, refreshed and backup cards, payments after an email. "
+    "Customers who paid unasked and the gateway's own retries are never in it.",
+)
+REFUNDED: Final = _money("refunded_minor", "Refunded", "What of the recovered money was refunded; failed refunds taken off.")
+DISPUTED: Final = _money(
+    "disputed_minor",
+    "Disputed",
+    "What of the recovered money is disputed or was lost in a dispute; disputes that were won taken off.",
+)
+NET: Final = _money("net_minor", "Recovered, net", "Gross less refunded and disputed; fees are not yet taken off.")
+
+COHORT: Final = (
+    _count(
+        "cases",
+        "Cases",
+        "Invoices whose payment failed in the period, one case each, those still open included: the denominator by count.",
+    ),
+    _count("recovered_cases", "Recovered", "Cases that were paid by a charge, also those paid after being given up."),
+    _count("credited_cases", "of them by the engine", "Recovered cases whose first payment the engine brought about."),
+    _count("open_cases", "Still open", "Cases that are still being worked on; they may yet be recovered."),
+    _count("lost_cases", "Lost", "Cases given up, or written off by the merchant, and not paid since."),
+    _count(
+        "withdrawn_cases",
+        "Withdrawn",
+        "Cases that are no longer owed, or whose subscription was cancelled, and that were not paid since.",
+    ),
+    _rate(
+        "rate_by_count",
+        "Recovery rate by count",
+        Kind.RATE_OF_COUNT,
+        "Recovered cases divided by all cases of the period, open ones included.",
+    ),
+    _rate(
+        "rate_by_value",
+        "Recovery rate by value",
+        Kind.RATE_OF_MONEY,
+        "Gross recovered money divided by the money at risk, open cases included.",
+    ),
+    _rate(
+        "credited_rate_by_value",
+        "by the engine, by value",
+        Kind.RATE_OF_MONEY,
+        "Gross recovered money credited to the engine divided by the money at risk.",
+    ),
+    _money(
+        "at_risk_minor",
+        "At risk",
+        "What is owed on these cases as last read at the gateway, and never less than what was paid of it: the denominator by value.",
+    ),
+    GROSS,
+    CREDITED,
+    REFUNDED,
+    DISPUTED,
+    NET,
+    _money("open_minor", "Still open", "What is owed on cases that are still being worked on."),
+    _money("lost_minor", "Lost", "What was owed on cases given up or written off and not paid since."),
+    _money("withdrawn_minor", "Withdrawn", "What was asked on cases no longer owed or cancelled, and not paid since."),
+)
+
+CASH: Final = (
+    _count("failed_cases", "Newly failed", "Cases whose payment failed in the month."),
+    _count("recovered_cases", "Recovered", "Cases on which a charge succeeded in the month, whenever the payment had failed."),
+    _money("at_risk_minor", "Newly at risk", "What was first owed on the cases that failed in the month."),
+    GROSS,
+    CREDITED,
+    _money("refunded_minor", "Refunded", "Refunds of recovered money made in the month; failed refunds taken off."),
+    _money(
+        "disputed_minor",
+        "Disputed",
+        "Disputes of recovered money opened in the month, less those won in it: a win in a later month is a negative figure there.",
+    ),
+    NET,
+    _money("lost_minor", "Lost", "Cases given up or written off in the month and not paid since."),
+    _money("withdrawn_minor", "Withdrawn", "Cases withdrawn in the month and not paid since."),
+)
+
+SOURCE: Final = (
+    Column(
+        name="credited",
+        label="Credited to the engine",
+        kind=Kind.WORD,
+        definition="Whether the engine takes credit for this source.",
+        group=_CASES,
+    ),
+    _count("cases", "Cases", "Cases of the period with a successful charge from this source."),
+    _rate(
+        "share_of_recovered",
+        "Share of recovered",
+        Kind.RATE_OF_MONEY,
+        "Gross recovered money of this source divided by all gross recovered money.",
+    ),
+    _rate(
+        "share_of_at_risk",
+        "Share of at risk",
+        Kind.RATE_OF_MONEY,
+        "Gross recovered money of this source divided by the money at risk, open cases included.",
+    ),
+    GROSS,
+    REFUNDED,
+    DISPUTED,
+    NET,
+)
+
+ATTEMPT: Final = (
+    _count("attempts", "Attempts", "The engine's own charges of this number that reached, or may have reached, the network."),
+    _count("succeeded", "Succeeded", "Those of them that brought the money."),
+    _count("open", "Open", "Those of them whose outcome is not known yet."),
+    _rate(
+        "success_rate",
+        "Success rate",
+        Kind.RATE_OF_COUNT,
+        "Succeeded attempts divided by all attempts of this number, open ones included.",
+    ),
+    GROSS,
+)

@@ -1,0 +1,78 @@
+"""``recovery demo``: watch 45 days of failing customers being won back, on the processes of production."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from recovery.runtime.demo.closing import closing_report
+from recovery.runtime.demo.play import Demo, DemoOptions, demo_stack
+from recovery.runtime.demo.view import watching
+from recovery.runtime.processes import unwinding_signals
+
+CHECK_SECONDS = 1.0
+"""How often a demo that stays up looks whether its processes live."""
+
+
+def demo(
+    *,
+    days: Annotated[int, typer.Option(min=1, max=365, help="Days to play.")] = 45,
+    customers: Annotated[int, typer.Option(min=1, max=5000, help="Customers whose payment fails.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed plays the same world.")] = 1,
+    leave: Annotated[bool, typer.Option("--exit", help="Leave at the end instead of staying up.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome as JSON, with all checks.")
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PROBABILITY", help="Break things, for example --faults charge_then_hang=0.02."),
+    ] = None,
+) -> None:
+    """Play failing customers through the real processes against a sandbox, and show what was won back.
+
+    Needs nothing but Python: PostgreSQL, a Redis-protocol server, a mail catcher and the sandbox start and end with it.
+    """
+    options = DemoOptions(days=days, customers=customers, seed=seed, faults=_probabilities(faults or []))
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise typer.BadParameter(f"the folder of {json_file} does not exist", param_hint="--json")
+    console = Console()
+    began = time.monotonic()
+    with unwinding_signals(), demo_stack(options, note=lambda text: console.print(f"{text} …", style="dim")) as running:
+        console.print(f"playing {days} days of {customers} customers (seed {seed})")
+        with watching(running.database, console) as watch:
+            outcome = running.play(options, watch)
+        closing_report(console, outcome, running.database, seconds=time.monotonic() - began)
+        if json_file is not None:
+            json_file.write_text(json.dumps(outcome, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            console.print(f"outcome written to {json_file}")
+        if leave:
+            raise typer.Exit(0 if outcome["ok"] else 1)
+        _stay(console, running)
+
+
+def _stay(console: Console, running: Demo) -> None:
+    """Stay up for looking around, until Ctrl-C."""
+    console.print(f"look around: {running.web_url}/report   (Ctrl-C ends the demo)", style="bold")
+    try:
+        while True:
+            time.sleep(CHECK_SECONDS)
+            running.group.check()
+    except KeyboardInterrupt:
+        console.print("ending the demo")
+
+
+def _probabilities(wishes: list[str]) -> dict[str, float]:
+    found = {}
+    for wish in wishes:
+        name, _, number = wish.partition("=")
+        try:
+            probability = float(number)
+        except ValueError as error:
+            raise typer.BadParameter(f"{wish!r} is not NAME=PROBABILITY", param_hint="--faults") from error
+        if not 0 <= probability <= 1:
+            raise typer.BadParameter(f"{wish!r}: a probability lies between 0 and 1", param_hint="--faults")
+        found[name] = probability
+    return found

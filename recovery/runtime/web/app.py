@@ -1,0 +1,53 @@
+"""The web process as one ASGI application. Without one place for its routes, headers and errors each page would guard itself.
+
+Webhooks, health and metrics are for machines and always there (webhooks only with a secret); the pages are for people and there
+only as the settings allow.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
+
+from recovery.runtime.metrics import WebhookMeter
+from recovery.runtime.web.access import access_of
+from recovery.runtime.web.doorbell import Doorbell
+from recovery.runtime.web.errors import error_handlers
+from recovery.runtime.web.headers import SecurityHeaders
+from recovery.runtime.web.health import healthz, readiness
+from recovery.runtime.web.measured import metrics_page
+from recovery.runtime.web.routes import page_routes
+from recovery.runtime.web.webhooks import stripe_webhook
+from recovery.runtime.wiring import Wiring
+
+
+def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
+    """The application. ``ring`` tells the workers that an event was stored; it may be slow and may fail.
+
+    Raises SettingsInvalid when a setting that its routes need is missing.
+    """
+    bell = Doorbell(ring)
+    meter = WebhookMeter()
+    access = access_of(wiring.settings)
+    routes: list[BaseRoute] = [
+        Route("/healthz", healthz),
+        Route("/readyz", readiness(wiring)),
+        Route("/metrics", metrics_page(wiring, meter, access)),
+        *page_routes(wiring, access),
+    ]
+    if wiring.settings.stripe_webhook_secrets:
+        routes.append(Route("/webhooks/stripe", stripe_webhook(wiring, bell, meter), methods=["POST"]))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        bell.close()
+
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers=error_handlers(access),
+        lifespan=lifespan,
+    )

@@ -1,0 +1,34 @@
+"""Tells the workers that there is work, without ever making the gateway wait. Without it a broker that is away would cost webhooks."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+class Doorbell:
+    """Rings in one thread of its own. Asking while a ring waits its turn adds nothing: a message only means "there is work"."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorbell")
+        self._waiting = threading.Lock()
+
+    def ask(self) -> None:
+        """Have the bell rung soon. Returns at once and never raises for the broker's sake."""
+        if self._waiting.acquire(blocking=False):
+            self._thread.submit(self._ring_once)
+
+    def close(self) -> None:
+        """Let a ring that has begun end; whoever asks afterwards gets RuntimeError."""
+        self._thread.shutdown(wait=True)
+
+    def _ring_once(self) -> None:
+        self._waiting.release()  # before ringing: what is stored from here on is rung for again
+        try:
+            self._ring()
+        except Exception as error:  # noqa: BLE001 - whatever the broker raises: beat rings every few seconds anyway
+            log.warning("doorbell_failed", error=f"{type(error).__name__}: {error}")

@@ -1,0 +1,40 @@
+"""Says whether this process lives and whether it can work. Without it a supervisor would send webhooks to a process that drops them."""
+
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from recovery.runtime.wiring import Wiring
+from recovery.storage.flag_store import CHARGING_HALTED, is_raised
+from recovery.storage.migrate import current, head
+
+
+async def healthz(_request: Request) -> Response:
+    """The process is alive; nothing else is looked at."""
+    return PlainTextResponse("ok\n")
+
+
+def readiness(wiring: Wiring) -> Callable[[Request], Response]:
+    """The endpoint that names what is missing. Halted charging is reported and is no reason to turn webhooks away."""
+    wanted = head()
+
+    def readyz(_request: Request) -> Response:
+        missing, charging = _look(wiring, wanted)
+        told = {"ready": not missing, "missing": missing, "charging": charging}
+        return JSONResponse(told, status_code=503 if missing else 200)
+
+    return readyz
+
+
+def _look(wiring: Wiring, wanted: str) -> tuple[list[str], str]:
+    try:
+        found = current(wiring.database)
+        if found != wanted:
+            return [f"schema version {wanted}; the database has {found or 'none'}: run recovery migrate"], "unknown"
+        with wiring.database.connect() as tx:
+            halted = is_raised(tx, CHARGING_HALTED)
+    except SQLAlchemyError as error:
+        return [f"the database ({type(error).__name__})"], "unknown"
+    return [], "halted: see recovery doctor" if halted else "running"

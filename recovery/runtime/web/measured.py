@@ -1,0 +1,25 @@
+"""The monitor's page. Money is in it only for those who may read the pages: the port may be open to the world for webhooks."""
+
+from collections.abc import Callable
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.requests import Request
+from starlette.responses import Response
+
+from recovery.runtime.clock import clock_from, machine_now
+from recovery.runtime.metrics import WebhookMeter, exposition
+from recovery.runtime.web.access import Access
+from recovery.runtime.wiring import Wiring
+from recovery.storage.moment import Moment
+
+
+def metrics_page(wiring: Wiring, meter: WebhookMeter, access: Access) -> Callable[[Request], Response]:
+    """The endpoint, in Prometheus' text form."""
+    clock = clock_from(wiring.settings.clock_file)
+
+    def metrics(request: Request) -> Response:
+        moment = Moment(now=clock.now(), machine_now=machine_now())
+        text = exposition(wiring.database, meter, moment=moment, money=access.allows(request))
+        return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return metrics

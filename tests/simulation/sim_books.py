@@ -1,0 +1,119 @@
+"""What the simulated gateway knows: invoices, cards, and a ledger of its own. The judge of every run, apart from the engine."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from recovery.cases.obligation import Charge, ChargeStatus, ObligationStatus
+from recovery.declines.signals import Card, Initiator, Signals
+from recovery.money import Money
+
+
+@dataclass(slots=True, kw_only=True)
+class Customer:
+    """A customer with cards on file; ``mood`` of each fingerprint says how its issuer answers."""
+
+    id: str
+    default: Card | None
+    own_cards: list[Card] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Invoice:
+    """One obligation. ``card`` is the subscription's own default, which comes before the customer's."""
+
+    id: str
+    customer: str
+    subscription: str
+    status: ObligationStatus
+    remaining: Money
+    created_at: datetime
+    card: Card | None = None
+    subscription_ended_at: datetime | None = None
+    ended_at: datetime | None = None
+    paid_at: datetime | None = None
+    pays_by_card: bool = True
+    gone: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Booked:
+    """One charge as the ledger has it. ``machine_at`` is real time; ``beyond`` marks one that landed later than any call may."""
+
+    id: str
+    obligation: str
+    key: str | None
+    initiator: Initiator
+    amount: Money
+    at: datetime
+    machine_at: datetime
+    status: ChargeStatus
+    card: Card
+    signals: Signals | None = None
+    beyond: bool = False
+
+    def as_charge(self) -> Charge:
+        """As a reading shows it: nobody's name is on a charge."""
+        return Charge(
+            id=self.id,
+            status=self.status,
+            amount=self.amount,
+            created_at=self.at,
+            card=self.card,
+            signals=self.signals if self.status is ChargeStatus.FAILED else None,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Returned:
+    """A refund or a dispute of a charge. ``status`` in the gateway's words."""
+
+    id: str
+    charge: str
+    obligation: str
+    amount: Money
+    at: datetime
+    status: str
+    dispute: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Called:
+    """One pay call of the engine as it arrived: which key, when, and what became of it."""
+
+    key: str
+    obligation: str
+    at: datetime
+    machine_at: datetime
+    fault: str | None = None
+    landed_at: datetime | None = None
+    refused: str | None = None
+    lands_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Books:
+    """All of it."""
+
+    customers: dict[str, Customer] = field(default_factory=dict)
+    invoices: dict[str, Invoice] = field(default_factory=dict)
+    charges: dict[str, Booked] = field(default_factory=dict)
+    returned: dict[str, Returned] = field(default_factory=dict)
+    calls: list[Called] = field(default_factory=list)
+    keys: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    moods: dict[str, str] = field(default_factory=dict)
+
+    def of(self, obligation: str) -> list[Booked]:
+        """The charges of an invoice, oldest first."""
+        return [charge for charge in self.charges.values() if charge.obligation == obligation]
+
+    def by_key(self, key: str) -> Booked | None:
+        """The charge that a key made, or None."""
+        return next((charge for charge in self.charges.values() if charge.key == key), None)
+
+    def pending(self, obligation: str) -> Booked | None:
+        """The undecided charge of an invoice, or None."""
+        return next((c for c in self.of(obligation) if c.status is ChargeStatus.PENDING), None)
+
+    def card_of(self, invoice: Invoice) -> Card | None:
+        """What the next payment would use."""
+        return invoice.card or self.customers[invoice.customer].default
