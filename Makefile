@@ -32,11 +32,11 @@ test: lint pytest  ## set up, check style, types and layers, run all tests
 
 lint: setup-dev  ## style, types and the one-way flow between the rooms
 	@$(IN) echo "lint: ruff" && "$(VENV)/bin/ruff" check --quiet . && "$(VENV)/bin/ruff" format --check --quiet .
-	@$(IN) echo "lint: mypy" && "$(VENV)/bin/mypy"
-	@$(IN) echo "lint: import-linter" && "$(VENV)/bin/lint-imports"
+	@$(IN) echo "lint: mypy" && "$(VENV)/bin/mypy" recovery tests tools
+	@$(IN) echo "lint: import-linter" && "$(VENV)/bin/lint-imports" --no-logo
 
 pytest: setup-dev
-	@$(IN) exec "$(VENV)/bin/python" -m pytest -q -n $(JOBS) $(ARGS)
+	@$(IN) exec "$(VENV)/bin/python" -m pytest -n $(JOBS) $(ARGS)
 
 simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make simulate SEEDS=1..100
 	@$(IN) exec "$(VENV)/bin/python" -m tests.simulation.run --seeds $(SEEDS) $(ARGS)

@@ -7,6 +7,7 @@ an email is not sent again.
 import smtplib
 import ssl
 from dataclasses import dataclass, field
+from email import policy
 from email.message import EmailMessage
 from typing import Protocol
 
@@ -101,7 +102,7 @@ class SmtpMailer:
         except (smtplib.SMTPException, OSError) as error:
             raise _refusal(error) from error
         try:
-            code, answer = connection.data(message.as_bytes())
+            code, answer = connection.data(message.as_bytes(policy=policy.SMTP))
         except smtplib.SMTPDataError as error:
             raise _refusal(error) from error
         except (smtplib.SMTPException, OSError) as error:

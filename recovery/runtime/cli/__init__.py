@@ -1,0 +1,49 @@
+"""The command line. Without it every look at a case would need SQL, and every process a script of its own.
+
+Exit codes: 0 done, 1 failure (one line on standard error says what to do), 2 wrong usage.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from recovery.runtime.cli import cases, operate, report
+from recovery.runtime.cli.explain import explanation
+from recovery.runtime.cli.output import told
+
+app = typer.Typer(
+    name="recovery",
+    help="Wins back subscription payments that failed although the customer did not want to leave.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_DEBUG = {"on": False}
+
+
+@app.callback()
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback when a command fails."),  # noqa: FBT001, FBT003
+) -> None:
+    _DEBUG["on"] = debug
+
+
+cases.add_to(app)
+report.add_to(app)
+operate.add_to(app)
+# Further rooms of the command line add themselves here: import the module above and call its add_to(app).
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process with its exit code."""
+    try:
+        app(args=list(arguments) if arguments is not None else None, prog_name="recovery")
+    except Exception as error:
+        reason = explanation(error)
+        if reason is None or _DEBUG["on"]:
+            raise
+        told(f"recovery: {reason}")
+        sys.exit(1)

@@ -1,0 +1,103 @@
+"""Commands that run and mend the installation. Without them a halted charge or a set-aside event would wait for a developer."""
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+
+from recovery.dunning.letter import Brand, Letters
+from recovery.runtime.cli.explain import Refused
+from recovery.runtime.cli.output import said
+from recovery.runtime.cli.serve import serve_web
+from recovery.runtime.cli.session import command_stack, settings_for_command, settings_for_process
+from recovery.runtime.knowledge import ConfigInvalid, Knowledge, load_knowledge
+from recovery.runtime.settings import Settings
+from recovery.storage.event_store import replay_set_aside
+from recovery.storage.flag_store import CHARGING_HALTED, lower_flag, read_flags
+from recovery.storage.migrate import upgrade
+
+config_app = typer.Typer(no_args_is_help=True, help="The policy and knowledge files.")
+events_app = typer.Typer(no_args_is_help=True, help="The gateway's events that were stored.")
+charging_app = typer.Typer(no_args_is_help=True, help="The switch that stops all charging.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(config_app, name="config")
+    app.add_typer(events_app, name="events")
+    app.add_typer(charging_app, name="charging")
+    app.command("migrate")(migrate)
+    app.command("web")(web)
+    app.command("worker")(worker)
+    app.command("beat")(beat)
+
+
+@config_app.command("check")
+def check() -> None:
+    """Check every file of the configuration folder and tell all mistakes at once."""
+    settings = settings_for_command()
+    mistakes = letters_of(settings).check()
+    knowledge: Knowledge | None = None
+    try:
+        knowledge = load_knowledge(settings.config_dir)
+    except ConfigInvalid as invalid:
+        mistakes = invalid.mistakes + mistakes
+    if mistakes or knowledge is None:
+        raise ConfigInvalid(mistakes)
+    said(f"{settings.config_dir}: all right, policy {knowledge.policy_version}")
+
+
+def letters_of(settings: Settings) -> Letters:
+    """The email templates of these settings."""
+    brand = Brand(name=settings.brand_name, sender=settings.mail_from, reply_to=settings.mail_reply_to)
+    return Letters(settings.config_dir / "emails", brand)
+
+
+def migrate() -> None:
+    """Bring the database's schema to the version that this release expects."""
+    with command_stack() as stack:
+        said(f"the schema is at version {upgrade(stack.wiring.database_url)}")
+
+
+@events_app.command("replay")
+def replay(
+    event: Annotated[str | None, typer.Argument(metavar="[ID]", help="One event; all that were set aside without it.")] = None,
+) -> None:
+    """Put events that were set aside back in line."""
+    with command_stack() as stack, stack.wiring.database.begin() as tx:
+        count = replay_set_aside(tx, event)
+    if event is not None and count == 0:
+        raise Refused(f"no event {event} is set aside.")
+    said(f"{count} events are back in line")
+
+
+@charging_app.command("resume")
+def resume() -> None:
+    """Let charging go on after it was halted, once the cause is mended."""
+    with command_stack() as stack, stack.wiring.database.begin() as tx:
+        halted = [flag for flag in read_flags(tx, CHARGING_HALTED) if flag.name == CHARGING_HALTED]
+        lower_flag(tx, CHARGING_HALTED)
+    if halted:
+        said(f"charging goes on; it was halted since {halted[0].since:%Y-%m-%d %H:%M} UTC: {halted[0].detail}")
+    else:
+        said("charging was not halted")
+
+
+def web() -> None:
+    """Run the web process: webhooks, health, metrics and, where the settings allow, the pages."""
+    serve_web(settings_for_process(), _celery_app)
+
+
+def worker() -> None:
+    """Run a worker process: works through events and due steps."""
+    _celery_app().run_worker(settings_for_process())
+
+
+def beat() -> None:
+    """Run the beat process: rings the workers' bell every few seconds. One is enough, two do no harm."""
+    _celery_app().run_beat(settings_for_process())
+
+
+def _celery_app() -> Any:  # noqa: ANN401 - a module
+    """Loaded by those processes alone: the other commands start faster without Celery."""
+    return importlib.import_module("recovery.runtime.celery_app")

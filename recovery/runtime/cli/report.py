@@ -1,0 +1,82 @@
+"""The recovered-revenue report on a terminal or as a file. Without it finance would need a browser to get at its numbers."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recovery.reporting.chart import chart
+from recovery.reporting.export import as_csv, as_json
+from recovery.reporting.period import Asked, first_and_last_day, span_of
+from recovery.reporting.report import Report, View, report
+from recovery.reporting.table import Table, shown
+from recovery.runtime.cli.output import cells, console, grid
+from recovery.runtime.cli.session import command_stack
+from recovery.runtime.clock import clock_from
+
+DEFAULT_VIEWS = (View.COHORT, View.CASH, View.SOURCE)
+"""What a terminal shows unasked; the exports hold every table."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report")(report_command)
+
+
+def report_command(
+    month: Annotated[str | None, typer.Option(help="One month, like 2026-10.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First day, like 2026-10-01.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day, included.")] = None,
+    by: Annotated[list[View] | None, typer.Option(help="Only this table; may be given several times.")] = None,
+    zone: Annotated[
+        str, typer.Option(envvar="RECOVERY_REPORT_ZONE", help="Where days and months begin, like Europe/Berlin.")
+    ] = "UTC",
+    chart_file: Annotated[Path | None, typer.Option("--chart", help="Also write the chart to this SVG file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with definitions.")] = False,  # noqa: FBT002
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one line a figure.")] = False,  # noqa: FBT002
+) -> None:
+    """What failed, what came back, and what the engine brought about; per currency, each figure defined.
+
+    Without a period: the last twelve months.
+    """
+    if json and csv:
+        raise typer.BadParameter("choose one of --json and --csv")
+    with command_stack() as stack:
+        made_at = clock_from(stack.wiring.settings.clock_file).now()
+        span = span_of(Asked(month=month, first=first, last=last, zone=zone), now=made_at)
+        views = by or (tuple(View) if json or csv else DEFAULT_VIEWS)
+        found = report(stack.wiring.database, span, made_at=made_at, views=views)
+    if chart_file is not None:
+        chart_file.write_text(chart(found), encoding="utf-8")
+    if json:
+        sys.stdout.write(as_json(found))
+    elif csv:
+        sys.stdout.write(as_csv(found))
+    else:
+        _say(found)
+
+
+def _say(found: Report) -> None:
+    out = console()
+    first, last = first_and_last_day(found.span)
+    out.print(f"Recovered revenue, {first} to {last} ({found.span.zone}), as known {found.made_at:%Y-%m-%d %H:%M} UTC")
+    if not any(table.rows for table in found.tables):
+        out.print("Nothing failed and nothing was booked in this period.")
+        return
+    for table in found.tables:
+        _say_table(table)
+    out.print("Every figure is defined in --json and --csv and on the page /report. Currencies are never added up.")
+
+
+def _say_table(table: Table) -> None:
+    out = console()
+    out.print(f"\n[bold]{table.title}[/bold]: {table.definition}")
+    for group in table.groups:
+        columns = table.of_group(group)
+        drawn = grid("", table.key_label, "currency", *(f">{column.label}" for column in columns))
+        drawn.title = None
+        for row in table.rows:
+            figures = [shown(row.figures[column.name], column.kind, row.currency) for column in columns]
+            drawn.add_row(*cells(row.key, row.currency.upper(), *figures), end_section=row.key == "all")
+        out.print(drawn)

@@ -1,0 +1,268 @@
+"""A gateway at the port, with the sandbox's semantics and everything that can go wrong on the way to it.
+
+In process and deterministic: thousands of runs over HTTP would take days.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sim_books import Booked, Called, Invoice
+from sim_clocks import Clocks
+from sim_faults import Crashed, Faults
+from sim_till import Payer, Refused, Till
+
+from recovery.cases.answers import (
+    AlreadySettled,
+    Answer,
+    Declined,
+    Misconfigured,
+    NeedsCustomer,
+    NotSent,
+    Processing,
+    Succeeded,
+    Unknown,
+)
+from recovery.cases.obligation import ChargeStatus, Obligation, ObligationStatus
+from recovery.declines.signals import Card, Initiator, Signals
+from recovery.gateways.port import (
+    ChargeOrder,
+    Contact,
+    Gateway,
+    GatewayMisconfigured,
+    GatewayUnavailable,
+    NotFound,
+    Notice,
+    Reversal,
+    Standing,
+)
+
+BOUND_SECONDS: Final = 80.0
+MARGIN_SECONDS: Final = 30.0
+KEY_LIFE: Final = timedelta(hours=24)
+
+
+@dataclass
+class SimGateway(Gateway):
+    """The port's promises, kept by ``till``; ``meanwhile`` lets others act while a call is under way."""
+
+    till: Till
+    clocks: Clocks
+    faults: Faults
+    say: Callable[[str], None]
+    meanwhile: Callable[[str, float], None]
+    name: str = "stripe"
+    livemode: bool = False
+    call_bound_seconds: float = BOUND_SECONDS
+    landings: list[tuple[datetime, ChargeOrder, bool, Called]] = field(default_factory=list)
+    key_refused: bool = False
+    """Whether our key was taken away: every call answers 401 until a person acts."""
+
+    def verify(self, body: bytes, signature: str, *, machine_now: datetime) -> Notice:
+        return self.till.post.notices[body.decode()]
+
+    def _read(self, what: str) -> None:
+        """The edges around one read."""
+        if self.faults.strikes("crash"):
+            self.say(f"  CRASH reading {what}")
+            raise Crashed
+        if self.key_refused:
+            raise GatewayMisconfigured("401")
+        if self.faults.strikes("unreadable"):
+            raise GatewayUnavailable("timeout")
+        if self.faults.strikes("frozen"):
+            self.say(f"  FROZEN reading {what}")
+            self.meanwhile("frozen", 3 * BOUND_SECONDS + 200)
+        elif self.faults.strikes("meanwhile"):
+            self.meanwhile(f"reading {what}", BOUND_SECONDS)
+
+    def _invoice(self, name: str) -> Invoice:
+        found = self.till.books.invoices[name]
+        if found.gone:
+            raise NotFound(f"404 {name}")
+        return found
+
+    def read_obligation(self, obligation: str) -> Obligation:
+        self._invoice(obligation)
+        seen = self._shown(obligation)
+        self._read(f"invoice {obligation}")
+        return seen
+
+    def _shown(self, obligation: str) -> Obligation:
+        invoice = self._invoice(obligation)
+        return Obligation(
+            id=invoice.id,
+            customer=invoice.customer,
+            status=invoice.status,
+            remaining=invoice.remaining,
+            livemode=False,
+            charge_automatically=True,
+            billing_reason="subscription_cycle",
+            created_at=invoice.created_at,
+            subscription=invoice.subscription,
+            subscription_live=invoice.subscription_ended_at is None,
+            pays_by_card=invoice.pays_by_card,
+            paid_at=invoice.paid_at,
+            card=self.till.books.card_of(invoice),
+            charges=tuple(charge.as_charge() for charge in self.till.books.of(obligation)),
+        )
+
+    def obligation_of(self, *, payment_intent: str | None = None, charge: str | None = None) -> str | None:
+        self._read(f"charge {charge}")
+        made = self.till.books.charges.get(charge or "")
+        return made.obligation if made else None
+
+    def obligations_of_customer(self, customer: str) -> tuple[str, ...]:
+        mine = [i for i in self.till.books.invoices.values() if i.customer == customer]
+        return tuple(i.id for i in mine if i.status is ObligationStatus.OPEN)
+
+    def read_card(self, obligation: Obligation) -> Card | None:
+        card = self.till.books.card_of(self.till.books.invoices[obligation.id])
+        self._read(f"card of {obligation.id}")
+        return card
+
+    def charge(self, order: ChargeOrder) -> Answer:
+        call = Called(
+            key=order.key, obligation=order.obligation, at=self.clocks.at, machine_at=self.clocks.machine_at
+        )
+        self.till.books.calls.append(call)
+        if self.faults.strikes("crash"):
+            call.fault = "crash before"
+            self.say(f"  CRASH before charging {order.key}")
+            raise Crashed
+        if self.faults.strikes("meanwhile"):
+            self.meanwhile(f"charging {order.key}", BOUND_SECONDS / 2)
+        answer = self._charge(order, call)
+        self.say(f"  charge {order.key}: {type(answer).__name__} {call.fault or ''}")
+        if self.faults.strikes("webhook_first"):
+            self.meanwhile("webhook first", 15)
+        if self.faults.strikes("crash"):
+            self.say(f"  CRASH after charging {order.key}")
+            raise Crashed
+        return answer
+
+    def _charge(self, order: ChargeOrder, call: Called) -> Answer:
+        if self.key_refused:
+            return Misconfigured(detail="401")
+        kinds = ("unauthorized", "rate_limited", "conflict", "missing", "unanswered_landed", "unanswered_never")
+        call.fault = self.faults.chosen(*kinds, "unanswered_late", "unanswered_beyond", "replayed_500")
+        dice = self.faults.dice.of("unanswered")
+        match call.fault:
+            case "unauthorized":
+                self.key_refused = True
+                return Misconfigured(detail="401")
+            case "rate_limited" | "conflict" | "missing":
+                return NotSent(detail=call.fault)
+            case "unanswered_landed":
+                self.land(order, call)
+                self.clocks.tick(dice.uniform(1, BOUND_SECONDS))
+            case "replayed_500":
+                # The request was executed or not; its key answers 500 for a day either way.
+                if dice.random() < 0.5:
+                    self.land(order, call)
+            case "unanswered_never":
+                self.clocks.tick(dice.uniform(1, BOUND_SECONDS))
+            case "unanswered_late":
+                self._later(order, call, dice.uniform(0, BOUND_SECONDS + MARGIN_SECONDS - 1), beyond=False)
+            case "unanswered_beyond":
+                self._later(order, call, dice.uniform(300, 300_000), beyond=True)
+            case _:
+                self.clocks.tick(dice.uniform(0.1, 3))
+                return self.land(order, call)
+        return Unknown(detail=call.fault)
+
+    def _later(self, order: ChargeOrder, call: Called, seconds: float, *, beyond: bool) -> None:
+        call.lands_at = self.clocks.machine_at + timedelta(seconds=seconds)
+        self.landings.append((call.lands_at, order, beyond, call))
+
+    def land_due(self) -> int:
+        """Let the requests that nobody waits for any more reach the gateway; returns how many did."""
+        due = [item for item in self.landings if item[0] <= self.clocks.machine_at]
+        for item in due:
+            self.landings.remove(item)
+            _, order, beyond, call = item
+            answer = self.land(order, call, beyond=beyond)
+            self.say(f"  late landing of {order.key}: {type(answer).__name__}")
+        return len(due)
+
+    def land(self, order: ChargeOrder, call: Called, *, beyond: bool = False) -> Answer:
+        """Execute one request as the gateway does: a key once, an invoice once."""
+        books = self.till.books
+        known = books.keys.get(order.key)
+        if known is not None and self.clocks.at - known[0] < KEY_LIFE:
+            return _answer(books.charges[known[1]])
+        invoice = books.invoices[order.obligation]
+        card = self._method(invoice, order.payment_method)
+        if card is None:
+            return Declined(signals=Signals(error_code="payment_method_unexpected_state", reached_network=False))
+        payer = Payer(initiator=Initiator.ENGINE, key=order.key, beyond=beyond)
+        try:
+            charge = self.till.pay(invoice, card, payer)
+        except Refused as refused:
+            call.refused = str(refused)
+            if invoice.status is ObligationStatus.OPEN:
+                return Unknown(detail=str(refused))
+            return AlreadySettled(detail=str(refused))
+        books.keys[order.key] = (self.clocks.at, charge.id)
+        call.landed_at = self.clocks.machine_at
+        return _answer(charge)
+
+    def _method(self, invoice: Invoice, payment_method: str) -> Card | None:
+        customer = self.till.books.customers[invoice.customer]
+        return next((card for card in customer.own_cards if card.payment_method == payment_method), None)
+
+    def settle(self, order: ChargeOrder) -> Answer | None:
+        self._invoice(order.obligation)
+        made = self.till.books.by_key(order.key)
+        status = self.till.books.invoices[order.obligation].status
+        answer = _answer(made) if made is not None else None
+        self._read(f"what became of {order.key}")
+        if answer is not None:
+            return answer
+        if status is ObligationStatus.OPEN:
+            return None
+        return AlreadySettled(detail=f"the invoice is {status.value}, and not by this attempt")
+
+    def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
+        self._read(f"reversals of {charge}")
+        found = [r for r in self.till.books.returned.values() if r.charge == charge]
+        shown = {
+            dispute: tuple(
+                Reversal(
+                    id=r.id,
+                    obligation=r.obligation,
+                    charge_id=charge,
+                    amount=r.amount,
+                    status=r.status,
+                    occurred_at=r.at,
+                )
+                for r in found
+                if r.dispute is dispute
+            )
+            for dispute in (False, True)
+        }
+        return shown[False], shown[True]
+
+    def read_contact(self, obligation: str) -> Contact:
+        self._read(f"contact of {obligation}")
+        customer = self.till.books.invoices[obligation].customer
+        address = f"{customer}+{obligation}@example.com"
+        return Contact(email=address, name=None, locale="en", hosted_url="https://example.com/pay")
+
+    def notices_since(self, at: datetime) -> Iterator[Notice]:
+        return iter(n for n in self.till.post.notices.values() if n.created_at >= at)
+
+    def standing(self) -> Standing:
+        return Standing(account="acct_sim", livemode=False, detail="charges enabled")
+
+
+def _answer(charge: Booked) -> Answer:
+    if charge.status is ChargeStatus.SUCCEEDED:
+        return Succeeded(charge=charge.as_charge())
+    if charge.status is ChargeStatus.PENDING:
+        return Processing(charge_id=charge.id)
+    signals = charge.signals or Signals()
+    if signals.decline_code == "authentication_required":
+        return NeedsCustomer(signals=signals, charge_id=charge.id)
+    return Declined(signals=signals, charge_id=charge.id)

@@ -1,0 +1,56 @@
+"""A mail server at the port: what really left, and every way in which handing over can fail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import EmailMessage
+
+from sim_clocks import Clocks
+from sim_faults import Crashed, Faults
+
+from recovery.dunning.mailer import MailAmbiguous, MailRefused, MailUnavailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """One email that reached the customer."""
+
+    to: str
+    message_id: str
+    at: datetime
+    machine_at: datetime
+
+
+@dataclass
+class SimMailer:
+    """The Mailer port. ``left`` is what the customers found in their inboxes."""
+
+    clocks: Clocks
+    faults: Faults
+    say: Callable[[str], None]
+    meanwhile: Callable[[str, float], None]
+    lease_seconds: float = 60.0
+    left: list[Left] = field(default_factory=list)
+
+    def send(self, message: EmailMessage, *, to: str) -> None:
+        """Hand over one email."""
+        if self.faults.strikes("crash"):
+            self.say(f"  CRASH before mailing {to}")
+            raise Crashed
+        fault = self.faults.chosen("mail_refused", "mail_away", "mail_ambiguous")
+        if fault == "mail_refused":
+            raise MailRefused("550")
+        if fault == "mail_away":
+            raise MailUnavailable("451")
+        if self.faults.strikes("meanwhile"):
+            self.meanwhile(f"mailing {to}", self.lease_seconds / 2)
+        arrives = fault is None or self.faults.dice.of("ambiguous").random() < 0.5
+        if arrives:
+            self.say(f"  email to {to}")
+            left = Left(to=to, message_id=message["Message-ID"], at=self.clocks.at, machine_at=self.clocks.machine_at)
+            self.left.append(left)
+        if fault == "mail_ambiguous":
+            raise MailAmbiguous("the connection broke")
+        if self.faults.strikes("crash"):
+            self.say(f"  CRASH after mailing {to}")
+            raise Crashed

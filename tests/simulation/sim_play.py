@@ -1,0 +1,270 @@
+"""One run: the production engine on real PostgreSQL, everybody else simulated, all of it chosen by one seed in one thread."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from sim_acts import People
+from sim_books import Books
+from sim_clocks import Clocks
+from sim_edges import EdgedDatabase
+from sim_faults import Crashed, Dice, Faults
+from sim_gateway import SimGateway
+from sim_mailer import SimMailer
+from sim_post import Post
+from sim_rules import CONFIG, Shelf, next_edition, shipped, varied
+from sim_till import Till
+from sqlalchemy import Engine, text
+
+from recovery.cases.facts import PersonDecided
+from recovery.cases.lifecycle import State, StepKind
+from recovery.charging.charge import ChargeCard
+from recovery.charging.ending import CloseCase, Escalate
+from recovery.charging.refresh import RefreshCard
+from recovery.charging.settle import SettleAttempt
+from recovery.dunning.letter import Brand, Letters
+from recovery.dunning.send import SendEmail
+from recovery.engine.advance import advance
+from recovery.engine.claims import Performer, perform_due
+from recovery.engine.door import Door
+from recovery.engine.sweep import sweep
+from recovery.intake.events import Intake
+from recovery.storage.flag_store import CHARGING_HALTED, lower_flag
+
+DEPTH_MAX = 2
+"""How deep workers may be interrupted by workers: three at once find what three can."""
+
+TURNS = 60
+"""How many turns a run takes with faults before they stop and everything is drained."""
+
+DRAIN_MAX = 1500
+"""A run that has not ended after so many quiet turns never will."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What to run: a seed, and for shrinking how many customers, how many turns and which kinds of trouble not."""
+
+    seed: int
+    customers: int = 0
+    turns: int = TURNS
+    off: frozenset[str] = frozenset()
+
+
+class DidNotEnd(AssertionError):
+    """With all faults over, some case never came to its end."""
+
+
+@dataclass
+class Run:
+    """All parts of one run, joined."""
+
+    wish: Wish
+    database: Engine
+    trace: list[str] = field(default_factory=list)
+    depth: int = 0
+
+    def __post_init__(self) -> None:
+        dice = Dice(self.wish.seed)
+        self.faults = Faults(dice, off=self.wish.off)
+        self.clocks = Clocks(driven=self.faults.allows("driven") and dice.of("driven").random() < 0.4)
+        self.books = Books()
+        self.post = Post(self.clocks, self.faults, self.say)
+        self.till = Till(self.books, self.clocks, self.post, self.faults)
+        self.gateway = SimGateway(self.till, self.clocks, self.faults, self.say, self.meanwhile)
+        self.mailer = SimMailer(self.clocks, self.faults, self.say, self.meanwhile)
+        self.people = People(self.books, self.till, self.clocks, self.faults, self.say)
+        self.knowledge = varied(dice.of("rules")) if self.faults.allows("new_rules") else shipped()
+        self.shelf = Shelf(self.database, self.knowledge, self.clocks.machine())
+        edged = cast(Engine, EdgedDatabase(self.database, self.faults, self.say, self.meanwhile))
+        self.door = self._door(edged)
+        self.intake = Intake(self.door, self.gateway)
+        self.performers = self._performers()
+        self.people.settle_in(self.wish.customers or dice.of("people").choice((1, 1, 2, 3)))
+
+    def _door(self, database: Engine) -> Door:
+        return Door(
+            database=database, rulebook=self.shelf, clock=self.clocks.business, machine_clock=self.clocks.machine
+        )
+
+    def _performers(self) -> dict[StepKind, Performer]:
+        letters = Letters(CONFIG / "emails", Brand(name="Sim", sender="sim@example.com"))
+        return {
+            StepKind.SETTLE_ATTEMPT: SettleAttempt(self.door, self.gateway),
+            StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
+            StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway),
+            StepKind.SEND_EMAIL: SendEmail(self.door, self.gateway, self.mailer, letters, "example.com"),
+            StepKind.CLOSE_CASE: CloseCase(self.door, self.gateway),
+            StepKind.ESCALATE: Escalate(self.door),
+        }
+
+    def say(self, line: str) -> None:
+        """One line of the story."""
+        self.trace.append(f"{self.clocks.at:%d %b %H:%M:%S} {'    ' * self.depth}{line}")
+
+    def play(self) -> None:
+        """The whole story: turns with faults, then the quiet end. Raises DidNotEnd."""
+        dice = self.faults.dice.of("turns")
+        for _ in range(self.wish.turns):
+            self.turn(dice.choices(tuple(_TURNS), weights=tuple(_WEIGHTS[kind] for kind in _TURNS))[0])
+        self.faults.ended = True
+        self.clocks.skew = timedelta(0)
+        self.say("faults are over")
+        for _ in range(DRAIN_MAX):
+            if not self.quiet_turn():
+                return
+        raise DidNotEnd(f"not ended after {DRAIN_MAX} quiet turns: {self.still_open()}")
+
+    def turn(self, kind: str) -> None:
+        """One act of one actor; the end of a worker ends only itself."""
+        try:
+            _TURNS[kind](self)
+        except Crashed:
+            self.say(f"{kind}: the worker is gone")
+        self.gateway.land_due()
+        self.people.finish_processing()
+
+    def meanwhile(self, where: str, seconds: float) -> None:
+        """While a worker waits at an edge, others act and time passes."""
+        if self.depth >= DEPTH_MAX:
+            return
+        dice = self.faults.dice.of("meanwhile turns")
+        self.depth += 1
+        self.say(f"(meanwhile, {where}")
+        spent = dice.uniform(0, seconds)
+        try:
+            for part in range(dice.randint(1, 6)):
+                self.clocks.tick(spent / 6)
+                self.turn(dice.choice(("steps", "steps", "events", "sweep", "post", "post now", "act")))
+                if part == 0:
+                    self.people.act_due()
+        finally:
+            self.say(")")
+            self.depth -= 1
+
+    def quiet_turn(self) -> bool:
+        """One turn without faults; False when there is nothing left to do."""
+        done = self.post.deliver(self.database, self.gateway, most=50)
+        done += self.people.act_due() + self.gateway.land_due()
+        self.people.finish_processing()
+        done += self.intake.process(batch=20) + perform_due(self.door, self.performers, batch=5, threads=1)
+        self.sweep()
+        self.person()
+        if done:
+            self.clocks.tick(1)
+            return True
+        return self.wait()
+
+    def steps(self) -> None:
+        """The ring of steps."""
+        batch = self.faults.dice.of("batch").choice((1, 1, 3))
+        perform_due(self.door, self.performers, batch=batch, threads=1)
+
+    def sweep(self) -> None:
+        """The ring of the sweep."""
+        taken = sweep(self.door)
+        if taken:
+            self.say(f"sweep takes {taken} back")
+
+    def person(self) -> None:
+        """The operator: gives the key back, lets charging go on, decides what waits for a decision."""
+        dice = self.faults.dice.of("person")
+        self.gateway.key_refused = False
+        with self.database.begin() as tx:
+            lower_flag(tx, CHARGING_HALTED)
+            waiting = tx.execute(text("SELECT id, escalations FROM cases WHERE state = 'review' ORDER BY id")).all()
+        for case_id, escalations in waiting:
+            if escalations >= 1 or dice.random() < 0.3:
+                to = dice.choice((State.LOST, State.WITHDRAWN, State.SILENT, State.SILENT))
+                self.say(f"a person decides: {case_id} becomes {to.value}")
+                fact = PersonDecided(to=to, note="simulated", decided_at=self.clocks.at)
+                advance(self._door(self.database), case_id, fact)
+
+    def wait(self) -> bool:
+        """Let time come to the next instant at which anything is due; False when nothing ever will be."""
+        machine = self._next_machine()
+        if machine is not None:
+            self.clocks.tick(max((machine - self.clocks.machine()).total_seconds(), 0) + 0.001)
+            return True
+        due = [at for at in (self._next_step(), self.post.next_due, self.people.next_due) if at is not None]
+        landings = [item[0] for item in self.gateway.landings]
+        if landings:
+            self.clocks.tick(max((min(landings) - self.clocks.machine_at).total_seconds(), 0) + 0.001)
+            return True
+        if not due:
+            return False
+        self.clocks.jump(datetime.fromtimestamp(min(due), tz=UTC) + timedelta(milliseconds=1))
+        return True
+
+    def _next_machine(self) -> datetime | None:
+        """The next lease or hold that ends: of what is due or in flight already."""
+        query = text(
+            "SELECT min(at) FROM (SELECT lease_until AS at FROM steps WHERE state = 'in_flight' UNION ALL"
+            " SELECT hold_until FROM steps WHERE state = 'planned' AND due_at <= :now AND hold_until > :machine UNION ALL"
+            " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > :machine) AS held"
+        )
+        with self.database.connect() as tx:
+            found: Any = tx.execute(query, {"now": self.clocks.at, "machine": self.clocks.machine()}).scalar_one()
+        return cast(datetime | None, found)
+
+    def _next_step(self) -> float | None:
+        query = text("SELECT min(due_at) FROM steps WHERE state = 'planned'")
+        with self.database.connect() as tx:
+            found = tx.execute(query).scalar_one()
+        return found.timestamp() if found else None
+
+    def jump(self) -> None:
+        """Time passes to the next instant at which something is due; a driven clock moves only when all is quiet."""
+        if self.depth == 0:
+            self.wait()
+            self.people.act_due()
+
+    def still_open(self) -> list[Any]:
+        """For the failure's message: the cases that did not end, and what they wait for."""
+        query = text(
+            "SELECT c.id, c.state, s.kind, s.state, s.due_at, s.failures, s.error FROM cases c LEFT JOIN steps s"
+            " ON s.case_id = c.id AND s.state IN ('planned', 'in_flight') WHERE c.ended_at IS NULL OR s.id IS NOT NULL"
+        )
+        with self.database.connect() as tx:
+            return [tuple(row) for row in tx.execute(query)]
+
+    def skew(self) -> None:
+        """The next worker's clock is wrong by seconds."""
+        if self.faults.strikes("skew"):
+            self.clocks.skew = timedelta(seconds=self.faults.dice.of("skew seconds").uniform(-4, 4))
+
+    def new_rules(self) -> None:
+        """A deployment with another policy and new editions of the rules."""
+        dice = self.faults.dice.of("editions")
+        if self.faults.allows("new_rules") and dice.random() < 0.15:
+            at = (self.clocks.at + timedelta(days=dice.choice((0, 1, 5)))).date()
+            self.knowledge = next_edition(self.knowledge, dice, at)
+            self.say(f"new rules: {self.knowledge.policy_version}, editions from {at}")
+            self.shelf.put(self.knowledge, self.clocks.machine())
+
+
+_TURNS: dict[str, Callable[[Run], object]] = {
+    "jump": Run.jump,
+    "steps": Run.steps,
+    "events": lambda run: run.intake.process(batch=run.faults.dice.of("batch").choice((1, 3, 10))),
+    "post": lambda run: run.post.deliver(run.database, run.gateway, most=3),
+    "post now": lambda run: run.post.deliver(run.database, run.gateway, most=5, eager=True),
+    "sweep": Run.sweep,
+    "act": lambda run: run.people.something(),
+    "person": Run.person,
+    "skew": Run.skew,
+    "new rules": Run.new_rules,
+}
+_WEIGHTS = {
+    "jump": 30,
+    "steps": 40,
+    "events": 20,
+    "post": 20,
+    "post now": 5,
+    "sweep": 8,
+    "act": 8,
+    "person": 3,
+    "skew": 2,
+    "new rules": 2,
+}
