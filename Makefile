@@ -5,7 +5,7 @@ VENV ?= .venv
 ARGS ?=
 # Tests in this many processes; each has its own PostgreSQL and Valkey.
 JOBS ?= 2
-SEEDS ?= 1..20
+SEEDS ?= 200
 
 # Works with `make -C checkout` and `make -f checkout/Makefile` alike.
 IN = cd "$(dir $(lastword $(MAKEFILE_LIST)))" &&
@@ -38,8 +38,8 @@ lint: setup-dev  ## style, types and the one-way flow between the rooms
 pytest: setup-dev
 	@$(IN) exec "$(VENV)/bin/python" -m pytest -n $(JOBS) $(ARGS)
 
-simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make simulate SEEDS=1..100
-	@$(IN) exec "$(VENV)/bin/python" -m tests.simulation.run --seeds $(SEEDS) $(ARGS)
+simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make simulate SEEDS=2000
+	@$(IN) exec "$(VENV)/bin/python" tests/simulation/run.py --seeds $(SEEDS) $(ARGS)
 
 lock:  ## write constraints.txt anew from what pyproject.toml admits
 	@$(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py --renew-pins

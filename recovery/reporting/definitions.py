@@ -29,7 +29,9 @@ CREDITED: Final = _money(
     "Gross recovered money that the engine brought about: silent retries, refreshed and backup cards, payments after an email. "
     "Customers who paid unasked and the gateway's own retries are never in it.",
 )
-REFUNDED: Final = _money("refunded_minor", "Refunded", "What of the recovered money was refunded; failed refunds taken off.")
+REFUNDED: Final = _money(
+    "refunded_minor", "Refunded", "What of the recovered money was refunded; failed refunds taken off."
+)
 DISPUTED: Final = _money(
     "disputed_minor",
     "Disputed",
@@ -87,7 +89,11 @@ COHORT: Final = (
 
 CASH: Final = (
     _count("failed_cases", "Newly failed", "Cases whose payment failed in the month."),
-    _count("recovered_cases", "Recovered", "Cases on which a charge succeeded in the month, whenever the payment had failed."),
+    _count(
+        "recovered_cases",
+        "Recovered",
+        "Cases on which a charge succeeded in the month, whenever the payment had failed.",
+    ),
     _money("at_risk_minor", "Newly at risk", "What was first owed on the cases that failed in the month."),
     GROSS,
     CREDITED,
@@ -130,7 +136,11 @@ SOURCE: Final = (
 )
 
 ATTEMPT: Final = (
-    _count("attempts", "Attempts", "The engine's own charges of this number that reached, or may have reached, the network."),
+    _count(
+        "attempts",
+        "Attempts",
+        "The engine's own charges of this number that reached, or may have reached, the network.",
+    ),
     _count("succeeded", "Succeeded", "Those of them that brought the money."),
     _count("open", "Open", "Those of them whose outcome is not known yet."),
     _rate(

@@ -229,11 +229,16 @@ def _emails(tx: Connection, case_id: str) -> tuple[EmailLine, ...]:
 
 def cases_by_state(tx: Connection) -> dict[str, int]:
     """How many cases are in each state; all states are named."""
-    found = dict(tx.execute(select(cases.c.state, func.count()).group_by(cases.c.state)).tuples())
-    return {state.value: int(found.get(state.value, 0)) for state in State}
+    found = {
+        name: int(count) for name, count in tx.execute(select(cases.c.state, func.count()).group_by(cases.c.state))
+    }
+    return {state.value: found.get(state.value, 0) for state in State}
 
 
 def attempts_by_status(tx: Connection) -> dict[str, int]:
     """How many attempts have each status; all are named."""
-    found = dict(tx.execute(select(attempts.c.status, func.count()).group_by(attempts.c.status)).tuples())
-    return {status.value: int(found.get(status.value, 0)) for status in AttemptStatus}
+    found = {
+        name: int(count)
+        for name, count in tx.execute(select(attempts.c.status, func.count()).group_by(attempts.c.status))
+    }
+    return {status.value: found.get(status.value, 0) for status in AttemptStatus}

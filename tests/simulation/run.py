@@ -35,13 +35,20 @@ def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def run_many(number: int, seeds: Iterable[int], told: "multiprocessing.Queue[Failure | int]", off: frozenset[str]) -> None:
+def run_many(number: int, seeds: Iterable[int], told: "multiprocessing.Queue[Failure | int]", wish: argparse.Namespace) -> None:
     """Run seeds one after the other and tell each outcome: the seed, or how it failed."""
     quiet()
     with tempfile.TemporaryDirectory() as directory, database(Path(directory), number) as engine:
         for seed in seeds:
-            failure = run_seed(engine, seed, off=off)
-            told.put(seed if failure is None else shrunk(engine, failure))
+            failure = run_seed(engine, seed, off=kinds(wish.off))
+            if failure is not None and wish.shrink:
+                failure = shrunk(engine, failure)
+            told.put(failure or seed)
+
+
+def kinds(listed: str) -> frozenset[str]:
+    """Kinds of trouble from a list separated by commas."""
+    return frozenset(kind for kind in listed.split(",") if kind)
 
 
 def main() -> int:
@@ -52,24 +59,22 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="run this one and print its story")
     parser.add_argument("--jobs", type=int, default=2, help="processes, each with a server of its own")
     parser.add_argument("--off", default="", help="kinds of trouble to leave out, separated by commas")
+    parser.add_argument("--shrink", action=argparse.BooleanOptionalAction, default=True, help="look for the least story")
     wish = parser.parse_args()
-    off = frozenset(kind for kind in wish.off.split(",") if kind)
     if wish.seed is not None:
-        return _one(wish.seed, off)
+        return _one(wish.seed, kinds(wish.off))
     told: multiprocessing.Queue[Failure | int] = multiprocessing.Queue()
     workers = [
         multiprocessing.Process(
-            target=run_many, args=(job, range(wish.first + job, wish.first + wish.seeds, wish.jobs), told, off)
+            target=run_many, args=(job, range(wish.first + job, wish.first + wish.seeds, wish.jobs), told, wish)
         )
         for job in range(wish.jobs)
     ]
     for worker in workers:
         worker.start()
-    failures = _listen(told, wish.seeds, workers)
+    failures = _listen(told, wish.seeds)
     for worker in workers:
         worker.join()
-    for failure in failures:
-        print(failure.brief())
     print(f"{wish.seeds} seeds from {wish.first} on: {len(failures)} failed")
     return 1 if failures or any(worker.exitcode for worker in workers) else 0
 
@@ -85,14 +90,9 @@ def _one(seed: int, off: frozenset[str]) -> int:
     return 1
 
 
-def _listen(
-    told: "multiprocessing.Queue[Failure | int]", seeds: int, workers: list[multiprocessing.Process]
-) -> list[Failure]:
+def _listen(told: "multiprocessing.Queue[Failure | int]", seeds: int) -> list[Failure]:
     failures: list[Failure] = []
     for count in range(1, seeds + 1):
-        while told.empty() and any(worker.is_alive() for worker in workers):
-            with contextlib.suppress(Exception):
-                break
         outcome = told.get(timeout=600)
         if isinstance(outcome, Failure):
             failures.append(outcome)

@@ -1,2 +1,193 @@
-"""stub"""
-def judge(run): return []
+"""Judges a finished run from outside: the gateway's books against the engine's rows. No checker asks the engine's own code."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sim_checks_timing import timing
+from sim_play import Run
+from sim_view import LATE, View
+
+from recovery.cases.obligation import ChargeStatus, ObligationStatus
+
+ENGINE_ONLY = ("silent_retry", "refreshed_card", "backup_card")
+OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
+
+
+def judge(run: Run) -> list[str]:
+    """Every violation found, in words."""
+    view = View(run)
+    checks = (charged_once, keys, no_haste, nothing_waits, effects, emails, money, sources, ends, timing)
+    return [f"{check.__name__}: {what}" for check in checks for what in check(view)]
+
+
+def charged_once(view: View) -> Iterator[str]:
+    """An obligation is paid in full once; a key is executed once."""
+    for name, invoice in view.books.invoices.items():
+        full = [c for c in view.books.of(name) if c.status is ChargeStatus.SUCCEEDED]
+        total = sum(c.amount.minor for c in full)
+        settled = [c for c in full if c.key is not None]
+        if len(settled) > 1:
+            yield f"{name} was charged {len(settled)} times by us"
+        if invoice.remaining.minor < 0:
+            yield f"{name}: {total} were taken, more than was owed"
+    made = Counter(c.key for c in view.books.charges.values() if c.key)
+    yield from (f"key {key} was executed {count} times" for key, count in made.items() if count > 1)
+
+
+def keys(view: View) -> Iterator[str]:
+    """Every call of ours has its attempt, committed before; numbers have no gaps."""
+    for call in view.books.calls:
+        if call.key not in view.attempts:
+            yield f"{call.key} was sent without an attempt"
+    sent = Counter(call.key for call in view.books.calls)
+    yield from (f"{key} was sent {count} times" for key, count in sent.items() if count > 1)
+    for case in view.cases.values():
+        numbers = [a.number for a in view.attempts_of(case.id)]
+        if numbers != list(range(1, len(numbers) + 1)):
+            yield f"{case.id} has attempts {numbers}"
+
+
+def no_haste(view: View) -> Iterator[str]:
+    """No new key while an older one may still be executed; no call on what was settled long before."""
+    for number, call in enumerate(view.books.calls):
+        for older in view.books.calls[:number]:
+            if older.obligation != call.obligation or older.fault == "unanswered_beyond":
+                continue
+            if older.landed_at is not None and older.landed_at > call.machine_at:
+                yield f"{call.key} was sent before {older.key} had landed"
+        started = view.attempts[call.key].started_at if call.key in view.attempts else call.at
+        invoice = view.books.invoices[call.obligation]
+        ended = [at for at in (invoice.paid_at, invoice.ended_at, invoice.subscription_ended_at) if at]
+        if any(at < started - LATE for at in ended):
+            yield f"{call.key} began {started} although the invoice ended at {min(ended)}"
+
+
+def nothing_waits(view: View) -> Iterator[str]:
+    """At the end every case has ended, no attempt is open, and nothing failed for a reason nobody meant."""
+    for case in view.cases.values():
+        if case.ended_at is None:
+            yield f"{case.id} is still {case.state}"
+    for attempt in view.attempts.values():
+        if attempt.status in OPEN_ATTEMPTS:
+            yield f"attempt {attempt.id} is still {attempt.status}"
+    for step in view.steps:
+        if step.failures:
+            yield f"step {step.id} {step.kind} of {step.case_id} failed: {step.error}"
+        if step.state in ("planned", "in_flight"):
+            yield f"step {step.id} {step.kind} of {step.case_id} is still {step.state}"
+
+
+def effects(view: View) -> Iterator[str]:
+    """Every accepted event had its effect; every failure that deserves a case has one."""
+    for event in view.events:
+        if event.state != "done" or event.failures:
+            yield f"event {event.id} {event.kind} is {event.state} after {event.failures} failures: {event.detail}"
+    for name, invoice in view.books.invoices.items():
+        owed = invoice.status is ObligationStatus.OPEN and invoice.subscription_ended_at is None and not invoice.gone
+        failures = ("invoice.payment_failed", "charge.failed")
+        told = any(
+            n.kind in failures
+            and n.id in view.run.post.accepted
+            and (n.content.get("invoice") == name or n.object_id in {c.id for c in view.books.of(name)})
+            for n in view.run.post.notices.values()
+        )
+        if owed and told and name not in view.cases:
+            yield f"{name} failed and has no case"
+
+
+def emails(view: View) -> Iterator[str]:
+    """None before exhaustion, none twice, none after the payment, none that the table does not know."""
+    left = Counter(mail.to for mail in view.run.mailer.left)
+    yield from (f"{to} got {count} emails" for to, count in left.items() if count > 1)
+    known = {f"<{row.id}@example.com>": row for row in view.emails}
+    for mail in view.run.mailer.left:
+        row = known.get(mail.message_id)
+        if row is None:
+            yield f"{mail.message_id} left without a row"
+            continue
+        exhausted = view.exhaustions.get(row.case_id)
+        if exhausted is None or exhausted.at > mail.at:
+            yield f"{row.id} left before its case was exhausted"
+        invoice = view.books.invoices[row.case_id.removeprefix("case_")]
+        if invoice.paid_at is not None and invoice.paid_at < row.begun_at - LATE:
+            yield f"{row.id} was begun {row.begun_at} although {invoice.id} was paid {invoice.paid_at}"
+        if row.status not in ("sent", "ambiguous"):
+            yield f"{row.id} left, but is noted as {row.status}"
+    for row in view.emails:
+        if row.status == "sent" and f"<{row.id}@example.com>" not in {m.message_id for m in view.run.mailer.left}:
+            yield f"{row.id} is noted as sent, but never left"
+
+
+def money(view: View) -> Iterator[str]:
+    """The recovery ledger equals the gateway's, to the cent, as far as anybody could know of it."""
+    for name, case in view.cases.items():
+        booked = view.entries(case.id)
+        recovered = {row.charge_id: (row.amount_minor, row.currency) for row in booked["recovered"]}
+        taken = {c.id: (c.amount.minor, c.amount.currency) for c in view.taken(name)}
+        invoice = view.books.invoices[name]
+        knowable = view.paid_told(name) or (invoice.paid_at is not None and invoice.paid_at < case.ended_at)
+        for charge in taken.keys() - recovered.keys():
+            if knowable and not invoice.gone:
+                yield f"{charge} of {name} brought {taken[charge]} and is not in the ledger"
+        for charge in recovered.keys() - taken.keys():
+            yield f"{charge} of {name} is in the ledger and brought nothing"
+        yield from (
+            f"{charge}: booked {recovered[charge]}, was {taken[charge]}"
+            for charge in recovered.keys() & taken.keys()
+            if recovered[charge] != taken[charge]
+        )
+        yield from _went_back(view, name, recovered)
+        if len(booked["at_risk"]) != 1:
+            yield f"{case.id} has {len(booked['at_risk'])} sums at risk"
+
+
+def _went_back(view: View, name: str, recovered: dict[str, object]) -> Iterator[str]:
+    booked = view.entries(view.cases[name].id)
+    kinds = ("refunded", "dispute_opened", "dispute_won", "dispute_lost")
+    have = {(kind, row.ref): row.amount_minor for kind in kinds for row in booked[kind]}
+    for item in view.books.returned.values():
+        if item.obligation != name or item.charge not in recovered or not view.accepted(item.charge):
+            continue
+        kind = "dispute_opened" if item.dispute else "refunded"
+        events = ("charge.dispute.created", "charge.refunded")
+        told = _told(view, item.id if item.dispute else item.charge, events)
+        if told and have.get((kind, item.id)) != item.amount.minor:
+            yield f"{item.id} of {item.charge}: {kind} {item.amount} is booked as {have.get((kind, item.id))}"
+        ended = f"dispute_{item.status}"
+        if item.status in ("won", "lost") and _told(view, item.id, ("charge.dispute.closed",)):
+            if have.get((ended, item.id)) != item.amount.minor:
+                yield f"{item.id} ended as {item.status} and is not booked so"
+
+
+def _told(view: View, object_id: str, kinds: tuple[str, ...]) -> bool:
+    """Whether every event of these kinds about an object was accepted: the last one may be the only one that counts."""
+    mine = [n.id for n in view.run.post.notices.values() if n.object_id == object_id and n.kind in kinds]
+    return bool(mine) and all(name in view.run.post.accepted for name in mine)
+
+
+def sources(view: View) -> Iterator[str]:
+    """We are never credited with a charge that is not ours; and credited with ours, if its outcome could be read."""
+    for row in view.ledger:
+        if row.kind != "recovered":
+            continue
+        charge = view.books.charges[row.charge_id]
+        if row.source in ENGINE_ONLY and charge.key is None:
+            yield f"{row.charge_id} was made by {charge.initiator} and is credited to {row.source}"
+        attempt = view.attempts.get(charge.key or "")
+        if attempt is not None and not charge.beyond and attempt.status != "succeeded":
+            yield f"{row.charge_id} succeeded, its attempt {attempt.id} is {attempt.status}"
+        if row.source in ("customer_unasked", "gateway_retry") and charge.key is not None and not charge.beyond:
+            yield f"{row.charge_id} was made by us and is credited to {row.source}"
+
+
+def ends(view: View) -> Iterator[str]:
+    """A recovered case has money behind it; a paid invoice of which we know is recovered."""
+    for name, case in view.cases.items():
+        taken = view.taken(name)
+        invoice = view.books.invoices[name]
+        if case.state == "recovered" and invoice.status is not ObligationStatus.PAID:
+            yield f"{case.id} is recovered, the invoice is {invoice.status.value}"
+        if case.state == "recovered" and not taken:
+            yield f"{case.id} is recovered without any money"
+        if case.state != "recovered" and taken and invoice.paid_at and view.paid_told(name) and not invoice.gone:
+            yield f"{case.id} is {case.state}, the invoice was paid and we were told"

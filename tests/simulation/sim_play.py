@@ -31,6 +31,7 @@ from recovery.engine.door import Door
 from recovery.engine.sweep import sweep
 from recovery.intake.events import Intake
 from recovery.storage.flag_store import CHARGING_HALTED, lower_flag
+from recovery.storage.step_store import orphans
 
 DEPTH_MAX = 2
 """How deep workers may be interrupted by workers: three at once find what three can."""
@@ -76,6 +77,7 @@ class Run:
         self.mailer = SimMailer(self.clocks, self.faults, self.say, self.meanwhile)
         self.people = People(self.books, self.till, self.clocks, self.faults, self.say)
         self.knowledge = varied(dice.of("rules")) if self.faults.allows("new_rules") else shipped()
+        self.editions = [(self.clocks.at, self.knowledge)]
         self.shelf = Shelf(self.database, self.knowledge, self.clocks.machine())
         edged = cast(Engine, EdgedDatabase(self.database, self.faults, self.say, self.meanwhile))
         self.door = self._door(edged)
@@ -124,6 +126,8 @@ class Run:
             self.say(f"{kind}: the worker is gone")
         self.gateway.land_due()
         self.people.finish_processing()
+        with self.database.connect() as tx:
+            assert orphans(tx) == 0, "an open case has no wake-up"
 
     def meanwhile(self, where: str, seconds: float) -> None:
         """While a worker waits at an edge, others act and time passes."""
@@ -241,6 +245,7 @@ class Run:
             at = (self.clocks.at + timedelta(days=dice.choice((0, 1, 5)))).date()
             self.knowledge = next_edition(self.knowledge, dice, at)
             self.say(f"new rules: {self.knowledge.policy_version}, editions from {at}")
+            self.editions.append((self.clocks.at, self.knowledge))
             self.shelf.put(self.knowledge, self.clocks.machine())
 
 

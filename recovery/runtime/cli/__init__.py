@@ -9,8 +9,11 @@ from collections.abc import Sequence
 import typer
 
 from recovery.runtime.cli import cases, operate, report
+from recovery.runtime.cli.demo import demo
+from recovery.runtime.cli.doctor import doctor
 from recovery.runtime.cli.explain import explanation
 from recovery.runtime.cli.output import told
+from recovery.runtime.cli.sandbox import sandbox
 
 app = typer.Typer(
     name="recovery",
@@ -26,7 +29,7 @@ _DEBUG = {"on": False}
 
 @app.callback()
 def _options(
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback when a command fails."),  # noqa: FBT001, FBT003
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback when a command fails."),
 ) -> None:
     _DEBUG["on"] = debug
 
@@ -34,7 +37,8 @@ def _options(
 cases.add_to(app)
 report.add_to(app)
 operate.add_to(app)
-# Further rooms of the command line add themselves here: import the module above and call its add_to(app).
+for command in (doctor, sandbox, demo):  # one function each; further single commands join this line
+    app.command()(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

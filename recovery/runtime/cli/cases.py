@@ -34,7 +34,7 @@ def listed(
     state: Annotated[list[State] | None, typer.Option(help="Only these states; may be given several times.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=LIST_MAX, help="How many, last changed first.")] = 50,
     search: Annotated[str, typer.Option(help="A whole customer, subscription, invoice or charge id.")] = "",
-    json: AsJson = False,  # noqa: FBT002 - an option
+    json: AsJson = False,
 ) -> None:
     """List cases, last changed first."""
     with command_stack() as stack, stack.wiring.database.connect() as tx:
@@ -42,14 +42,16 @@ def listed(
     if json:
         said_json([line_values(line) for line in lines])
         return
-    table = grid(f"{len(lines)} cases" + (", and more" if more else ""), "case", "state", ">amount", "failed", "changed")
+    table = grid(
+        f"{len(lines)} cases" + (", and more" if more else ""), "case", "state", ">amount", "failed", "changed"
+    )
     for line in lines:
         table.add_row(*cells(line.id, line.state, line.amount, instant(line.failed_at), instant(line.changed_at)))
     console().print(table)
 
 
 @cases_app.command("show")
-def show(case: CaseId, json: AsJson = False) -> None:  # noqa: FBT002 - an option
+def show(case: CaseId, json: AsJson = False) -> None:
     """Show everything about one case."""
     with command_stack() as stack, stack.wiring.database.connect() as tx:
         found = case_file(tx, find_case(tx, case))
@@ -59,7 +61,7 @@ def show(case: CaseId, json: AsJson = False) -> None:  # noqa: FBT002 - an optio
         say_case(found)
 
 
-def why(case: CaseId, json: AsJson = False) -> None:  # noqa: FBT002 - an option
+def why(case: CaseId, json: AsJson = False) -> None:
     """Tell a case's story: what happened, what was decided, and why."""
     with command_stack() as stack, stack.wiring.database.connect() as tx:
         case_id = find_case(tx, case)
@@ -99,7 +101,9 @@ def _decide(reference: str, to: State, note: str) -> None:
         if before.state not in OPEN:
             raise Refused(f"{case_id} has ended already ({before.state.value}); nothing was changed.")
         if to is State.SILENT and before.state is not State.REVIEW:
-            raise Refused(f"{case_id} is {before.state.value}, not in review: it goes on by itself; nothing was changed.")
+            raise Refused(
+                f"{case_id} is {before.state.value}, not in review: it goes on by itself; nothing was changed."
+            )
         advanced = advance(door, case_id, PersonDecided(to=to, note=note.strip(), decided_at=door.clock()))
     decision: Any = advanced.decision
     said(f"{case_id} is now {advanced.case.state.value}: {decision.reason if decision else 'as decided before'}")

@@ -1,14 +1,13 @@
 """Commands that run and mend the installation. Without them a halted charge or a set-aside event would wait for a developer."""
 
-import importlib
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from recovery.dunning.letter import Brand, Letters
 from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import said
-from recovery.runtime.cli.serve import serve_web
+from recovery.runtime.cli.serve import serve_beat, serve_web, serve_worker
 from recovery.runtime.cli.session import command_stack, settings_for_command, settings_for_process
 from recovery.runtime.knowledge import ConfigInvalid, Knowledge, load_knowledge
 from recovery.runtime.settings import Settings
@@ -61,7 +60,9 @@ def migrate() -> None:
 
 @events_app.command("replay")
 def replay(
-    event: Annotated[str | None, typer.Argument(metavar="[ID]", help="One event; all that were set aside without it.")] = None,
+    event: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One event; all that were set aside without it.")
+    ] = None,
 ) -> None:
     """Put events that were set aside back in line."""
     with command_stack() as stack, stack.wiring.database.begin() as tx:
@@ -85,19 +86,14 @@ def resume() -> None:
 
 def web() -> None:
     """Run the web process: webhooks, health, metrics and, where the settings allow, the pages."""
-    serve_web(settings_for_process(), _celery_app)
+    serve_web(settings_for_process())
 
 
 def worker() -> None:
     """Run a worker process: works through events and due steps."""
-    _celery_app().run_worker(settings_for_process())
+    serve_worker(settings_for_process())
 
 
 def beat() -> None:
     """Run the beat process: rings the workers' bell every few seconds. One is enough, two do no harm."""
-    _celery_app().run_beat(settings_for_process())
-
-
-def _celery_app() -> Any:  # noqa: ANN401 - a module
-    """Loaded by those processes alone: the other commands start faster without Celery."""
-    return importlib.import_module("recovery.runtime.celery_app")
+    serve_beat(settings_for_process())

@@ -33,8 +33,8 @@ def report_command(
         str, typer.Option(envvar="RECOVERY_REPORT_ZONE", help="Where days and months begin, like Europe/Berlin.")
     ] = "UTC",
     chart_file: Annotated[Path | None, typer.Option("--chart", help="Also write the chart to this SVG file.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, with definitions.")] = False,  # noqa: FBT002
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one line a figure.")] = False,  # noqa: FBT002
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with definitions.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one line a figure.")] = False,
 ) -> None:
     """What failed, what came back, and what the engine brought about; per currency, each figure defined.
 

@@ -1,14 +1,11 @@
-"""Runs the web process. Without one place its server, its stack and its doorbell could be started in a wrong order."""
+"""Runs the three processes of production. Without one place, server, stack and doorbell could be started in a wrong order.
 
-from collections.abc import Callable
-from typing import Any
-
-import uvicorn
+Celery and the web server are loaded by these processes alone: the other commands start faster without them.
+"""
 
 from recovery.runtime.processes import unwinding_signals
 from recovery.runtime.settings import Settings
 from recovery.runtime.stack import opened
-from recovery.runtime.web.app import create_app
 
 POOL = 10
 """Web requests that may use the database at once, doubled under load; the embedded server allows a hundred in all."""
@@ -17,10 +14,17 @@ GRACE_SECONDS = 10
 """A request that is under way may end; supervisors commonly kill after ten to thirty seconds."""
 
 
-def serve_web(settings: Settings, celery_app: Callable[[], Any]) -> None:
+def serve_web(settings: Settings) -> None:
     """Serve until told to stop. Raises SettingsInvalid, ConfigInvalid and EmbeddedServerFailed before anything is served."""
+    import uvicorn
+
+    from recovery.runtime.celery_app import Bell, doorbell, make_app
+    from recovery.runtime.web.app import create_app
+
     with unwinding_signals(), opened(settings, broker=True, pool_size=POOL) as stack:
-        app = create_app(stack.wiring, ring=celery_app().doorbell(stack.broker_url))
+        assert stack.broker_url is not None
+        ring = doorbell(make_app(stack.broker_url, ring_seconds=settings.ring_seconds))
+        app = create_app(stack.wiring, ring=lambda: ring(Bell.EVENTS))
         config = uvicorn.Config(
             app,
             host=settings.web_host,
@@ -31,3 +35,21 @@ def serve_web(settings: Settings, celery_app: Callable[[], Any]) -> None:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         uvicorn.Server(config).run()
+
+
+def serve_worker(settings: Settings) -> None:
+    """Work through events and due steps until told to stop."""
+    from recovery.runtime.celery_app import run_worker
+
+    with opened(settings, broker=True) as stack:
+        assert stack.broker_url is not None
+        run_worker(settings, database_url=stack.wiring.database_url, broker_url=stack.broker_url)
+
+
+def serve_beat(settings: Settings) -> None:
+    """Ring the bells until told to stop."""
+    from recovery.runtime.celery_app import run_beat
+
+    with opened(settings, broker=True) as stack:
+        assert stack.broker_url is not None
+        run_beat(settings, broker_url=stack.broker_url)

@@ -94,9 +94,7 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
         stack.callback(app.close)
 
         def driver(watch: Callable[[datetime], None]) -> Driver:
-            return Driver(
-                clock=clock, database=database, world=world, ring=doorbell(app), check=group.check, watch=watch
-            )
+            return Driver(clock=clock, database=database, world=world, ring=doorbell(app), check=group.check, watch=watch)
 
         yield Demo(
             web_url=f"http://127.0.0.1:{web_port}",

@@ -1,0 +1,41 @@
+"""Makes pages from templates. Without strict rendering a missing value would be an empty place that nobody notices."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, Response
+
+from recovery.reporting.table import Kind, money, shown
+
+FOLDER = Path(__file__).parent
+
+
+def _instant(at: datetime | None) -> Markup:
+    """An instant as people read it, in UTC, and as machines read it."""
+    if at is None:
+        return Markup("–")
+    return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%a %d %b %Y %H:%M} UTC")
+
+
+_environment = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters["instant"] = _instant
+_environment.filters["words"] = lambda text: str(text).replace("_", " ")
+_environment.globals["shown"] = shown
+_environment.globals["money"] = money
+_environment.globals["Kind"] = Kind
+
+
+def rendered(
+    template: str, values: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A page. Raises jinja2.UndefinedError when a value is missing."""
+    return HTMLResponse(_environment.get_template(template).render(values), status_code=status, headers=headers)

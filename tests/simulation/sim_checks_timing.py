@@ -1,0 +1,114 @@
+"""Judges when and on what we charged: windows, budgets, dead details, the policy's numbers. Recounted from the gateway's books."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import holidays
+from sim_books import Booked
+from sim_issuers import DEAD_CODES, ONLY_CUSTOMER_CODES
+from sim_rules import shipped
+from sim_view import Row, View
+
+from recovery.cases.obligation import ChargeStatus
+
+CUSTOMER = "customer_card"
+
+
+def timing(view: View) -> Iterator[str]:
+    """All checks about the moment and the card of our charges."""
+    for attempt, charge in sorted(view.ours(), key=lambda pair: pair[0].started_at):
+        yield from _window(attempt, charge)
+        yield from _budget(view, attempt, charge)
+        yield from _details(view, attempt, charge)
+        yield from _policy(view, attempt)
+        late = charge.machine_at - _call_at(view, attempt.id)
+        if not charge.beyond and late > timedelta(seconds=120):
+            yield f"{attempt.id} landed {late} after its call"
+
+
+def _call_at(view: View, key: str) -> datetime:
+    return next(call.machine_at for call in view.books.calls if call.key == key)
+
+
+def _window(attempt: Row, charge: Booked) -> Iterator[str]:
+    if attempt.purpose == CUSTOMER:
+        return
+    country = charge.card.country
+    hours = shipped().banks.countries.get(country or "", shipped().banks.unknown)
+    if not _open(hours, country, attempt.started_at):
+        yield f"{attempt.id} ({attempt.purpose}) began {attempt.started_at}, outside {country}'s bank hours"
+
+
+def _open(hours: Any, country: str | None, at: datetime) -> bool:  # noqa: ANN401 - BankHours
+    for zone in hours.zones:
+        local = at.astimezone(ZoneInfo(zone))
+        holiday = hours.holidays and country and local.date() in _holidays(country, local.year)
+        if local.weekday() in hours.weekend or holiday or not hours.opens <= local.time() < hours.closes:
+            return False
+    return True
+
+
+@cache
+def _holidays(country: str, year: int) -> Any:  # noqa: ANN401 - the library's own dict
+    return holidays.country_holidays(country, years=year)
+
+
+def _earlier(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
+    """Our charges that began before, and the failure that opened the case, with the instants we count them at."""
+    before = [(a.started_at, c) for a, c in view.ours() if a.started_at < attempt.started_at and not c.beyond]
+    first = view.books.charges.get(f"ch_first_{attempt.case_id.removeprefix('case_')}")
+    return ([(first.at, first)] if first else []) + before
+
+
+def _budget(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
+    pack = view.rules_at(attempt.started_at).networks.in_force(charge.card.brand, attempt.started_at)
+    for cap in pack.caps:
+        since = attempt.started_at - timedelta(hours=cap.window_hours)
+        used = [
+            c
+            for at, c in _earlier(view, attempt)
+            if since < at
+            and c.card.budget_key == charge.card.budget_key
+            and (not cap.per_amount or c.amount == charge.amount)
+            and (c.signals is None or c.signals.reached_network)
+            and (cap.counted == "attempts" or c.status is not ChargeStatus.SUCCEEDED)
+        ]
+        if len(used) >= cap.tries_max:
+            yield f"{attempt.id} was number {len(used) + 1} of {cap.tries_max} in {cap.window_hours} h ({pack.name()})"
+
+
+def _details(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
+    mine = [(at, c) for at, c in _earlier(view, attempt) if c.obligation == charge.obligation]
+    for _, old in mine:
+        code = old.signals.decline_code if old.signals and old.status is ChargeStatus.FAILED else None
+        if not charge.card.same_details(old.card):
+            continue
+        if code in DEAD_CODES:
+            yield f"{attempt.id} presents details that were declined as {code}"
+        if code in ONLY_CUSTOMER_CODES and old is mine[-1][1]:
+            yield f"{attempt.id} repeats what only the customer can cure ({code})"
+    if not mine or attempt.purpose != "silent":
+        return
+    at, last = max(mine, key=lambda pair: pair[0])
+    advice = last.signals.network_advice_code if last.signals and last.status is ChargeStatus.FAILED else None
+    if advice == "26" and last.card.brand == "mastercard" and attempt.started_at < at + timedelta(hours=48):
+        yield f"{attempt.id} began {attempt.started_at}, within 48 h of {at}"
+
+
+def _policy(view: View, attempt: Row) -> Iterator[str]:
+    if attempt.purpose != "silent":
+        return
+    case = view.cases[attempt.case_id.removeprefix("case_")]
+    policy = view.policies[case.policy]
+    if attempt.started_at > case.horizon_at:
+        yield f"{attempt.id} began {attempt.started_at}, after the horizon {case.horizon_at}"
+    before = [
+        a
+        for a, c in view.ours()
+        if a.case_id == case.id and a.number < attempt.number and a.purpose != CUSTOMER and not c.beyond
+    ]
+    if len(before) >= policy["silent_attempts_max"]:
+        yield f"{attempt.id} is silent attempt {len(before) + 1} of {policy['silent_attempts_max']}"
