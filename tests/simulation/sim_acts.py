@@ -76,7 +76,8 @@ class People:
 
     def _first_failure(self, invoice: Invoice) -> None:
         card = self.books.card_of(invoice)
-        assert card is not None
+        if card is None or invoice.subscription_ended_at is not None:
+            return
         payer = Payer(initiator=Initiator.GATEWAY)
         first = Booked(
             id=f"ch_first_{invoice.id}",
