@@ -12,7 +12,9 @@ from recovery.runtime.demo.closing import closing_report
 from recovery.runtime.demo.play import Demo, DemoOptions, demo_stack
 from recovery.runtime.demo.view import watching
 from recovery.runtime.processes import unwinding_signals
+from recovery.simulation.sandbox.faults import PAY_KINDS, WEBHOOK_KINDS
 
+FAULTS = PAY_KINDS + WEBHOOK_KINDS
 CHECK_SECONDS = 1.0
 """How often a demo that stays up looks whether its processes live."""
 
@@ -72,6 +74,8 @@ def _probabilities(wishes: list[str]) -> dict[str, float]:
             probability = float(number)
         except ValueError as error:
             raise typer.BadParameter(f"{wish!r} is not NAME=PROBABILITY", param_hint="--faults") from error
+        if name not in FAULTS:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(FAULTS)}", param_hint="--faults")
         if not 0 <= probability <= 1:
             raise typer.BadParameter(f"{wish!r}: a probability lies between 0 and 1", param_hint="--faults")
         found[name] = probability

@@ -29,7 +29,7 @@ START_AT = datetime(2026, 9, 14, tzinfo=UTC)
 """A fixed first day, so that a seed always plays the same: it crosses a month's end, both switches back from summer time and
 the Visa edition of 25 October."""
 
-CALL_SECONDS = 10.0
+CALL_SECONDS = 6.0
 SETTLE_MARGIN_SECONDS = 1.0
 """Machine time: the sandbox answers in milliseconds, so an unknown outcome need not hold the whole demo for a minute and a half."""
 
