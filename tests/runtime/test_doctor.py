@@ -43,15 +43,17 @@ def _findings(settings: dict[str, Any], database_url: str, broker_url: str) -> d
         wiring.database.dispose()
 
 
-def test_a_healthy_installation_needs_only_the_confirmations(healthy: dict[str, Any], database_url: str, valkey_url: str) -> None:
-    findings = _findings(healthy: dict[str, Any], database_url, valkey_url)
+def test_a_healthy_installation_needs_only_the_confirmations(
+    healthy: dict[str, Any], database_url: str, valkey_url: str
+) -> None:
+    findings = _findings(healthy, database_url, valkey_url)
     unsure = {subject for subject, finding in findings.items() if finding.health is not Health.OK}
     assert unsure == set(CONFIRMATIONS)
     wiring = Wiring(Settings(_env_file=None, **healthy), database_url)  # type: ignore[call-arg]
     for name in CONFIRMATIONS:
         confirm(wiring, name)
     wiring.database.dispose()
-    again = _findings(healthy: dict[str, Any], database_url, valkey_url)
+    again = _findings(healthy, database_url, valkey_url)
     assert all(finding.health is Health.OK for finding in again.values())
     assert "test mode" in findings["Stripe key"].detail
 
@@ -72,34 +74,44 @@ def test_a_healthy_installation_needs_only_the_confirmations(healthy: dict[str, 
     ],
 )
 def test_what_is_wrong_is_named_with_its_remedy(
-    healthy: dict[str, Any], database_url: str, valkey_url: str, change: dict[str, Any], subject: str, health: Health, remedy: str
+    healthy: dict[str, Any],
+    database_url: str,
+    valkey_url: str,
+    change: dict[str, Any],
+    subject: str,
+    health: Health,
+    remedy: str,
 ) -> None:
     finding = _findings(healthy | change, database_url, valkey_url)[subject]
     assert finding.health is health
     assert remedy in finding.remedy
 
 
-def test_missing_servers_and_tables_are_told_apart(healthy: dict[str, Any], empty_database_url: str, valkey_url: str) -> None:
-    assert "recovery migrate" in _findings(healthy: dict[str, Any], empty_database_url, valkey_url)["database"].remedy
-    away = _findings(healthy: dict[str, Any], "postgresql+psycopg://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1/0")
+def test_missing_servers_and_tables_are_told_apart(
+    healthy: dict[str, Any], empty_database_url: str, valkey_url: str
+) -> None:
+    assert "recovery migrate" in _findings(healthy, empty_database_url, valkey_url)["database"].remedy
+    away = _findings(healthy, "postgresql+psycopg://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1/0")
     assert away["database"].health is Health.FAILED
     assert away["broker"].health is Health.FAILED
 
 
-def test_signs_that_something_is_wrong_inside_are_shown(healthy: dict[str, Any], database_url: str, valkey_url: str) -> None:
+def test_signs_that_something_is_wrong_inside_are_shown(
+    healthy: dict[str, Any], database_url: str, valkey_url: str
+) -> None:
     wiring = Wiring(Settings(_env_file=None, **healthy), database_url)  # type: ignore[call-arg]
     with wiring.database.begin() as tx:
         raise_flag(tx, CHARGING_HALTED, "401", at=machine_now())
         raise_flag(tx, GATEWAY_RETRIES_SEEN, "invoice in_1", at=machine_now())
         raise_flag(tx, f"{UNKNOWN_CODE}x", "unknown code brand_new_code", at=machine_now())
     wiring.database.dispose()
-    findings = _findings(healthy: dict[str, Any], database_url, valkey_url)
+    findings = _findings(healthy, database_url, valkey_url)
     assert "recovery charging resume" in findings["charging"].remedy
     assert findings["Stripe's retries"].health is Health.WARNING
     assert "brand_new_code" in findings["decline codes"].detail
 
 
 def test_no_finding_tells_a_secret(healthy: dict[str, Any], database_url: str, valkey_url: str) -> None:
-    for finding in _findings(healthy: dict[str, Any], database_url, valkey_url).values():
+    for finding in _findings(healthy, database_url, valkey_url).values():
         assert "sk_test_right" not in repr(finding)
         assert "whsec_one" not in repr(finding)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from recovery.cases.case import Case
+from recovery.cases.case import Attempt, Case
 from recovery.runtime.cli.output import cells, console, grid, instant
 from recovery.storage.case_queries import CaseFile, CaseLine, JournalLine
 
