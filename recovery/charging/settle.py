@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from recovery.cases.answers import NotSent, Processing, Unknown
 from recovery.cases.facts import AttemptAnswered
+from recovery.cases.lifecycle import AttemptStatus
 from recovery.charging.reading import patiently
 from recovery.engine.advance import advance
 from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
 from recovery.gateways.port import ChargeOrder, Gateway
-from recovery.storage.case_store import load_case
+from recovery.storage.case_store import lock_case
 from recovery.storage.step_store import ClaimedStep, finish_step
 
 UNDECIDED_HOURS = 1
@@ -32,14 +33,16 @@ class SettleAttempt:
     def __call__(self, step: ClaimedStep) -> None:
         """Tell the case what became of its open attempt."""
         with self.door.database.begin() as tx:
-            case = load_case(tx, step.case_id)
+            # Locked: an attempt that begins meanwhile plans its settling after this step is out of the way.
+            case = lock_case(tx, step.case_id)
             attempt = case.open_attempt
             if attempt is None:
                 finish_step(tx, step.id, moment=self.door.moment())
                 return
         with patiently():
             found = self.gateway.settle(ChargeOrder.of(attempt, case.obligation))
-        if isinstance(found, Processing | Unknown):
+        news = isinstance(found, Processing) and attempt.status is not AttemptStatus.PROCESSING
+        if isinstance(found, Processing | Unknown) and not news:
             detail = "the gateway has not decided yet"
             raise Postponed(detail, hold_seconds=1.0, due_in=timedelta(hours=UNDECIDED_HOURS))
         answer = found or NotSent(detail="the gateway knows nothing of it, read after the call's bound and a margin")

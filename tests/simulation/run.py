@@ -35,7 +35,9 @@ def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def run_many(number: int, seeds: Iterable[int], told: "multiprocessing.Queue[Failure | int]", wish: argparse.Namespace) -> None:
+def run_many(
+    number: int, seeds: Iterable[int], told: "multiprocessing.Queue[Failure | int]", wish: argparse.Namespace
+) -> None:
     """Run seeds one after the other and tell each outcome: the seed, or how it failed."""
     quiet()
     with tempfile.TemporaryDirectory() as directory, database(Path(directory), number) as engine:
@@ -59,7 +61,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="run this one and print its story")
     parser.add_argument("--jobs", type=int, default=2, help="processes, each with a server of its own")
     parser.add_argument("--off", default="", help="kinds of trouble to leave out, separated by commas")
-    parser.add_argument("--shrink", action=argparse.BooleanOptionalAction, default=True, help="look for the least story")
+    parser.add_argument(
+        "--shrink", action=argparse.BooleanOptionalAction, default=True, help="look for the least story"
+    )
     wish = parser.parse_args()
     if wish.seed is not None:
         return _one(wish.seed, kinds(wish.off))

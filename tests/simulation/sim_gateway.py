@@ -123,9 +123,7 @@ class SimGateway(Gateway):
         return card
 
     def charge(self, order: ChargeOrder) -> Answer:
-        call = Called(
-            key=order.key, obligation=order.obligation, at=self.clocks.at, machine_at=self.clocks.machine_at
-        )
+        call = Called(key=order.key, obligation=order.obligation, at=self.clocks.at, machine_at=self.clocks.machine_at)
         self.till.books.calls.append(call)
         if self.faults.strikes("crash"):
             call.fault = "crash before"

@@ -227,30 +227,31 @@ class Run:
 
     def wait(self) -> bool:
         """Let time come to the next instant at which anything is due; False when nothing ever will be."""
-        machine = self._next_machine()
-        if machine is not None:
-            self.clocks.tick(max((machine - self.clocks.machine()).total_seconds(), 0) + 0.001)
-            return True
+        waits = [(item[0] - self.clocks.machine_at).total_seconds() for item in self.gateway.landings]
+        waits += self._machine_waits(driven=self.clocks.driven)
         due = [at for at in (self._next_step(), self.post.next_due, self.people.next_due) if at is not None]
-        landings = [item[0] for item in self.gateway.landings]
-        if landings:
-            self.clocks.tick(max((min(landings) - self.clocks.machine_at).total_seconds(), 0) + 0.001)
+        if not waits and due:
+            self.clocks.jump(datetime.fromtimestamp(min(due), tz=UTC) + timedelta(milliseconds=1))
             return True
-        if not due:
-            return False
-        self.clocks.jump(datetime.fromtimestamp(min(due), tz=UTC) + timedelta(milliseconds=1))
-        return True
+        waits = waits or self._machine_waits(driven=False)
+        if waits:
+            self.clocks.tick(max(min(waits), 0) + 0.001)
+        return bool(waits)
 
-    def _next_machine(self) -> datetime | None:
-        """The next lease or hold that ends: of what is due or in flight already."""
+    def _machine_waits(self, *, driven: bool) -> list[float]:
+        """How long until the next lease or hold ends, of what is due or in flight already.
+
+        A driven clock does not wait for events that are held: what they wait for may take days of business time.
+        """
         query = text(
             "SELECT min(at) FROM (SELECT lease_until AS at FROM steps WHERE state = 'in_flight' UNION ALL"
             " SELECT hold_until FROM steps WHERE state = 'planned' AND due_at <= :now AND hold_until > :machine UNION ALL"
-            " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > :machine) AS held"
+            " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > :machine AND NOT :driven) AS held"
         )
+        moment = {"now": self.clocks.at, "machine": self.clocks.machine(), "driven": driven}
         with self.database.connect() as tx:
-            found: Any = tx.execute(query, {"now": self.clocks.at, "machine": self.clocks.machine()}).scalar_one()
-        return cast(datetime | None, found)
+            found: Any = tx.execute(query, moment).scalar_one()
+        return [] if found is None else [(found - self.clocks.machine()).total_seconds()]
 
     def _next_step(self) -> float | None:
         query = text("SELECT min(due_at) FROM steps WHERE state = 'planned'")

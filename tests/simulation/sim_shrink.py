@@ -30,7 +30,9 @@ class Failure:
     def brief(self) -> str:
         """For the terminal."""
         story = "\n".join(self.story[-STORY_LINES:])
-        return f"\nseed {self.wish.seed} FAILED\n{story}\n\n" + "\n".join(self.violations) + f"\nreplay: {self.command}\n"
+        return (
+            f"\nseed {self.wish.seed} FAILED\n{story}\n\n" + "\n".join(self.violations) + f"\nreplay: {self.command}\n"
+        )
 
 
 def run_seed(engine: Engine, seed: int, *, off: frozenset[str] = frozenset(), show: bool = False) -> Failure | None:
