@@ -58,7 +58,8 @@ _READY = text(
     " (SELECT count(*) FROM events WHERE state = 'waiting' AND (hold_until IS NULL OR hold_until <= :machine)) AS events,"
     " (SELECT count(*) FROM steps WHERE state = 'in_flight' AND lease_until <= :machine) AS lapsed,"
     " (SELECT count(*) FROM cases c WHERE c.state IN ('silent', 'dunning', 'review') AND NOT EXISTS (SELECT FROM steps s"
-    " WHERE s.case_id = c.id AND s.state IN ('planned', 'in_flight'))) AS orphans"
+    " WHERE s.case_id = c.id AND s.state IN ('planned', 'in_flight'))) AS orphans,"
+    " (SELECT count(*) FROM cases WHERE state = 'review') + (SELECT count(*) FROM flags WHERE name = :halted) AS wanted"
 )
 
 
@@ -69,6 +70,8 @@ class Ready:
     kinds: frozenset[str]
     events: int
     lapsed: int
+    wanted: int
+    """How much waits for a person."""
 
 
 class DidNotEnd(AssertionError):
@@ -160,9 +163,10 @@ class Run:
     def ready(self) -> Ready:
         """What is there to do now. Asked before each ring: rings that find nothing cost most of a run otherwise."""
         with self.database.connect() as tx:
-            row = tx.execute(_READY, {"now": self.clocks.at, "machine": self.clocks.machine()}).one()
+            now, machine = self.clocks.at, self.clocks.machine()
+            row = tx.execute(_READY, {"now": now, "machine": machine, "halted": CHARGING_HALTED}).one()
         assert row.orphans == 0, "an open case has no wake-up"
-        return Ready(kinds=frozenset(row.kinds or ()), events=row.events, lapsed=row.lapsed)
+        return Ready(kinds=frozenset(row.kinds or ()), events=row.events, lapsed=row.lapsed, wanted=row.wanted)
 
     def meanwhile(self, where: str, seconds: float) -> None:
         """While a worker waits at an edge, others act and time passes."""
@@ -187,9 +191,12 @@ class Run:
         done = self.post.deliver(self.database, self.gateway, most=50)
         done += self.people.act_due() + self.gateway.land_due()
         self.people.finish_processing()
-        done += self.events() + self.steps()
-        self.sweep()
-        self.person()
+        ready = self.ready()
+        done += (self.events() if ready.events else 0) + (self.steps() if ready.kinds else 0)
+        if ready.lapsed:
+            self.sweep()
+        if ready.wanted or self.gateway.key_refused:
+            self.person()
         if done:
             self.clocks.tick(1)
             return True
@@ -204,12 +211,13 @@ class Run:
     def events(self) -> int:
         """The ring of events; how many were taken."""
         batch = self.faults.dice.of("batch").choice((1, 3, 10))
-        return self.intake.process(batch=batch) if self.ready().events else 0
+        return self.intake.process(batch=batch)
 
     def sweep(self) -> None:
         """The ring of the sweep."""
-        if self.ready().lapsed:
-            self.say(f"sweep takes {sweep(self.door)} back")
+        taken = sweep(self.door)
+        if taken:
+            self.say(f"sweep takes {taken} back")
 
     def person(self) -> None:
         """The operator: gives the key back, lets charging go on, decides what waits for a decision."""

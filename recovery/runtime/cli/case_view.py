@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from rich.padding import Padding
+from rich.text import Text
+
 from recovery.cases.case import Attempt, Case
 from recovery.runtime.cli.output import cells, console, grid, instant
 from recovery.storage.case_queries import CaseFile, CaseLine, JournalLine

@@ -46,7 +46,7 @@ def demo(
         console.print(f"playing {days} days of {customers} customers (seed {seed})")
         with watching(running.database, console) as watch:
             outcome = running.play(options, watch)
-        closing_report(console, outcome, running.database, seconds=time.monotonic() - began)
+        closing_report(console, outcome, seconds=time.monotonic() - began)
         if json_file is not None:
             json_file.write_text(json.dumps(outcome, indent=2, sort_keys=True) + "\n", encoding="utf-8")
             console.print(f"outcome written to {json_file}")

@@ -63,8 +63,9 @@ class Demo:
         """Play all days and judge the outcome."""
         if options.faults:
             self._world.faults({"probabilities": options.faults, "seed": options.seed})
-        self._driver(watch).run(START_AT + timedelta(days=options.days))
-        outcome = outcome_of(self.database, self._world.ledger(), self._caught)
+        until = START_AT + timedelta(days=options.days)
+        self._driver(watch).run(until)
+        outcome = outcome_of(self.database, self._world.ledger(), self._caught, first=START_AT, until=until)
         return {"seed": options.seed, "customers": options.customers, "days": options.days} | outcome
 
 
