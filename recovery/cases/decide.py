@@ -70,21 +70,22 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
         return Decision(case=known, reason=f"{why}; the case has ended")
     if not opening:
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
+    parts = money_moves.part_entries(known, fact.obligation.succeeded)
     entry = Entry(
         kind=EntryKind.AT_RISK,
-        amount=case.amount,
+        amount=sum((part.amount for part in parts), case.amount),
         occurred_at=case.failed_at,
         ref=case.obligation,
         charge_id=charge.id,
     )
     if not fact.obligation.pays_by_card:
         held = to_review(known, now=now, rules=rules, why=f"{why}; the payment is not by card, which is not supported")
-        return replace(held, entries=(entry,))
+        return replace(held, entries=(entry, *parts))
     return Decision(
         case=known,
         reason=f"{why}; {verdict.brief()}; the card is read again first",
         plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
-        entries=(entry,),
+        entries=(entry, *parts),
     )
 
 

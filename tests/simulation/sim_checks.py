@@ -149,6 +149,8 @@ def _went_back(view: View, name: str, recovered: Mapping[str, object]) -> Iterat
     for item in view.books.returned.values():
         if item.obligation != name or item.charge not in recovered or not view.accepted(item.charge):
             continue
+        if item.at < view.cases[name].opened_at:
+            continue  # its news came when there was no case that it could be booked in
         kind = "dispute_opened" if item.dispute else "refunded"
         events = ("charge.dispute.created", "charge.refunded")
         told = _told(view, item.id if item.dispute else item.charge, events)

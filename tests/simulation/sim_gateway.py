@@ -73,7 +73,7 @@ class SimGateway(Gateway):
             raise GatewayUnavailable("timeout")
         if self.faults.strikes("frozen"):
             self.say(f"  FROZEN reading {what}")
-            self.meanwhile("frozen", 3 * BOUND_SECONDS + 200)
+            self.meanwhile("frozen", 1500)
         elif self.faults.strikes("meanwhile"):
             self.meanwhile(f"reading {what}", BOUND_SECONDS)
 

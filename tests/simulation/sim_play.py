@@ -174,17 +174,20 @@ class Run:
             return
         dice = self.faults.dice.of("meanwhile turns")
         self.depth += 1
+        cool, self.faults.heat = self.faults.heat, 1.0
         self.say(f"(meanwhile, {where}")
+        turns = dice.randint(1, 6)
         spent = dice.uniform(0, seconds)
         try:
-            for part in range(dice.randint(1, 6)):
-                self.clocks.tick(spent / 6)
-                self.turn(dice.choice(("steps", "steps", "events", "sweep", "post", "post now", "act")))
+            for part in range(turns):
+                self.clocks.tick(spent / turns)
+                self.turn(dice.choice(("steps", "steps", "sweep", "sweep", "events", "post", "post now", "act")))
                 if part == 0:
                     self.people.act_due()
         finally:
             self.say(")")
             self.depth -= 1
+            self.faults.heat = cool
 
     def quiet_turn(self) -> bool:
         """One turn without faults; False when there is nothing left to do."""
@@ -206,7 +209,11 @@ class Run:
         """The ring of steps; how many were claimed."""
         due = {kind: self.performers[kind] for kind in self.performers if kind in self.ready().kinds}
         batch = self.faults.dice.of("batch").choice((1, 1, 3))
-        return perform_due(self.door, due, batch=batch, threads=1) if due else 0
+        cool, self.faults.heat = self.faults.heat, 3.0
+        try:
+            return perform_due(self.door, due, batch=batch, threads=1) if due else 0
+        finally:
+            self.faults.heat = cool
 
     def events(self) -> int:
         """The ring of events; how many were taken."""
