@@ -9,7 +9,10 @@ from recovery.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoicePaid:
-    """The obligation was found paid. ``charges`` are those that brought money, with their initiator and key if known."""
+    """The obligation was found paid. ``charges`` are those that brought money, with their initiator and key if known.
+
+    Knowing whose a charge is makes another fact: it settles what a mere reading left in doubt.
+    """
 
     obligation_id: str
     charges: tuple[Charge, ...]
@@ -17,7 +20,8 @@ class InvoicePaid:
 
     @property
     def key(self) -> str:
-        return f"obligation:{self.obligation_id}:paid:" + ",".join(sorted(c.id for c in self.charges))
+        named = (c.id if c.initiator or c.idempotency_key else f"{c.id}?" for c in self.charges)
+        return f"obligation:{self.obligation_id}:paid:" + ",".join(sorted(named))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

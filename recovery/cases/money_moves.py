@@ -69,7 +69,8 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
     doubtful = [charge for charge in charges if _perhaps_ours(case, charge)]
     if doubtful:
         why = "paid, perhaps by our attempt that is still open: settling it tells whose charge it is"
-        return Decision(case=case, reason=why)
+        others = tuple(charge for charge in charges if charge not in doubtful)
+        return Decision(case=case, reason=why, entries=part_entries(case, others))
     if not charges:
         if case.state is State.RECOVERED:
             return Decision(case=case, reason="paid, as known")

@@ -178,8 +178,9 @@ def _paid(desk: _Desk) -> Done | Held:
         return _own_paid(desk, own[0], own[1], obligation)
     with desk.door.database.connect() as tx:
         busy = open_attempt_of_obligation(tx, obligation_id) is not None
-    # A payment that was processing ends by itself, without any call: while an attempt of ours is open it may be that one.
-    nobody = busy and not desk.event.caused_by_request
+    # An event speaks of one charge, and of none if a processing payment ended by itself: while an attempt of ours is open
+    # any of them may be that one.
+    nobody = busy and (not desk.event.caused_by_request or len(obligation.succeeded) > 1)
     who = None if nobody else desk.initiator
     charges = tuple(c if c.initiator else replace(c, initiator=who) for c in obligation.succeeded)
     at = obligation.paid_at or desk.event.created_at

@@ -13,7 +13,7 @@ from recovery.storage.flag_store import CHARGING_HALTED, lower_flag
 pytest_plugins = ["story_fixtures"]
 
 heard_or_not = pytest.mark.parametrize("heard", [True, False], ids=["heard", "webhooks lost"])
-UNHEARD_SECONDS = 2.5
+UNHEARD_SECONDS = 2.0
 """How much later a charge lands: longer than settling it takes, even on a busy machine."""
 
 
