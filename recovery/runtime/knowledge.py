@@ -120,3 +120,12 @@ def _pack_mistakes(folder: Path, packs: list[RulePack]) -> list[str]:
             if other != pack.name():
                 found.append(f"{folder}/{pack.name()}.toml: brands: {other} begins for {brand} on the same day")
     return found
+
+
+def load_file(path: Path, shape: type[T]) -> T:
+    """Read and check one TOML file by itself. Raises ConfigInvalid with every mistake in it."""
+    mistakes: list[str] = []
+    found = _file(path, shape, mistakes)
+    if found is None:
+        raise ConfigInvalid(mistakes)
+    return found
