@@ -20,6 +20,7 @@ LOOK_BACK = timedelta(days=31)
 
 _URGENT = tuple(StepKind)
 _NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
+_NEEDS_STEPS = (CardRefreshed, ChargeDue)
 
 
 class Course:
@@ -57,7 +58,7 @@ class Course:
         if key in self._known:
             return None
         self._known.add(key)
-        case = replace(self.case, steps=self._waiting())
+        case = replace(self.case, steps=self._waiting()) if isinstance(fact, _NEEDS_STEPS) else self.case
         usage = self._usage(fact, now) if isinstance(fact, _NEEDS_USE) else NO_USE
         decision = decide(case, fact, now=now, rules=self._rules, usage=usage)
         if isinstance(fact, PaymentFailed):

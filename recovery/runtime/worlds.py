@@ -1,5 +1,6 @@
 """Loads the worlds that demo, sandbox and backtest play in. Without it a world could not be chosen, shared or checked by name."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from recovery.runtime.knowledge import ConfigInvalid, load_file
@@ -7,6 +8,10 @@ from recovery.simulation.world import Parameters
 
 WORLDS_FOLDER = "worlds"
 DEFAULT_WORLD = "mixed"
+
+START_AT = datetime(2026, 9, 14, tzinfo=UTC)
+"""A fixed first day, so that a seed always plays the same: 45 days from here cross a month's end, both switches back from summer
+time and the Visa edition of 25 October."""
 
 
 def load_world(folder: Path, wish: str) -> Parameters:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,9 @@ from recovery.runtime.demo.outcome import outcome_of
 from recovery.runtime.demo.world_link import WorldLink
 from recovery.runtime.embedded import embedded_postgres, embedded_valkey
 from recovery.runtime.processes import ProcessGroup
-from recovery.runtime.worlds import DEFAULT_WORLD
+from recovery.runtime.worlds import DEFAULT_WORLD, START_AT
 from recovery.storage.connect import connect
 from recovery.storage.migrate import upgrade
-
-START_AT = datetime(2026, 9, 14, tzinfo=UTC)
-"""A fixed first day, so that a seed always plays the same: it crosses a month's end, both switches back from summer time and
-the Visa edition of 25 October."""
 
 CALL_SECONDS = 10.0
 SETTLE_MARGIN_SECONDS = 1.0

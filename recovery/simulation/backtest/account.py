@@ -54,18 +54,7 @@ class Account:
         self._refused: dict[str, tuple[int, int, str]] = {}
         self.history: dict[str, list[PastTry]] = {}
         self.tries: list[Tried] = []
-        customer = derived_id(DEFAULT_SEED, "cus", person.email, 1)
-        self._obligation = Obligation(
-            id=derived_id(DEFAULT_SEED, "in", customer, 1),
-            customer=customer,
-            status=ObligationStatus.OPEN,
-            remaining=Money(minor=person.amount_minor, currency=person.place.currency),
-            livemode=False,
-            charge_automatically=True,
-            billing_reason="subscription_cycle",
-            created_at=person.fails_at,
-            subscription=f"sub of {customer}",
-        )
+        self._obligation = _opening(person)
 
     @property
     def obligation(self) -> Obligation:
@@ -159,6 +148,28 @@ class Account:
             self._refused.pop(card.fingerprint, None)
         elif {answer.decline_code, answer.reason} & GATEWAY_REFUSES_AFTER:
             self._refused[card.fingerprint] = (card.exp_month, card.exp_year, card.last4)
+
+
+def _opening(person: Person) -> Obligation:
+    """The invoice of the renewal, named as the sandbox names it."""
+    customer, invoice = _names(person.email)
+    return Obligation(
+        id=invoice,
+        customer=customer,
+        status=ObligationStatus.OPEN,
+        remaining=Money(minor=person.amount_minor, currency=person.place.currency),
+        livemode=False,
+        charge_automatically=True,
+        billing_reason="subscription_cycle",
+        created_at=person.fails_at,
+        subscription=f"sub of {customer}",
+    )
+
+
+@lru_cache(maxsize=64)
+def _names(email: str) -> tuple[str, str]:
+    customer = derived_id(DEFAULT_SEED, "cus", email, 1)
+    return customer, derived_id(DEFAULT_SEED, "in", customer, 1)
 
 
 def on_file(face: CardFace) -> CardOnFile:

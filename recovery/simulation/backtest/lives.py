@@ -28,19 +28,19 @@ class Strategy(Protocol):
         """When it wants to act next; None: only if something happens."""
         ...
 
-    def act(self, now: datetime) -> None:
+    def act(self, now: datetime, /) -> None:
         """Do what is due."""
         ...
 
-    def failed(self, tried: Tried, now: datetime) -> None:
+    def failed(self, tried: Tried, now: datetime, /) -> None:
         """A charge that was not ours failed; the first one is the renewal itself."""
         ...
 
-    def card_changed(self, now: datetime) -> None:
+    def card_changed(self, now: datetime, /) -> None:
         """The gateway tells that something about the customer's cards changed."""
         ...
 
-    def over(self, now: datetime) -> None:
+    def over(self, now: datetime, /) -> None:
         """The invoice was paid by the customer, or the subscription is cancelled."""
         ...
 
@@ -102,12 +102,21 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What came of one life. ``tried`` are the charges of the strategy, ``won`` the one that brought the money, whoever made it."""
+    """What came of one life: all charges by anybody, the renewal first, the emails, and whether the customer left."""
 
-    won: Tried | None
-    tried: tuple[Tried, ...]
+    charges: tuple[Tried, ...]
     mailed_at: tuple[datetime, ...]
     cancelled: bool
+
+    @property
+    def won(self) -> Tried | None:
+        """The charge that brought the money, whoever made it."""
+        return self.charges[-1] if self.charges and self.charges[-1].approved else None
+
+    @property
+    def tried(self) -> tuple[Tried, ...]:
+        """The charges of the strategy."""
+        return tuple(tried for tried in self.charges if tried.charge.initiator is Initiator.ENGINE)
 
 
 def play(scene: Scene, strategy: Strategy, *, until: datetime) -> Ending:
@@ -124,8 +133,7 @@ def play(scene: Scene, strategy: Strategy, *, until: datetime) -> Ending:
             break
     account = scene.account
     return Ending(
-        won=next((tried for tried in account.tries if tried.approved), None),
-        tried=tuple(tried for tried in account.tries if tried.charge.initiator is Initiator.ENGINE),
+        charges=tuple(account.tries),
         mailed_at=tuple(scene.mailed_at),
         cancelled=not account.obligation.subscription_live,
     )

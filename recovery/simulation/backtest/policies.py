@@ -113,7 +113,7 @@ class FixedLadder:
         if mailed and fresh and now <= mailed[0] + timedelta(days=CUSTOMER_DAYS) and self._scene.account.owed:
             self._try(now)
 
-    def over(self, now: datetime) -> None:
+    def over(self, _now: datetime) -> None:
         """No further tries."""
         self.due_at = None
 

@@ -45,15 +45,19 @@ def build_world(
     days: float,
     start_at: datetime,
     parameters: Parameters | None = None,
+    first: int = 0,
 ) -> World:
     """A world of that many customers, each with one renewal failing in its first days.
 
-    `start_at` is aware; the same arguments give the same world. Raises ValueError for a naive start.
+    `start_at` is aware; the same arguments give the same world; `first` numbers the first customer, so that parts of a world can
+    be built apart. Raises ValueError for a naive start.
     """
     if start_at.tzinfo is None:
         raise ValueError("start_at needs its offset")
     chosen = parameters or Parameters()
-    people = tuple(make_person(seed, index, chosen, start_at=start_at, days=days) for index in range(customers))
+    people = tuple(
+        make_person(seed, index, chosen, start_at=start_at, days=days) for index in range(first, first + customers)
+    )
     owners: dict[str, Person] = {}
     for person in people:
         renewed = person.trouble.renewed

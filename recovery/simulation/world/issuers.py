@@ -28,15 +28,19 @@ def answer(seed: int, parameters: Parameters, person: Person | None, question: A
     """The issuer's answer; nobody's card is an invalid account."""
     if person is None:
         return decline("invalid_account", brand=question.card.brand)
-    local = question.at.astimezone(ZoneInfo(person.zone))
-    share = approval_share(seed, parameters, person, question, local=local)
-    # One throw per local hour: asking twice in the same hour does not help.
-    hour = (local.toordinal(), local.hour)
-    if share > 0 and chance(seed, "issuer", question.card.fingerprint, *hour, question.on_session) < share:
+    if approves(seed, parameters, person, question):
         return APPROVE
     if question.on_session and person.trouble.cause is Cause.AUTHENTICATION:
         return decline("generic_decline", brand=question.card.brand)
     return worded(seed, parameters, person, question)
+
+
+def approves(seed: int, parameters: Parameters, person: Person, question: Authorization) -> bool:
+    """Whether the issuer says yes. One throw per local hour: asking twice in the same hour does not help."""
+    local = question.at.astimezone(ZoneInfo(person.zone))
+    share = approval_share(seed, parameters, person, question, local=local)
+    hour = (local.toordinal(), local.hour)
+    return share > 0 and chance(seed, "issuer", question.card.fingerprint, *hour, question.on_session) < share
 
 
 def approval_share(
