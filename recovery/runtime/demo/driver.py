@@ -60,13 +60,14 @@ class Driver:
         """Wait until nothing is due or under way; the next due instant of engine or world."""
         began = rang = time.monotonic()
         while True:
-            before = self.world.state()
             waiting, steps = self._engine()
-            idle = waiting == 0 and steps.in_flight == 0 and steps.due == 0
-            if idle and before.quiet:
+            if _idle(waiting, steps):
+                before = self.world.state()
+                waiting, steps = self._engine()
                 after = self.world.state()
                 # Equal counts prove that nothing was delivered while the database was read.
-                if after.quiet and after.delivered == before.delivered:
+                same = before.quiet and after.quiet and after.delivered == before.delivered
+                if same and _idle(waiting, steps):
                     dues = [at for at in (steps.next_due_at, after.next_due_at) if at is not None]
                     return min(dues) if dues else None
             elapsed = time.monotonic()
@@ -77,10 +78,14 @@ class Driver:
                 self.check()
                 self.watch(self.clock.now())
             if elapsed - began > STUCK_SECONDS:
-                raise DemoStuck(f"stuck at {self.clock.now()}: {waiting} events waiting, {steps}, world {before}")
+                raise DemoStuck(f"stuck at {self.clock.now()}: {waiting} events waiting, {steps}, {self.world.state()}")
             time.sleep(POLL_SECONDS)
 
     def _engine(self) -> tuple[int, Backlog]:
         moment = Moment(now=self.clock.now(), machine_now=machine_now())
         with self.database.connect() as tx:
             return event_counts(tx)["waiting"], backlog(tx, moment=moment)
+
+
+def _idle(waiting: int, steps: Backlog) -> bool:
+    return waiting == 0 and steps.in_flight == 0 and steps.due == 0
