@@ -69,7 +69,8 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
     if purpose is Purpose.SILENT and ladder is None:
         return "the last decline rules these details out"
     if purpose is Purpose.SILENT and ladder is not None and case.verdict is not None:
-        slot = next_slot(_question(case, ladder, _tries_in_class(case, case.verdict.decline_class), now, rules, usage))
+        tried = _tries_in_class(case, case.verdict.decline_class)
+        slot = next_slot(_question(case, ladder, tried, now=now, rules=rules, usage=usage))
     else:
         slot = next_slot(_fresh_question(case, now, rules, usage, windows=purpose is not Purpose.CUSTOMER_CARD))
     return slot.reason if slot.at > now else None
@@ -146,7 +147,7 @@ def _fresh_question(case: Case, now: datetime, rules: Rules, usage: CardUse, *, 
     )
 
 
-def _question(case: Case, ladder: Ladder, tried: int, now: datetime, rules: Rules, usage: CardUse) -> Question:
+def _question(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Question:
     """When the tried details may be tried again, after the class's wait and the network's advice."""
     assert case.verdict is not None
     country = case.card.country if case.card else None
@@ -168,7 +169,7 @@ def _question(case: Case, ladder: Ladder, tried: int, now: datetime, rules: Rule
 
 def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:
     """The next slot, spread out after all limits are met, and met again afterwards."""
-    question = _question(case, ladder, tried, now, rules, usage)
+    question = _question(case, ladder, tried, now=now, rules=rules, usage=usage)
     first = next_slot(question)
     spread = jitter(f"{case.id}:{len(case.attempts)}", rules.policy.jitter_minutes)
     return replace(first, at=next_slot(replace(question, not_before=first.at + spread)).at)

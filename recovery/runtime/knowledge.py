@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import TypeAdapter, ValidationError
 
 from recovery.cases.policy import Policy
+from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineTable
 from recovery.declines.networks import OTHER_BRANDS, NetworkRules, RulePack
 from recovery.storage.codec import policy_json
@@ -129,3 +130,14 @@ def load_file(path: Path, shape: type[T]) -> T:
     if found is None:
         raise ConfigInvalid(mistakes)
     return found
+
+
+def rules_of(knowledge: Knowledge, *, policy: Policy | None = None) -> Rules:
+    """The rules as decisions take them where no machine time passes: for plans, backtests and comparisons."""
+    return Rules(
+        policy=policy or knowledge.policy,
+        declines=knowledge.declines,
+        networks=knowledge.networks,
+        banks=knowledge.banks,
+        settle_seconds=0.0,
+    )

@@ -14,7 +14,7 @@ from recovery.cases.policy import Policy
 from recovery.cases.rules import Rules
 from recovery.runtime.cli.backtest_view import cause_table, figures_table, sources
 from recovery.runtime.cli.output import console
-from recovery.runtime.knowledge import Knowledge, load_file, load_knowledge
+from recovery.runtime.knowledge import Knowledge, load_file, load_knowledge, rules_of
 from recovery.runtime.settings import load_settings
 from recovery.runtime.worlds import DEFAULT_WORLD, START_AT, load_world, world_names
 from recovery.simulation.backtest.compare import NOTHING, ORACLE, OURS
@@ -23,9 +23,6 @@ from recovery.simulation.backtest.many import backtest as played
 from recovery.simulation.backtest.picture import draw
 from recovery.simulation.backtest.tally import Tally, as_json
 from recovery.simulation.world import Parameters
-
-SETTLE_SECONDS = 90.0
-"""Machine time does not pass here; rules want a number."""
 
 
 def backtest(
@@ -72,22 +69,11 @@ def backtest(
 
 
 def _policies(knowledge: Knowledge, file: Path | None) -> dict[str, Rules]:
-    found = {OURS: rules_of(knowledge, knowledge.policy)}
+    found = {OURS: rules_of(knowledge)}
     if file is not None:
         tried = load_file(file, Policy)
-        found[f"{tried.name} ({file.name})"] = rules_of(knowledge, tried)
+        found[f"{tried.name} ({file.name})"] = rules_of(knowledge, policy=tried)
     return found
-
-
-def rules_of(knowledge: Knowledge, policy: Policy) -> Rules:
-    """A policy with the configured knowledge, as decisions take them."""
-    return Rules(
-        policy=policy,
-        declines=knowledge.declines,
-        networks=knowledge.networks,
-        banks=knowledge.banks,
-        settle_seconds=SETTLE_SECONDS,
-    )
 
 
 def _run(plan: Plan, processes: int) -> dict[str, Tally]:

@@ -46,18 +46,21 @@ class Driver:
     def run(self, until: datetime) -> None:
         """Play until a business instant. Raises DemoStuck."""
         while True:
-            due_at = self._settled()
+            ours, theirs = self._settled()
+            due_at = min((at for at in (ours, theirs) if at is not None), default=None)
             if due_at is None or due_at > until:
                 break
             self.clock.set(due_at)
-            self.world.play(due_at)
-            self.ring(Bell.STEPS)
+            if theirs == due_at:
+                self.world.play(due_at)
+            if ours == due_at:
+                self.ring(Bell.STEPS)
             self.watch(due_at)
         self.clock.set(until)
         self.watch(until)
 
-    def _settled(self) -> datetime | None:
-        """Wait until nothing is due or under way; the next due instant of engine or world."""
+    def _settled(self) -> tuple[datetime | None, datetime | None]:
+        """Wait until nothing is due or under way; the next due instants of engine and world."""
         began = rang = time.monotonic()
         while True:
             waiting, steps = self._engine()
@@ -68,8 +71,7 @@ class Driver:
                 # Equal counts prove that nothing was delivered while the database was read.
                 same = before.quiet and after.quiet and after.delivered == before.delivered
                 if same and _idle(waiting, steps):
-                    dues = [at for at in (steps.next_due_at, after.next_due_at) if at is not None]
-                    return min(dues) if dues else None
+                    return steps.next_due_at, after.next_due_at
             elapsed = time.monotonic()
             if elapsed - rang > RING_AGAIN_SECONDS:
                 rang = elapsed

@@ -26,7 +26,7 @@ from recovery.runtime.worlds import DEFAULT_WORLD, START_AT
 from recovery.storage.connect import connect
 from recovery.storage.migrate import upgrade
 
-CALL_SECONDS = 10.0
+CALL_SECONDS = 6.0
 SETTLE_MARGIN_SECONDS = 1.0
 """Machine time: the sandbox answers in milliseconds, so an unknown outcome need not hold the whole demo for a minute and a half."""
 
