@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import TypeAdapter, ValidationError
 
 from recovery.cases.policy import Policy
+from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineTable
 from recovery.declines.networks import OTHER_BRANDS, NetworkRules, RulePack
 from recovery.storage.codec import policy_json
@@ -120,3 +121,23 @@ def _pack_mistakes(folder: Path, packs: list[RulePack]) -> list[str]:
             if other != pack.name():
                 found.append(f"{folder}/{pack.name()}.toml: brands: {other} begins for {brand} on the same day")
     return found
+
+
+def load_file(path: Path, shape: type[T]) -> T:
+    """Read and check one TOML file by itself. Raises ConfigInvalid with every mistake in it."""
+    mistakes: list[str] = []
+    found = _file(path, shape, mistakes)
+    if found is None:
+        raise ConfigInvalid(mistakes)
+    return found
+
+
+def rules_of(knowledge: Knowledge, *, policy: Policy | None = None) -> Rules:
+    """The rules as decisions take them where no machine time passes: for plans, backtests and comparisons."""
+    return Rules(
+        policy=policy or knowledge.policy,
+        declines=knowledge.declines,
+        networks=knowledge.networks,
+        banks=knowledge.banks,
+        settle_seconds=0.0,
+    )
