@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recovery.cases import answered, facts, firing, money_moves
+from recovery.cases import answered, facts, firing, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
 from recovery.cases.planning import exhaust, refresh_now, to_review
@@ -23,7 +23,8 @@ class BrokenInvariant(RuntimeError):
 def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
     handler = _HANDLERS[type(fact)]
-    decision: Decision = handler(case, fact, now, rules, usage)
+    decision: Decision = handler(case, fact, now, rules.for_segment(case.segment), usage)
+    decision = regrouping.wake(case, decision, now=now, usage=usage)
     _check(case, decision)
     return decision
 
@@ -196,6 +197,16 @@ def _lease_lapsed(case: Case, fact: facts.LeaseLapsed, now: datetime, rules: Rul
     return answered.lease_lapsed(case, fact, now=now, rules=rules)
 
 
+def _sibling_recovered(
+    case: Case, fact: facts.SiblingRecovered, now: datetime, rules: Rules, usage: CardUse
+) -> Decision:
+    return regrouping.sibling_recovered(case, fact, now=now, rules=rules, usage=usage)
+
+
+def _policy_moved(case: Case, fact: facts.PolicyMoved, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    return regrouping.policy_moved(case, fact, now=now, rules=rules, usage=usage)
+
+
 def _moves(case: Case, fact: facts.Fact, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
     return money_moves.apply(case, fact)
 
@@ -220,4 +231,6 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.EscalationDue: _escalation_due,
     facts.CloseDue: _close_due,
     facts.PersonDecided: _person_decided,
+    facts.SiblingRecovered: _sibling_recovered,
+    facts.PolicyMoved: _policy_moved,
 }

@@ -20,12 +20,14 @@ from recovery.cases.facts import (
     Fact,
     LeaseLapsed,
     PaymentFailed,
+    PolicyMoved,
     fact_name,
 )
 from recovery.cases.lifecycle import OPEN, State
+from recovery.cases.segments import Standing, segment_of
 from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
-from recovery.storage.card_store import card_use, lock_card
+from recovery.storage.card_store import card_use, lock_card, with_siblings
 from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
 from recovery.storage.email_store import finish_email, insert_email
 from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
@@ -71,7 +73,9 @@ def open_case(door: Door, fact: PaymentFailed, *, gateway: str) -> Advanced:
     case_id = case_id_of(obligation.id)
     with door.database.begin() as tx:
         version = door.rulebook.current
-        policy = door.rulebook.rules_for(tx, version).policy
+        rules = door.rulebook.rules_for(tx, version)
+        failed_at = fact.charge.created_at
+        segment = segment_of(rules.policy.segments, Standing.of(obligation, failed_at=failed_at))
         fresh = Case(
             id=case_id,
             gateway=gateway,
@@ -81,8 +85,10 @@ def open_case(door: Door, fact: PaymentFailed, *, gateway: str) -> Advanced:
             amount=obligation.remaining,
             state=State.SILENT,
             policy=version,
-            failed_at=fact.charge.created_at,
-            horizon_at=fact.charge.created_at + timedelta(days=policy.horizon_days),
+            failed_at=failed_at,
+            horizon_at=failed_at + timedelta(days=rules.policy.of(segment).horizon_days),
+            segment=segment,
+            zone=rules.banks.zone_of(obligation.country, obligation.region),
         )
         insert_case(tx, fresh, moment=moment)
         return _let_in(tx, door, lock_case(tx, case_id), fact, step=None, moment=moment)
@@ -94,12 +100,12 @@ def _let_in(
     if knows_fact(tx, case.id, fact.key):
         _finish(tx, _finished_steps(tx, fact, step, None), moment)
         return Advanced(case=case)
-    rules = door.rulebook.rules_for(tx, case.policy)
+    rules = door.rulebook.rules_for(tx, fact.version if isinstance(fact, PolicyMoved) else case.policy)
     card = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
     key = (card or case.card).budget_key if (card or case.card) else None  # type: ignore[union-attr]
     if isinstance(fact, ChargeDue) and key is not None:
         lock_card(tx, key)
-    usage = card_use(tx, key, now=moment.now)
+    usage = with_siblings(tx, case, card_use(tx, key, now=moment.now))
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
     save_decision(tx, case, fact, decision, moment=moment)
     if decision.start is not None:
@@ -113,7 +119,7 @@ def _let_in(
         _finish_email(tx, fact, moment)
     again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
     apply_steps(tx, _with_repeats(decision, again), moment=moment)
-    _raise_flags(tx, decision, moment)
+    _raise_flags(tx, fact, decision, moment)
     log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
     return Advanced(case=decision.case, decision=decision, attempt=decision.start, email_id=email_id)
 
@@ -157,10 +163,10 @@ def _finish_email(tx: Connection, fact: EmailSent | EmailRefused, moment: Moment
         finish_email(tx, fact.email_id, "refused", fact.detail, moment=moment)
 
 
-def _raise_flags(tx: Connection, decision: Decision, moment: Moment) -> None:
+def _raise_flags(tx: Connection, fact: Fact, decision: Decision, moment: Moment) -> None:
     if decision.halt is not None:
         raise_flag(tx, CHARGING_HALTED, decision.halt, at=moment.now)
         log.error("charging_halted", detail=decision.halt)
     verdict = decision.case.verdict
-    if verdict is not None and not verdict.known:
+    if verdict is not None and not verdict.known and isinstance(fact, PaymentFailed | AttemptAnswered):
         raise_flag(tx, f"{UNKNOWN_CODE}{verdict.by}", verdict.by, at=moment.now)

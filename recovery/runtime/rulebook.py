@@ -29,6 +29,7 @@ class StoredRuleBook:
             declines=self._knowledge.declines,
             networks=self._knowledge.networks,
             banks=self._knowledge.banks,
+            paydays=self._knowledge.paydays,
             settle_seconds=self._settle_seconds,
         )
 
