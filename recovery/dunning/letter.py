@@ -79,9 +79,9 @@ class Letters:
             message["Reply-To"] = self._brand.reply_to
         message["Message-ID"] = message_id
         message["Auto-Submitted"] = "auto-generated"
-        message["Content-Language"] = language
         message.set_content(body.lstrip("\n"))
         message.add_alternative(html, subtype="html")
+        message["Content-Language"] = language  # last: setting the content drops every Content- header
         return message
 
     def check(self) -> list[str]:

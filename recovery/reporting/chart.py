@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 CURRENCIES_MAX: Final = 3
 """Panels that still fit on one screen: the currencies with the most days that have news."""
 
+TICKS_MAX: Final = 6
+"""Dates with their year that fit side by side."""
+
 _INK: Final = "#010203"
 """Stands for the page's text colour while drawing."""
 
@@ -70,18 +73,17 @@ def _draw(panels: dict[str, list[DaySum]]) -> str:
     with mpl.rc_context(_PARAMETERS):
         figure = Figure(figsize=(9, 2.6 * max(1, len(panels))), layout="constrained")
         axes = figure.subplots(max(1, len(panels)), 1, squeeze=False)
+        calendar = _calendar([day.day for days in panels.values() for day in days])
         for (currency, days), axis in zip(panels.items(), axes[:, 0], strict=False):
-            _panel(axis, currency, days)
+            _panel(axis, currency, days, calendar=calendar)
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return out.getvalue()
 
 
-def _panel(axis: "Axes", currency: str, days: Sequence[DaySum]) -> None:
-    from matplotlib import dates, ticker
-
-    calendar, by_day = _calendar(days), {day.day: day for day in days}
-    at: Any = calendar  # converted by the axis
+def _panel(axis: "Axes", currency: str, days: Sequence[DaySum], *, calendar: Sequence[date]) -> None:
+    by_day = {day.day: day for day in days}
+    at = [day.toordinal() for day in calendar]
     scale = 10 ** exponent(currency)
 
     def adding_up(name: str) -> list[float]:
@@ -99,21 +101,29 @@ def _panel(axis: "Axes", currency: str, days: Sequence[DaySum]) -> None:
     )
     at_risk = adding_up("at_risk_minor")
     axis.plot(at, at_risk, label="At risk", color=_AT_RISK, linewidth=1.8, drawstyle="steps-post")
-    locator = dates.AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
-    axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _at: f"{value:,.0f}"))
+    ticks = _ticks(calendar)
+    axis.set_xticks([day.toordinal() for day in ticks], [f"{day:%-d %b %Y}" for day in ticks])
+    top = axis.get_ylim()[1]
+    axis.set_yticks(axis.get_yticks(), [f"{value:,.10g}" for value in axis.get_yticks()])
+    axis.set_ylim(0, top)
     axis.set_ylabel(currency.upper())
-    axis.set_ylim(bottom=0)
     axis.margins(x=0.01)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(loc="upper left", frameon=False, fontsize=9)
 
 
-def _calendar(days: Sequence[DaySum]) -> list[date]:
-    """Every day from the first news to the last, and one before, so that a single day is drawn as well."""
-    first, last = days[0].day - timedelta(days=1), days[-1].day + timedelta(days=1)
+def _calendar(news: Sequence[date]) -> list[date]:
+    """Every day from the first news to the last, and one more either side, so that a single day is drawn as well."""
+    if not news:
+        return []
+    first, last = min(news) - timedelta(days=1), max(news) + timedelta(days=1)
     return [first + timedelta(days=count) for count in range((last - first).days + 1)]
+
+
+def _ticks(calendar: Sequence[date]) -> list[date]:
+    """Evenly spread days: whole days, whatever the length, where a general-purpose locator gives up on odd ranges."""
+    apart = max(1, -(-len(calendar) // TICKS_MAX))
+    return list(calendar[::apart])
 
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"

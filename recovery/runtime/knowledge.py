@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from recovery.cases.policy import Policy
+from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineTable
 from recovery.declines.networks import NetworkRules, RulePack
 from recovery.runtime.knowledge_checks import (
@@ -153,3 +154,24 @@ _REMEDIES = {
     "less_than_equal": "lower the value",
     "too_short": "list at least one",
 }
+
+
+def load_file(path: Path, shape: type[T]) -> T:
+    """Read and check one TOML file by itself. Raises ConfigInvalid with every mistake in it."""
+    mistakes: list[str] = []
+    found = _file(path, shape, mistakes)
+    if found is None:
+        raise ConfigInvalid(mistakes)
+    return found
+
+
+def rules_of(knowledge: Knowledge, *, policy: Policy | None = None) -> Rules:
+    """The rules as decisions take them where no machine time passes: for plans, backtests and comparisons."""
+    return Rules(
+        policy=policy or knowledge.policy,
+        declines=knowledge.declines,
+        networks=knowledge.networks,
+        banks=knowledge.banks,
+        paydays=knowledge.paydays,
+        settle_seconds=0.0,
+    )

@@ -14,6 +14,7 @@ from recovery.storage.tables import attempts, cases
 
 
 def attempt_from(row: RowMapping) -> Attempt:
+    """The attempt that a row of the table holds."""
     card = codec.card_from(row["card"])
     assert card is not None
     return Attempt(
@@ -61,6 +62,7 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
 
 
 def save_changed_attempts(tx: Connection, before: Sequence[Attempt], after: Sequence[Attempt]) -> None:
+    """Write the attempts that a decision changed; the others are left alone."""
     known = {a.id: a for a in before}
     for attempt in after:
         if attempt.id in known and known[attempt.id] != attempt:

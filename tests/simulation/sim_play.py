@@ -84,6 +84,8 @@ class Run:
     database: Engine
     trace: list[str] = field(default_factory=list)
     depth: int = 0
+    idle: bool = False
+    """Whether nothing at all is due any more, ever."""
 
     def __post_init__(self) -> None:
         dice = Dice(self.wish.seed)
@@ -129,11 +131,9 @@ class Run:
         """The whole story: turns with faults, then the quiet end. Raises DidNotEnd."""
         dice = self.faults.dice.of("turns")
         for _ in range(self.wish.turns):
-            ready, weights = self.ready(), dict(_WEIGHTS)
-            weights["steps"] *= bool(ready.kinds)
-            weights["events"] *= bool(ready.events)
-            weights["sweep"] *= bool(ready.lapsed)
-            self.turn(dice.choices(tuple(_TURNS), weights=[weights[kind] for kind in _TURNS])[0])
+            self.turn(dice.choices(tuple(_TURNS), weights=self._weights())[0])
+            if self.idle:
+                break
         self.faults.ended = True
         self.clocks.skew = timedelta(0)
         self.say("faults are over")
@@ -141,6 +141,14 @@ class Run:
             if not self.quiet_turn():
                 return
         raise DidNotEnd(f"not ended after {DRAIN_MAX} quiet turns: {self.still_open()}")
+
+    def _weights(self) -> list[int]:
+        """How likely each actor is to act next: a ring that would find nothing is not rung."""
+        ready, weights = self.ready(), dict.fromkeys(_TURNS, 0) | _WEIGHTS
+        post = self.post.next_due is not None and self.post.next_due <= self.clocks.at.timestamp()
+        weights |= {"steps": 40 * bool(ready.kinds), "events": 20 * bool(ready.events), "post": 20 * post}
+        weights |= {"sweep": 10 * bool(ready.lapsed), "jump": 4 if ready.kinds or ready.events or post else 60}
+        return [weights[kind] for kind in _TURNS]
 
     def turn(self, kind: str) -> None:
         """One act of one actor; the end of a worker ends only itself."""
@@ -255,7 +263,7 @@ class Run:
     def jump(self) -> None:
         """Time passes to the next instant at which something is due; a driven clock moves only when all is quiet."""
         if self.depth == 0:
-            self.wait()
+            self.idle = not self.wait()
             self.people.act_due()
 
     def still_open(self) -> list[Any]:
@@ -295,15 +303,4 @@ _TURNS: dict[str, Callable[[Run], object]] = {
     "skew": Run.skew,
     "new rules": Run.new_rules,
 }
-_WEIGHTS = {
-    "jump": 30,
-    "steps": 40,
-    "events": 20,
-    "post": 20,
-    "post now": 5,
-    "sweep": 8,
-    "act": 8,
-    "person": 3,
-    "skew": 2,
-    "new rules": 2,
-}
+_WEIGHTS = {"post now": 3, "act": 4, "person": 2, "skew": 1, "new rules": 1}

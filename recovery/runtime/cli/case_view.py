@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from recovery.cases.case import Case
+from recovery.cases.case import Attempt, Case
 from recovery.runtime.cli.output import cells, console, grid, instant
 from recovery.storage.case_queries import CaseFile, CaseLine, JournalLine
 
@@ -44,21 +44,7 @@ def case_values(found: CaseFile) -> dict[str, Any]:
         "decline": case.signals.brief() if case.signals else None,
         "verdict": case.verdict.brief() if case.verdict else None,
         "exhausted": f"{case.exhausted.rule.value}: {case.exhausted.detail}" if case.exhausted else None,
-        "attempts": [
-            {
-                "id": attempt.id,
-                "number": attempt.number,
-                "started_at": attempt.started_at.isoformat(),
-                "purpose": attempt.purpose.value,
-                "status": attempt.status.value,
-                "amount_minor": attempt.amount.minor,
-                "currency": attempt.amount.currency,
-                "card": attempt.card.brief(),
-                "decline": attempt.signals.brief() if attempt.signals else None,
-                "charge": attempt.charge_id,
-            }
-            for attempt in case.attempts
-        ],
+        "attempts": [_attempt_values(attempt) for attempt in case.attempts],
         "steps": [
             {"kind": step.kind, "state": step.state, "due_at": step.due_at.isoformat(), "failures": step.failures}
             for step in found.steps
@@ -80,6 +66,21 @@ def case_values(found: CaseFile) -> dict[str, Any]:
             for email in found.emails
         ],
         "timeline": timeline_values(found.timeline),
+    }
+
+
+def _attempt_values(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "id": attempt.id,
+        "number": attempt.number,
+        "started_at": attempt.started_at.isoformat(),
+        "purpose": attempt.purpose.value,
+        "status": attempt.status.value,
+        "amount_minor": attempt.amount.minor,
+        "currency": attempt.amount.currency,
+        "card": attempt.card.brief(),
+        "decline": attempt.signals.brief() if attempt.signals else None,
+        "charge": attempt.charge_id,
     }
 
 

@@ -46,29 +46,32 @@ class Driver:
     def run(self, until: datetime) -> None:
         """Play until a business instant. Raises DemoStuck."""
         while True:
-            due_at = self._settled()
+            ours, theirs = self._settled()
+            due_at = min((at for at in (ours, theirs) if at is not None), default=None)
             if due_at is None or due_at > until:
                 break
             self.clock.set(due_at)
-            self.world.play(due_at)
-            self.ring(Bell.STEPS)
+            if theirs == due_at:
+                self.world.play(due_at)
+            if ours == due_at:
+                self.ring(Bell.STEPS)
             self.watch(due_at)
         self.clock.set(until)
         self.watch(until)
 
-    def _settled(self) -> datetime | None:
-        """Wait until nothing is due or under way; the next due instant of engine or world."""
+    def _settled(self) -> tuple[datetime | None, datetime | None]:
+        """Wait until nothing is due or under way; the next due instants of engine and world."""
         began = rang = time.monotonic()
         while True:
-            before = self.world.state()
             waiting, steps = self._engine()
-            idle = waiting == 0 and steps.in_flight == 0 and steps.due == 0
-            if idle and before.quiet:
+            if _idle(waiting, steps):
+                before = self.world.state()
+                waiting, steps = self._engine()
                 after = self.world.state()
                 # Equal counts prove that nothing was delivered while the database was read.
-                if after.quiet and after.delivered == before.delivered:
-                    dues = [at for at in (steps.next_due_at, after.next_due_at) if at is not None]
-                    return min(dues) if dues else None
+                same = before.quiet and after.quiet and after.delivered == before.delivered
+                if same and _idle(waiting, steps):
+                    return steps.next_due_at, after.next_due_at
             elapsed = time.monotonic()
             if elapsed - rang > RING_AGAIN_SECONDS:
                 rang = elapsed
@@ -77,10 +80,14 @@ class Driver:
                 self.check()
                 self.watch(self.clock.now())
             if elapsed - began > STUCK_SECONDS:
-                raise DemoStuck(f"stuck at {self.clock.now()}: {waiting} events waiting, {steps}, world {before}")
+                raise DemoStuck(f"stuck at {self.clock.now()}: {waiting} events waiting, {steps}, {self.world.state()}")
             time.sleep(POLL_SECONDS)
 
     def _engine(self) -> tuple[int, Backlog]:
         moment = Moment(now=self.clock.now(), machine_now=machine_now())
         with self.database.connect() as tx:
             return event_counts(tx)["waiting"], backlog(tx, moment=moment)
+
+
+def _idle(waiting: int, steps: Backlog) -> bool:
+    return waiting == 0 and steps.in_flight == 0 and steps.due == 0

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,11 @@ from recovery.runtime.demo.outcome import outcome_of
 from recovery.runtime.demo.world_link import WorldLink
 from recovery.runtime.embedded import embedded_postgres, embedded_valkey
 from recovery.runtime.processes import ProcessGroup
+from recovery.runtime.worlds import DEFAULT_WORLD, START_AT
 from recovery.storage.connect import connect
 from recovery.storage.migrate import upgrade
 
-START_AT = datetime(2026, 9, 14, tzinfo=UTC)
-"""A fixed first day, so that a seed always plays the same: it crosses a month's end, both switches back from summer time and
-the Visa edition of 25 October."""
-
-CALL_SECONDS = 10.0
+CALL_SECONDS = 6.0
 SETTLE_MARGIN_SECONDS = 1.0
 """Machine time: the sandbox answers in milliseconds, so an unknown outcome need not hold the whole demo for a minute and a half."""
 
@@ -41,6 +38,7 @@ class DemoOptions:
     days: int = 45
     customers: int = 200
     seed: int = 1
+    world: str = DEFAULT_WORLD
     faults: dict[str, float] = field(default_factory=dict)
 
 
@@ -65,7 +63,12 @@ class Demo:
             self._world.faults({"probabilities": options.faults, "seed": options.seed})
         self._driver(watch).run(START_AT + timedelta(days=options.days))
         outcome = outcome_of(self.database, self._world.ledger(), self._caught)
-        return {"seed": options.seed, "customers": options.customers, "days": options.days} | outcome
+        return {
+            "seed": options.seed,
+            "world": options.world,
+            "customers": options.customers,
+            "days": options.days,
+        } | outcome
 
 
 @contextmanager
@@ -94,7 +97,9 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
         stack.callback(app.close)
 
         def driver(watch: Callable[[datetime], None]) -> Driver:
-            return Driver(clock=clock, database=database, world=world, ring=doorbell(app), check=group.check, watch=watch)
+            return Driver(
+                clock=clock, database=database, world=world, ring=doorbell(app), check=group.check, watch=watch
+            )
 
         yield Demo(
             web_url=f"http://127.0.0.1:{web_port}",
@@ -144,7 +149,7 @@ def _start(
     command = [sys.executable, "-m", "recovery.runtime.cli"]
     world = ["--port", str(sandbox_port), "--seed", str(options.seed), "--customers", str(options.customers)]
     webhook = ["--webhook", f"http://127.0.0.1:{web_port}/webhooks/stripe", "--start-at", START_AT.isoformat()]
-    days = ["--days", str(options.days)]
+    days = ["--days", str(options.days), "--world", options.world]
     started = [
         group.start("sandbox", [*command, "sandbox", *world, *webhook, *days], env=environment),
         group.start("web", [*command, "web"], env=environment),

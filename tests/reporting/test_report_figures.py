@@ -1,0 +1,329 @@
+"""The report against lives that were really lived, recounted by hand."""
+
+import csv
+import io
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from building import MONDAY, Life, wired
+from sqlalchemy import text
+
+from recovery.cases import facts
+from recovery.cases.lifecycle import State
+from recovery.declines.signals import Initiator
+from recovery.money import Money
+from recovery.reporting.chart import chart
+from recovery.reporting.export import as_csv, as_json
+from recovery.reporting.period import Asked, PeriodInvalid, first_and_last_day, span_of
+from recovery.reporting.report import Report, View, report
+from recovery.reporting.table import TOTAL, Figure, Rate
+
+NOW = datetime(2026, 12, 31, tzinfo=UTC)
+
+
+@pytest.fixture
+def life(database_url: str) -> Iterator[Life]:
+    with wired(database_url) as wiring:
+        yield Life(wiring)
+
+
+def asked(life: Life, **period: str) -> Report:
+    return report(life.wiring.database, span_of(Asked(**period), now=NOW), made_at=NOW)
+
+
+def figures(found: Report, view: View, key: str, currency: str = "usd") -> dict[str, Figure]:
+    table = next(table for table in found.tables if table.name == view)
+    row = next(row for row in table.rows if (row.key, row.currency) == (key, currency))
+    return dict(row.figures)
+
+
+def usd(minor: int) -> Money:
+    return Money(minor=minor, currency="usd")
+
+
+def refund(life: Life, case_id: str, charge: str, minor: int, *, ref: str = "re_1", failed: bool = False) -> None:
+    made = facts.PaymentRefunded(refund_id=ref, charge_id=charge, amount=usd(minor), at=life.at, failed=failed)
+    life.tell(case_id, made)
+
+
+def charge_of(life: Life, case_id: str) -> str:
+    charge = life.case(case_id).attempts[-1].charge_id
+    assert charge is not None
+    return charge
+
+
+def test_every_end_is_counted_once_and_the_open_ones_are_in_the_denominator(life: Life) -> None:
+    life.attempt(life.fail("won", minor=1000, at=MONDAY))
+    life.fail("open", minor=2000, at=MONDAY)
+    lost = life.fail("lost", minor=3000, at=MONDAY)
+    life.tell(lost, facts.InvoiceWrittenOff(obligation_id="lost", at=life.at))
+    gone = life.fail("gone", minor=4000, at=MONDAY)
+    life.tell(gone, facts.SubscriptionCancelled(subscription="sub_gone", at=life.at))
+
+    found = figures(asked(life, month="2026-09"), View.COHORT, "2026-09")
+
+    assert [found[name] for name in ("cases", "recovered_cases", "open_cases", "lost_cases", "withdrawn_cases")] == [
+        4,
+        1,
+        1,
+        1,
+        1,
+    ]
+    assert found["at_risk_minor"] == 10000
+    assert [found[name] for name in ("recovered_minor", "open_minor", "lost_minor", "withdrawn_minor")] == [
+        1000,
+        2000,
+        3000,
+        4000,
+    ]
+    assert found["rate_by_count"] == Rate(part=1, whole=4)
+    assert found["rate_by_value"] == Rate(part=1000, whole=10000)
+
+
+def test_a_case_given_up_and_paid_later_is_recovered_and_no_longer_lost(life: Life) -> None:
+    case = life.fail("late", minor=5000, at=MONDAY)
+    life.tell(case, facts.InvoiceWrittenOff(obligation_id="late", at=life.at))
+    life.at += timedelta(days=40)
+    life.pay(case)
+
+    found = asked(life)
+    cohort = figures(found, View.COHORT, "2026-09")
+    assert (cohort["recovered_cases"], cohort["lost_cases"], cohort["lost_minor"]) == (1, 0, 0)
+    assert cohort["recovered_minor"] == 5000
+    assert figures(found, View.CASH, "2026-09")["lost_minor"] == 0
+    assert figures(found, View.CASH, "2026-10")["recovered_minor"] == 5000
+
+
+def test_customers_unasked_and_the_gateways_retries_are_never_credited(life: Life) -> None:
+    life.attempt(life.fail("ours", minor=1000, at=MONDAY))
+    life.pay(life.fail("theirs", minor=200, at=MONDAY))
+    life.pay(life.fail("gateways", minor=30, at=MONDAY), initiator=Initiator.GATEWAY)
+
+    found = asked(life, month="2026-09")
+    cohort = figures(found, View.COHORT, "2026-09")
+    assert (cohort["recovered_minor"], cohort["credited_minor"]) == (1230, 1000)
+    assert (cohort["recovered_cases"], cohort["credited_cases"]) == (3, 1)
+    by_source = {
+        row.key: (row.figures["recovered_minor"], row.figures["credited"])
+        for table in found.tables
+        if table.name == View.SOURCE
+        for row in table.rows
+    }
+    assert by_source["silent_retry"] == (1000, "yes")
+    assert by_source["customer_unasked"] == (200, "never")
+    assert by_source["gateway_retry"] == (30, "never")
+    assert by_source["backup_card"] == (0, "yes")
+
+
+def test_refunds_and_disputes_lower_the_net_and_leave_the_gross(life: Life) -> None:
+    case = life.fail("part", minor=1000, at=MONDAY)
+    life.attempt(case)
+    charge = charge_of(life, case)
+    refund(life, case, charge, 250)
+    refund(life, case, charge, 100, ref="re_2")
+    refund(life, case, charge, 100, ref="re_2", failed=True)
+
+    open_dispute = life.fail("disputed", minor=2000, at=MONDAY)
+    won_dispute = life.fail("won", minor=3000, at=MONDAY)
+    for number, disputed in enumerate((open_dispute, won_dispute)):
+        life.attempt(disputed)
+        opened = facts.DisputeOpened(
+            dispute_id=f"dp_{number}",
+            charge_id=charge_of(life, disputed),
+            amount=life.case(disputed).amount,
+            at=life.at,
+        )
+        life.tell(disputed, opened)
+    closed = facts.DisputeClosed(
+        dispute_id="dp_1", charge_id=charge_of(life, won_dispute), amount=usd(3000), at=life.at, won=True
+    )
+    life.tell(won_dispute, closed)
+
+    found = asked(life)
+    for view in (View.COHORT, View.CASH):
+        seen = figures(found, view, "2026-09")
+        assert (seen["recovered_minor"], seen["refunded_minor"], seen["disputed_minor"]) == (6000, 250, 2000), view
+        assert seen["net_minor"] == 3750, view
+    assert figures(found, View.SOURCE, "silent_retry")["net_minor"] == 3750
+
+
+def test_a_dispute_known_only_since_it_was_lost_counts_once(life: Life) -> None:
+    case = life.fail("unheard", minor=1000, at=MONDAY)
+    life.attempt(case)
+    lost = facts.DisputeClosed(
+        dispute_id="dp_9", charge_id=charge_of(life, case), amount=usd(1000), at=life.at, won=False
+    )
+    life.tell(case, lost)
+    found = asked(life)
+    assert figures(found, View.COHORT, "2026-09")["disputed_minor"] == 1000
+    assert figures(found, View.CASH, "2026-09")["disputed_minor"] == 1000
+
+
+def test_a_refund_of_money_that_was_never_counted_is_not_taken_off(life: Life) -> None:
+    case = life.fail("before", minor=1000, at=MONDAY)
+    life.attempt(case)
+    refund(life, case, "ch_before_the_failure", 700)
+    found = asked(life)
+    assert figures(found, View.COHORT, "2026-09")["refunded_minor"] == 0
+    assert figures(found, View.CASH, "2026-09")["refunded_minor"] == 0
+
+
+def test_what_is_at_risk_follows_the_amount_owed_and_equals_the_ledgers_last_word(life: Life) -> None:
+    case = life.fail("credited", minor=5000, at=MONDAY)
+    life.owe(case, 4200)
+    life.refresh(case)
+    life.fail("same", minor=700, at=MONDAY)
+
+    assert figures(asked(life), View.COHORT, "2026-09")["at_risk_minor"] == 4900
+    with life.wiring.database.connect() as tx:
+        last_words = tx.execute(
+            text(
+                """SELECT sum(amount_minor) FROM (SELECT DISTINCT ON (case_id) amount_minor FROM ledger
+                   WHERE kind IN ('at_risk', 'at_risk_changed') ORDER BY case_id, id DESC) last"""
+            )
+        ).scalar_one()
+    assert last_words == 4900
+
+
+def test_months_begin_in_the_zone_that_is_asked_for(life: Life) -> None:
+    new_year_in_berlin = datetime(2026, 9, 30, 22, 30, tzinfo=UTC)
+    life.fail("edge", at=new_year_in_berlin)
+    assert figures(asked(life), View.COHORT, "2026-09")["cases"] == 1
+    assert figures(asked(life, zone="Europe/Berlin"), View.COHORT, "2026-10")["cases"] == 1
+    assert asked(life, month="2026-09", zone="Europe/Berlin").tables[0].rows == ()
+
+
+def test_currencies_are_never_added_up(life: Life) -> None:
+    life.attempt(life.fail("dollars", minor=1000, currency="usd", at=MONDAY))
+    life.attempt(life.fail("yen", minor=1000, currency="jpy", at=MONDAY))
+    life.fail("dinars", minor=1000, currency="kwd", at=MONDAY + timedelta(days=30))
+    life.fail("more dollars", minor=50, currency="usd", at=MONDAY + timedelta(days=30))
+    found = asked(life)
+    table = next(table for table in found.tables if table.name == View.COHORT)
+    keys = [(row.currency, row.key) for row in table.rows]
+    assert keys == [("jpy", "2026-09"), ("kwd", "2026-10"), ("usd", "2026-09"), ("usd", "2026-10"), ("usd", TOTAL)]
+    assert figures(found, View.COHORT, TOTAL)["at_risk_minor"] == 1050
+    assert figures(found, View.SOURCE, "silent_retry", "jpy")["recovered_minor"] == 1000
+
+
+def test_the_reason_is_that_of_the_failure_which_opened_the_case(life: Life) -> None:
+    case = life.fail("changed", minor=1000, at=MONDAY, code="insufficient_funds")
+    life.attempt(case, life.declined("do_not_honor"))
+    found = asked(life)
+    assert figures(found, View.REASON, "insufficient_funds")["cases"] == 1
+    assert figures(found, View.CLASS, "careful")["at_risk_minor"] == 1000
+
+
+def test_attempts_by_number_count_the_open_one_and_tie_out_with_the_money(life: Life) -> None:
+    first = life.fail("one", minor=1000, at=MONDAY)
+    life.attempt(first, life.declined())
+    life.attempt(first)
+    life.attempt(life.fail("two", minor=500, at=MONDAY))
+    found = asked(life)
+    once, twice = figures(found, View.ATTEMPT, "1"), figures(found, View.ATTEMPT, "2")
+    assert (once["attempts"], once["succeeded"], once["recovered_minor"]) == (2, 1, 500)
+    assert (twice["attempts"], twice["success_rate"], twice["recovered_minor"]) == (1, Rate(part=1, whole=1), 1000)
+
+
+def test_every_table_of_one_report_adds_up_to_the_same_money(life: Life) -> None:
+    for number in range(12):
+        case = life.fail(f"in{number}", minor=1000 + number, at=MONDAY + timedelta(days=number * 3))
+        if number % 3 == 0:
+            life.attempt(case)
+        elif number % 3 == 1:
+            life.pay(case)
+    found = asked(life)
+    sums = {
+        table.name: sum(int(str(row.figures["recovered_minor"])) for row in table.rows if row.key != TOTAL)
+        for table in found.tables
+        if table.name != View.ATTEMPT
+    }
+    with life.wiring.database.connect() as tx:
+        booked = tx.execute(text("SELECT sum(amount_minor) FROM ledger WHERE kind = 'recovered'")).scalar_one()
+    assert set(sums.values()) == {int(booked)}
+    assert sum(day.credited_minor + day.uncredited_minor for day in found.days) == booked
+    assert sum(day.at_risk_minor for day in found.days) == sum(1000 + n for n in range(12))
+
+
+def test_exports_hold_every_figure_with_its_definition(life: Life) -> None:
+    life.attempt(life.fail("won", minor=1000, at=MONDAY))
+    life.fail("open", minor=3000, at=MONDAY)
+    found = asked(life, month="2026-09")
+    values = json.loads(as_json(found))
+    cohort = values["tables"]["cohort"]
+    assert cohort["rows"][0]["rate_by_value"] == {"rate": "0.2500", "part": 1000, "whole": 4000}
+    assert set(cohort["figures"]) == set(cohort["rows"][0]) - {"key", "currency"}
+    lines = list(csv.DictReader(io.StringIO(as_csv(found))))
+    gross = next(line for line in lines if (line["table"], line["figure"]) == ("cohort", "recovered_minor"))
+    assert (gross["value"], gross["currency"], bool(gross["definition"])) == ("1000", "usd", True)
+    assert len(lines) == sum(len(table.rows) * len(table.columns) for table in found.tables)
+
+
+def test_a_code_from_outside_is_no_formula_in_a_spreadsheet(life: Life) -> None:
+    life.fail("odd", at=MONDAY, code='=HYPERLINK("x")')
+    keys = {line["key"] for line in csv.DictReader(io.StringIO(as_csv(asked(life))))}
+    assert '\'=HYPERLINK("x")' in keys
+
+
+def test_the_chart_is_plain_svg_that_loads_nothing(life: Life) -> None:
+    life.attempt(life.fail("won", minor=1000, at=MONDAY))
+    life.fail("open", minor=2000, currency="jpy", at=MONDAY)
+    drawn = chart(asked(life))
+    root = ElementTree.fromstring(drawn)
+    assert root.get("role") == "img"
+    assert not any("style" in element.attrib or element.tag.endswith(("style", "script")) for element in root.iter())
+    assert set(re.findall(r'(?:href|src)="([^"]*)"', drawn)) <= set(re.findall(r'href="(#[^"]*)"', drawn))
+    assert "At risk" in drawn
+    assert "JPY" in drawn
+    assert drawn == chart(asked(life))
+
+
+def test_nothing_failed_gives_an_empty_report(life: Life) -> None:
+    found = asked(life)
+    assert all(table.rows == () for table in found.tables if table.name != View.SOURCE)
+    assert found.days == ()
+    assert json.loads(as_json(found))["tables"]["cohort"]["rows"] == []
+
+
+@pytest.mark.parametrize(
+    ("period", "days"),
+    [
+        ({"month": "2026-02"}, ("2026-02-01", "2026-02-28")),
+        ({"month": "2026-12", "zone": "Asia/Tokyo"}, ("2026-12-01", "2026-12-31")),
+        ({"first": "2026-03-28", "last": "2026-03-29", "zone": "Europe/Berlin"}, ("2026-03-28", "2026-03-29")),
+        ({}, ("2026-01-01", "2026-12-31")),
+        ({"last": "2026-06-30"}, ("2025-07-01", "2026-06-30")),
+    ],
+)
+def test_periods(period: dict[str, str], days: tuple[str, str]) -> None:
+    span = span_of(Asked(**period), now=NOW)
+    assert tuple(day.isoformat() for day in first_and_last_day(span)) == days
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        {"month": "2026-13"},
+        {"month": "26-1"},
+        {"month": "2026-10\n"},
+        {"first": "yesterday"},
+        {"first": "2026-10-02", "last": "2026-10-01"},
+        {"month": "2026-10", "first": "2026-10-01"},
+        {"zone": "Mars/Olympus"},
+        {"zone": "../../etc/passwd"},
+        {"zone": ""},
+        {"last": "9999-12-31"},
+    ],
+)
+def test_periods_that_do_not_exist_are_refused_with_a_hint(period: dict[str, str]) -> None:
+    with pytest.raises(PeriodInvalid, match=r"write one like|not both|lies after"):
+        span_of(Asked(**period), now=NOW)
+
+
+def test_the_states_of_the_lifecycle_are_all_in_the_report() -> None:
+    """A new state would silently fall out of the cases' sum."""
+    assert set(State) == {"silent", "dunning", "review", "recovered", "lost", "withdrawn"}

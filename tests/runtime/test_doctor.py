@@ -1,0 +1,117 @@
+"""The doctor finds each thing that is wrong and says what to do about it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recovery.runtime.clock import machine_now
+from recovery.runtime.doctor import CONFIRMATIONS, Finding, Health, confirm, examine
+from recovery.runtime.settings import Pages, Settings
+from recovery.runtime.wiring import Wiring
+from recovery.simulation.sandbox import Sandbox, serve_sandbox
+from recovery.storage.flag_store import CHARGING_HALTED, GATEWAY_RETRIES_SEEN, UNKNOWN_CODE, raise_flag
+
+AT = datetime(2026, 9, 14, tzinfo=UTC)
+
+
+@pytest.fixture
+def sandbox_url() -> Iterator[str]:
+    with serve_sandbox(Sandbox(now=lambda: AT, secret_key="sk_test_right")) as url:
+        yield url
+
+
+@pytest.fixture
+def healthy(sandbox_url: str, smtp_catcher: Any) -> dict[str, Any]:
+    return {
+        "stripe_secret_key": "sk_test_right",
+        "stripe_webhook_secrets": "whsec_one,whsec_two",
+        "stripe_api_base": sandbox_url,
+        "smtp_port": smtp_catcher.port,
+        "smtp_security": "none",
+        "mail_from": "billing@shop.test",
+    }
+
+
+def _findings(settings: dict[str, Any], database_url: str, broker_url: str) -> dict[str, Finding]:
+    wiring = Wiring(Settings(_env_file=None, **settings), database_url)  # type: ignore[call-arg]
+    try:
+        return {finding.subject: finding for finding in examine(wiring, lambda: broker_url)}
+    finally:
+        wiring.database.dispose()
+
+
+def test_a_healthy_installation_needs_only_the_confirmations(
+    healthy: dict[str, Any], database_url: str, valkey_url: str
+) -> None:
+    findings = _findings(healthy, database_url, valkey_url)
+    unsure = {subject for subject, finding in findings.items() if finding.health is not Health.OK}
+    assert unsure == set(CONFIRMATIONS)
+    wiring = Wiring(Settings(_env_file=None, **healthy), database_url)  # type: ignore[call-arg]
+    for name in CONFIRMATIONS:
+        confirm(wiring, name)
+    wiring.database.dispose()
+    again = _findings(healthy, database_url, valkey_url)
+    assert all(finding.health is Health.OK for finding in again.values())
+    assert "test mode" in findings["Stripe key"].detail
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "health", "remedy"),
+    [
+        ({"stripe_secret_key": "sk_test_wrong"}, "Stripe key", Health.FAILED, "RECOVERY_STRIPE_SECRET_KEY"),
+        ({"stripe_secret_key": None}, "Stripe key", Health.FAILED, "RECOVERY_STRIPE_SECRET_KEY"),
+        ({"stripe_api_base": "http://127.0.0.1:1"}, "Stripe key", Health.FAILED, "RECOVERY_STRIPE_API_BASE"),
+        ({"stripe_webhook_secrets": ""}, "webhook secret", Health.FAILED, "/webhooks/stripe"),
+        ({"stripe_webhook_secrets": "sk_test_oops"}, "webhook secret", Health.WARNING, "whsec_"),
+        ({"smtp_port": 1}, "mail server", Health.FAILED, "RECOVERY_SMTP_HOST"),
+        ({"mail_from": "billing@example.com"}, "mail server", Health.WARNING, "RECOVERY_MAIL_FROM"),
+        ({"pages": Pages.OPEN}, "pages", Health.WARNING, "RECOVERY_PAGES"),
+        ({"pages": Pages.PASSWORD}, "pages", Health.FAILED, "RECOVERY_PAGES_PASSWORD"),
+        ({"config_dir": Path("/nowhere")}, "configuration", Health.FAILED, "files named"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_remedy(
+    healthy: dict[str, Any],
+    database_url: str,
+    valkey_url: str,
+    change: dict[str, Any],
+    subject: str,
+    health: Health,
+    remedy: str,
+) -> None:
+    finding = _findings(healthy | change, database_url, valkey_url)[subject]
+    assert finding.health is health
+    assert remedy in finding.remedy
+
+
+def test_missing_servers_and_tables_are_told_apart(
+    healthy: dict[str, Any], empty_database_url: str, valkey_url: str
+) -> None:
+    assert "recovery migrate" in _findings(healthy, empty_database_url, valkey_url)["database"].remedy
+    away = _findings(healthy, "postgresql+psycopg://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1/0")
+    assert away["database"].health is Health.FAILED
+    assert away["broker"].health is Health.FAILED
+
+
+def test_signs_that_something_is_wrong_inside_are_shown(
+    healthy: dict[str, Any], database_url: str, valkey_url: str
+) -> None:
+    wiring = Wiring(Settings(_env_file=None, **healthy), database_url)  # type: ignore[call-arg]
+    with wiring.database.begin() as tx:
+        raise_flag(tx, CHARGING_HALTED, "401", at=machine_now())
+        raise_flag(tx, GATEWAY_RETRIES_SEEN, "invoice in_1", at=machine_now())
+        raise_flag(tx, f"{UNKNOWN_CODE}x", "unknown code brand_new_code", at=machine_now())
+    wiring.database.dispose()
+    findings = _findings(healthy, database_url, valkey_url)
+    assert "recovery charging resume" in findings["charging"].remedy
+    assert findings["Stripe's retries"].health is Health.WARNING
+    assert "brand_new_code" in findings["decline codes"].detail
+
+
+def test_no_finding_tells_a_secret(healthy: dict[str, Any], database_url: str, valkey_url: str) -> None:
+    for finding in _findings(healthy, database_url, valkey_url).values():
+        assert "sk_test_right" not in repr(finding)
+        assert "whsec_one" not in repr(finding)

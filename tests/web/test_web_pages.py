@@ -1,0 +1,179 @@
+"""The pages: who may read them, what they show, and that nothing on them can be forged."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from building import MONDAY, Life, wired
+from web_serving import client_of
+
+from recovery.runtime.settings import SettingsInvalid
+from recovery.runtime.web.app import create_app
+from recovery.runtime.wiring import Wiring
+
+PAGES = ["/", "/report", "/report.csv", "/report.json", "/cases", "/cases/case_in_1"]
+HTML = {"Accept": "text/html"}
+PERIOD = "?from=2026-09-01&to=2026-10-31"
+
+
+@pytest.fixture
+def wiring(database_url: str) -> Iterator[Wiring]:
+    with wired(database_url, pages="open") as made:
+        yield made
+
+
+@pytest.fixture
+def client(wiring: Wiring) -> Iterator[httpx.Client]:
+    with client_of(wiring) as made:
+        yield made
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_that_are_off_do_not_exist(database_url: str, path: str) -> None:
+    with wired(database_url) as wiring, client_of(wiring) as client:
+        assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_is_shown_without_the_password(database_url: str, path: str) -> None:
+    with wired(database_url, pages="password", pages_password="pässword") as wiring, client_of(wiring) as client:
+        for headers in (
+            {},
+            {"Authorization": "Basic nonsense"},
+            {"Authorization": "Bearer x"},
+            {"Authorization": "Basic OnB3"},
+        ):
+            answer = client.get(path, headers=headers)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"].startswith("Basic ")
+        client.auth = ("me", "pässword")
+        assert client.get(path).status_code in (200, 307, 404)
+
+
+def test_a_password_must_be_set_where_one_is_asked_for(database_url: str) -> None:
+    with wired(database_url, pages="password") as wiring, pytest.raises(SettingsInvalid, match="PAGES_PASSWORD"):
+        create_app(wiring, ring=lambda: None)
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/healthz", "/metrics", "/nowhere", "/static/style.css"])
+def test_every_answer_carries_the_security_headers(client: httpx.Client, path: str) -> None:
+    headers = client.get(path, headers=HTML).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_report_page_shows_the_figures_of_the_exports(wiring: Wiring, client: httpx.Client) -> None:
+    life = Life(wiring)
+    life.attempt(life.fail("won", minor=123456))
+    life.fail("open", minor=1000, currency="jpy")
+    page = client.get("/report" + PERIOD, headers=HTML)
+    assert page.status_code == 200
+    assert "1,234.56 USD" in page.text
+    assert "100.0 % <" in page.text
+    assert "1,000 JPY" in page.text
+    assert "<svg" in page.text
+    assert "http://" not in page.text.replace("http://www.w3.org/", "")
+    assert "<script" not in page.text
+    assert " style=" not in page.text
+    values = client.get("/report.json" + PERIOD).json()
+    assert values["tables"]["cohort"]["rows"][1]["recovered_minor"] == 123456
+    download = client.get("/report.csv" + PERIOD)
+    assert "recovered-revenue-2026-09-01-2026-10-31.csv" in download.headers["content-disposition"]
+    assert {line["table"] for line in csv.DictReader(io.StringIO(download.text))} >= {"cohort", "cash", "source"}
+
+
+def test_an_empty_report_is_a_page_too(client: httpx.Client) -> None:
+    page = client.get("/report?month=2020-01", headers=HTML)
+    assert page.status_code == 200
+    assert "Nothing in this period" in page.text
+
+
+@pytest.mark.parametrize("query", ["month=nonsense", "from=2026-10-02&to=2026-10-01", "zone=Mars", "month=2026-10%00"])
+def test_a_period_that_does_not_exist_is_explained(client: httpx.Client, query: str) -> None:
+    page = client.get(f"/report?{query}", headers=HTML)
+    assert page.status_code == 400
+    assert "write one like" in page.text or "lies after" in page.text
+    assert client.get(f"/report.json?{query}").json()["error"]
+
+
+def test_a_case_tells_its_story(wiring: Wiring, client: httpx.Client) -> None:
+    life = Life(wiring)
+    case = life.fail("in_1", minor=4900)
+    life.attempt(case, life.declined("do_not_honor"))
+    page = client.get(f"/cases/{case}", headers=HTML).text
+    for words in ("49.00 USD", "visa credit ••4242 US", "do_not_honor", "PaymentFailed", "AttemptDeclined", "UTC"):
+        assert words in page
+    assert "charge card" in page
+    assert "issuer off-hours" in page
+
+
+def test_an_invoice_or_charge_leads_to_its_case(wiring: Wiring, client: httpx.Client) -> None:
+    life = Life(wiring)
+    case = life.fail("in_1")
+    life.attempt(case)
+    charge = life.case(case).attempts[0].charge_id
+    for reference in ("in_1", charge):
+        assert client.get(f"/cases/{reference}").headers["location"] == f"/cases/{case}"
+
+
+@pytest.mark.parametrize("path", ["/cases/case_none", "/cases/%00", "/cases/" + "x" * 5000, "/nowhere", "/cases/a/b"])
+def test_what_does_not_exist_is_a_friendly_page(client: httpx.Client, path: str) -> None:
+    page = client.get(path, headers=HTML)
+    assert page.status_code == 404
+    assert "Not found" in page.text
+    assert "/cases" in page.text
+    assert "error" in client.get(path).json()
+
+
+def test_the_list_pages_through_every_case_once(wiring: Wiring, client: httpx.Client) -> None:
+    life = Life(wiring)
+    made = {life.fail(f"in_{number:03}", at=MONDAY + timedelta(minutes=number // 7)) for number in range(120)}
+    seen: list[str] = []
+    address = "/cases"
+    while address:
+        page = client.get(address, headers=HTML).text
+        seen += [part.split('"')[0] for part in page.split('href="/cases/')[1:]]
+        following = page.split('rel="next" href="')[1:]
+        address = following[0].split('"')[0].replace("&amp;", "&") if following else ""
+    assert len(seen) == 120
+    assert set(seen) == made
+
+
+def test_the_list_is_filtered_by_state_and_by_id(wiring: Wiring, client: httpx.Client) -> None:
+    life = Life(wiring)
+    won, open_case = life.fail("won"), life.fail("open")
+    life.attempt(won)
+    assert won in (page := client.get("/cases?state=recovered").text)
+    assert open_case not in page
+    for sought in ("cus_open", "open", "sub_open", "case_open", " cus_open "):
+        page = client.get("/cases", params={"q": sought}).text
+        assert open_case in page
+        assert won not in page
+    assert "No cases match" in client.get("/cases?q=%00").text
+    assert client.get("/cases?state=happy").status_code == 400
+    assert client.get("/cases?behind=nonsense").status_code == 400
+
+
+def test_what_comes_from_outside_is_text_and_never_markup(wiring: Wiring, client: httpx.Client) -> None:
+    life = Life(wiring)
+    case = life.fail("in_<b>", code="<script>alert(1)</script>")
+    for path in (f"/cases/{case}", "/cases", "/report" + PERIOD, "/cases?q=<script>"):
+        page = client.get(path, headers=HTML)
+        assert page.status_code == 200
+        assert "<script" not in page.text
+        assert "<b>" not in page.text
+
+
+def test_without_a_database_pages_say_so(database_url: str) -> None:
+    with wired("postgresql://nobody:hush@127.0.0.1:1/none", pages="open") as wiring, client_of(wiring) as client:
+        page = client.get("/report", headers=HTML)
+        assert page.status_code == 503
+        assert "The database is away" in page.text
+        assert "hush" not in page.text
