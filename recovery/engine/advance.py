@@ -4,7 +4,6 @@ Without one door two writers would each believe they know the case, and one of t
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -23,8 +22,8 @@ from recovery.cases.facts import (
     PolicyMoved,
     fact_name,
 )
-from recovery.cases.lifecycle import OPEN, State
-from recovery.cases.segments import Standing, segment_of
+from recovery.cases.lifecycle import OPEN
+from recovery.cases.opening import opened_case
 from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
 from recovery.storage.card_store import card_use, lock_card, with_siblings
@@ -73,22 +72,13 @@ def open_case(door: Door, fact: PaymentFailed, *, gateway: str) -> Advanced:
     case_id = case_id_of(obligation.id)
     with door.database.begin() as tx:
         version = door.rulebook.current
-        rules = door.rulebook.rules_for(tx, version)
-        failed_at = fact.charge.created_at
-        segment = segment_of(rules.policy.segments, Standing.of(obligation, failed_at=failed_at))
-        fresh = Case(
-            id=case_id,
+        fresh = opened_case(
+            fact.charge,
+            obligation,
+            rules=door.rulebook.rules_for(tx, version),
+            case_id=case_id,
             gateway=gateway,
-            obligation=obligation.id,
-            customer=obligation.customer,
-            subscription=obligation.subscription,
-            amount=obligation.remaining,
-            state=State.SILENT,
             policy=version,
-            failed_at=failed_at,
-            horizon_at=failed_at + timedelta(days=rules.policy.of(segment).horizon_days),
-            segment=segment,
-            zone=rules.banks.zone_of(obligation.country, obligation.region),
         )
         insert_case(tx, fresh, moment=moment)
         return _let_in(tx, door, lock_case(tx, case_id), fact, step=None, moment=moment)
