@@ -11,6 +11,7 @@ from recovery.cases import answered, facts, firing, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
 from recovery.cases.planning import exhaust, refresh_now, to_review
+from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Signals
@@ -67,6 +68,14 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     if case.state not in OPEN:
         return Decision(case=known, reason=f"{why}; the case has ended")
     if not opening:
+        if (
+            verdict.wait_hours
+            and verdict.decline_class in RETRIED
+            and charge.card
+            and charge.card.same_details(case.card)
+        ):
+            known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
+            why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
     entry = Entry(
         kind=EntryKind.AT_RISK,

@@ -17,9 +17,6 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 _SEARCH_MONTHS = 3
 """Every rule pays at least once in two months."""
 
-_START_OF_MONTH = 3
-"""Days of a month up to here that fall on a day off are paid on the next business day, later ones on the one before."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayRules:
@@ -105,8 +102,8 @@ def _days(rule: str, window: Window, first: date) -> Iterator[date]:
     if kind == "last_business_day":
         yield work.last_of_month(country, first)
     elif kind == "day":
-        step = 1 if int(value) <= _START_OF_MONTH else -1
-        yield work.moved(country, first.replace(day=int(value)), step)
+        # Paid on the business day before or after: from the one after on the money is there either way.
+        yield work.moved(country, first.replace(day=int(value)), 1)
     elif kind == "business_day":
         day = first - timedelta(days=1)
         for _ in range(int(value)):
