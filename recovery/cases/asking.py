@@ -30,11 +30,15 @@ def issuer_window(case: Case, rules: Rules, after: DeclineClass | None) -> Windo
 
 
 def fresh_question(case: Case, moment: Moment, *, windows: bool) -> Question:
-    """When details that were not tried before may be tried: at once, in hours without risk, within the budgets."""
+    """When details that were not tried before may be tried: at once, in hours without risk, within the budgets.
+
+    A new expiry date on the same number is the same card to its network, whose advice holds on.
+    """
     assert case.card is not None
+    advised_at = _advised_at(case)
     return Question(
-        not_before=moment.now,
-        because="",
+        not_before=max(moment.now, advised_at) if advised_at else moment.now,
+        because=_ADVISED if advised_at and advised_at > moment.now else "",
         amount=case.amount,
         networks=moment.rules.networks,
         brand=case.card.brand,
@@ -44,6 +48,24 @@ def fresh_question(case: Case, moment: Moment, *, windows: bool) -> Question:
         risk_max=moment.rules.policy.risk_max if windows else None,
         last_try_at=None,
     )
+
+
+_ADVISED = "not before the wait is over that the network advised for this card"
+
+
+def _advised_at(case: Case) -> datetime | None:
+    tried, card = case.tried_card, case.card
+    if (
+        case.verdict is None
+        or not case.verdict.wait_hours
+        or tried is None
+        or card is None
+        or case.last_failure_at is None
+    ):
+        return None
+    if tried.budget_key != card.budget_key:
+        return None
+    return case.last_failure_at + timedelta(hours=case.verdict.wait_hours)
 
 
 def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitter_seconds: int = 0) -> Question:

@@ -124,8 +124,11 @@ def opened(scenario: Scenario, rules: Rules) -> Case:
     )
 
 
-def replanned(case: Case, rules: Rules, usage: CardUse, *, now: datetime) -> Decision | None:
-    """What would be planned now for a silent case under these rules; None where it is on no ladder and has no try planned."""
+def replanned(case: Case, rules: Rules, usage: CardUse, *, now: datetime, horizon: bool = False) -> Decision | None:
+    """What would be planned now for a silent case under these rules; None where it is on no ladder and has no try planned.
+
+    ``horizon`` takes over the rules' own horizon too, as moving to another policy does.
+    """
     planned = case.step(StepKind.CHARGE_CARD)
     if (
         case.state is not State.SILENT
@@ -138,8 +141,11 @@ def replanned(case: Case, rules: Rules, usage: CardUse, *, now: datetime) -> Dec
     verdict = rules.verdict(case.signals, case.tried_card, max(now, planned.due_at))
     if case.verdict is None or case.verdict.decline_class not in RETRIED:
         return None
+    own = rules.for_segment(case.segment)
     judged = replace(case, verdict=verdict)
-    return next_silent(judged, now=now, rules=rules.for_segment(case.segment), usage=usage, why="planned anew")
+    if horizon:
+        judged = replace(judged, horizon_at=case.failed_at + timedelta(days=own.policy.horizon_days))
+    return next_silent(judged, now=now, rules=own, usage=usage, why="planned anew")
 
 
 def _play(case: Case, planning: Decision, usage: CardUse, *, now: datetime, rules: Rules) -> Projection:

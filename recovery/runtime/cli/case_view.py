@@ -6,6 +6,7 @@ from typing import Any
 
 from recovery.cases.case import Attempt, Case
 from recovery.runtime.cli.output import cells, console, grid, instant
+from recovery.runtime.cli.plan_view import points
 from recovery.storage.case_queries import CaseFile, CaseLine, JournalLine
 
 
@@ -137,7 +138,7 @@ def say_timeline(case: Case, lines: Sequence[JournalLine]) -> None:
     """Print a case's story."""
     table = grid(f"{case.id} · {case.state.value} · {case.amount}", "when", "what happened", "state", "why")
     for line in lines:
-        table.add_row(*cells(instant(line.at), line.fact, line.state, line.reason))
+        table.add_row(*cells(instant(line.at), line.fact, line.state, points(line.reason)))
     console().print(table)
 
 
