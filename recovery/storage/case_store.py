@@ -139,6 +139,14 @@ def knows_fact(tx: Connection, case_id: str, fact_key: str) -> bool:
     return tx.execute(found).first() is not None
 
 
+def knows_failure(tx: Connection, case_id: str, charge_id: str) -> bool:
+    """Whether a case knows of a failed charge that was not one of our attempts."""
+    found = select(foreign_charges.c.charge_id).where(
+        foreign_charges.c.case_id == case_id, foreign_charges.c.charge_id == charge_id
+    )
+    return tx.execute(found).first() is not None
+
+
 def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, *, moment: Moment) -> int:
     """Write the new case, its journal line, exhaustion, attempts, foreign charge and ledger entries; the journal id."""
     after = decision.case

@@ -133,10 +133,14 @@ def claim_steps(
 
 def due_kinds(tx: Connection, *, moment: Moment) -> frozenset[StepKind]:
     """The kinds of steps of which at least one could be claimed now: one question instead of one claim a kind."""
-    found = select(steps.c.kind.distinct()).where(
-        steps.c.state == StepState.PLANNED,
-        steps.c.due_at <= moment.now,
-        or_(steps.c.hold_until.is_(None), steps.c.hold_until <= moment.machine_now),
+    found = (
+        select(steps.c.kind)
+        .distinct()
+        .where(
+            steps.c.state == StepState.PLANNED,
+            steps.c.due_at <= moment.now,
+            or_(steps.c.hold_until.is_(None), steps.c.hold_until <= moment.machine_now),
+        )
     )
     return frozenset(StepKind(kind) for kind in tx.execute(found).scalars())
 

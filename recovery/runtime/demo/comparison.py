@@ -1,4 +1,4 @@
-"""The demo's last lines: the same customers with us, with a fixed ladder, with nothing. Without them a recovery rate would mean nothing."""
+"""The demo's last lines: the same customers with us, with a fixed ladder, with nothing. Without them a rate would mean nothing."""
 
 from dataclasses import dataclass
 from datetime import timedelta
