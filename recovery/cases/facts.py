@@ -211,6 +211,30 @@ class PersonDecided:
         return f"person:{self.decided_at.isoformat()}:{self.to.value}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiblingRecovered:
+    """Another invoice of the same customer was paid: the money or the card is there, so waiting has lost its reason."""
+
+    case_id: str
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"sibling:{self.case_id}:recovered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyMoved:
+    """A person moved the case to another version of the policy."""
+
+    version: str
+    moved_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"policy:{self.version}:{self.moved_at.isoformat()}"
+
+
 Fact = (
     PaymentFailed
     | AttemptAnswered
@@ -233,6 +257,8 @@ Fact = (
     | CloseDue
     | ObligationMissing
     | PersonDecided
+    | SiblingRecovered
+    | PolicyMoved
 )
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Engine
 
 from recovery.cases.policy import Policy
 from recovery.cases.rules import Rules
+from recovery.declines.networks import NetworkRules
 from recovery.runtime.knowledge import Knowledge
 from recovery.storage.codec import policy_from, policy_json
 from recovery.storage.policy_store import load_policy, save_policy
@@ -20,6 +21,11 @@ class StoredRuleBook:
         self._policies: dict[str, Policy] = {knowledge.policy_version: knowledge.policy}
         self.current = knowledge.policy_version
 
+    @property
+    def networks(self) -> NetworkRules:
+        """All known editions of the networks' rules."""
+        return self._knowledge.networks
+
     def rules_for(self, tx: Connection, version: str) -> Rules:
         """The rules of a case pinned on a version."""
         if version not in self._policies:
@@ -29,6 +35,7 @@ class StoredRuleBook:
             declines=self._knowledge.declines,
             networks=self._knowledge.networks,
             banks=self._knowledge.banks,
+            paydays=self._knowledge.paydays,
             settle_seconds=self._settle_seconds,
         )
 

@@ -163,6 +163,10 @@ def _opening(person: Person) -> Obligation:
         billing_reason="subscription_cycle",
         created_at=person.fails_at,
         subscription=f"sub of {customer}",
+        subscribed_at=person.since,
+        interval=person.interval,
+        country=person.place.country,
+        region=person.home.state,
     )
 
 

@@ -25,8 +25,9 @@ from recovery.cases.facts import (
     PaymentMethodChanged,
     SubscriptionCancelled,
 )
-from recovery.cases.lifecycle import State, StepKind
+from recovery.cases.lifecycle import StepKind
 from recovery.cases.obligation import ObligationStatus
+from recovery.cases.opening import opened_case
 from recovery.cases.rules import Rules
 from recovery.declines.signals import Initiator
 from recovery.simulation.answers import Verdict
@@ -205,17 +206,13 @@ class EnginePolicy:
 
     def _opened(self, tried: Tried) -> Case:
         obligation = self._scene.account.obligation
-        return Case(
-            id=f"case_{obligation.id}",  # as storage names it: the jitter depends on it
+        return opened_case(
+            tried.charge,
+            obligation,
+            rules=self._rules,
+            case_id=f"case_{obligation.id}",  # as storage names it: the jitter depends on it
             gateway="world",
-            obligation=obligation.id,
-            customer=obligation.customer,
-            subscription=obligation.subscription,
-            amount=obligation.remaining,
-            state=State.SILENT,
             policy=self._rules.policy.name,
-            failed_at=tried.charge.created_at,
-            horizon_at=tried.charge.created_at + timedelta(days=self._rules.policy.horizon_days),
         )
 
 
