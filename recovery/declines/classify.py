@@ -84,6 +84,7 @@ _BY_ADVICE = {
     Advice.NEVER_AGAIN: DeclineClass.NEVER_AGAIN,
     Advice.FIX_CARD: DeclineClass.STALE_CARD,
     Advice.OTHER_CARD: DeclineClass.WRONG_DETAILS,
+    Advice.ASK_CUSTOMER: DeclineClass.AUTHENTICATE,
 }
 
 _BY_CAUSE = {Because.NO_FUNDS: DeclineClass.WAIT_FOR_FUNDS, Because.ISSUER_ILL: DeclineClass.ISSUER_ILL}
@@ -127,7 +128,7 @@ def classify(signals: Signals, *, table: DeclineTable, pack: RulePack) -> Verdic
 
 
 def _strictest(hits: list[tuple[str, CodeRule]]) -> tuple[str, CodeRule] | None:
-    order = (Advice.NEVER_AGAIN, Advice.OTHER_CARD, Advice.FIX_CARD)
+    order = (Advice.NEVER_AGAIN, Advice.OTHER_CARD, Advice.ASK_CUSTOMER, Advice.FIX_CARD)
     ranked = sorted((hit for hit in hits if hit[1].advice in order), key=lambda hit: order.index(hit[1].advice))
     return ranked[0] if ranked else None
 

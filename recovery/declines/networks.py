@@ -18,6 +18,8 @@ class Advice(StrEnum):
     NEVER_AGAIN = "never_again"
     FIX_CARD = "fix_card"
     OTHER_CARD = "other_card"
+    ASK_CUSTOMER = "ask_customer"
+    """The customer must be present: authenticate, or give what no card on file holds."""
     WAIT = "wait"
     MAY_RETRY = "may_retry"
     """Nothing is demanded; the code may say why, which is finer than the gateway's word."""
