@@ -130,6 +130,13 @@ class Case:
         spent = [a.card for a in self.attempts if a.status in SPENT]
         return any(card.same_details(tried) for tried in (self.tried_card, *spent))
 
+    def purpose_of(self, card: Card) -> Purpose:
+        """What a try on these details would be for."""
+        if self.was_tried(card):
+            return Purpose.SILENT
+        asked = self.state is State.DUNNING and self.emails_sent > 0
+        return Purpose.CUSTOMER_CARD if asked else Purpose.REFRESHED_CARD
+
     def is_dead(self, card: Card) -> bool:
         """Whether these very details were declined for good."""
         return any(card.same_details(dead) for dead in self.dead_cards)

@@ -15,6 +15,9 @@ from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Signals
 
+MISSING_LOOKED_FOR = timedelta(days=31)
+"""How long an attempt on an invoice that is gone is asked after: as long as it counts against its card."""
+
 
 class BrokenInvariant(RuntimeError):
     """A case was about to become something it must never be; nothing is saved."""
@@ -67,21 +70,22 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
         return Decision(case=known, reason=f"{why}; the case has ended")
     if not opening:
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
+    parts = money_moves.part_entries(known, fact.obligation.succeeded)
     entry = Entry(
         kind=EntryKind.AT_RISK,
-        amount=case.amount,
+        amount=sum((part.amount for part in parts), case.amount),
         occurred_at=case.failed_at,
         ref=case.obligation,
         charge_id=charge.id,
     )
     if not fact.obligation.pays_by_card:
         held = to_review(known, now=now, rules=rules, why=f"{why}; the payment is not by card, which is not supported")
-        return replace(held, entries=(entry,))
+        return replace(held, entries=(entry, *parts))
     return Decision(
         case=known,
         reason=f"{why}; {verdict.brief()}; the card is read again first",
         plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
-        entries=(entry,),
+        entries=(entry, *parts),
     )
 
 
@@ -101,10 +105,10 @@ def _email_due(case: Case, fact: facts.EmailDue, now: datetime, _rules: Rules, _
         return Decision(case=case, reason=f"no email: the case is {case.state.value}")
     if case.emails_sent:
         return Decision(case=case, reason="no email: one was sent already")
-    if case.open_attempt is not None:
+    if case.open_attempt is not None or fact.obligation.pending:
         later = now + timedelta(hours=1)
         wait = (Plan(kind=StepKind.SEND_EMAIL, due_at=later),)
-        return Decision(case=case, reason="the email waits: an attempt is still open", plan=wait)
+        return Decision(case=case, reason="the email waits: a charge is still open", plan=wait)
     number = case.email_tries + 1
     assert case.exhausted is not None
     return Decision(
@@ -122,6 +126,9 @@ def _email_sent(case: Case, fact: facts.EmailSent, now: datetime, _rules: Rules,
 
 def _email_refused(case: Case, fact: facts.EmailRefused, now: datetime, rules: Rules, _: CardUse) -> Decision:
     dunning = rules.policy.dunning
+    if fact.believed_sent:
+        left = case.emails_sent - 1
+        case = replace(case, emails_sent=left, emailed_at=case.emailed_at if left else None)
     if case.state is not State.DUNNING:
         return Decision(case=case, reason=f"email refused ({fact.detail}); the case is {case.state.value}")
     if fact.permanent or case.email_tries >= dunning.email_tries_max:
@@ -160,6 +167,20 @@ def _close_due(case: Case, fact: facts.CloseDue, now: datetime, _rules: Rules, _
         wait = (Plan(kind=StepKind.CLOSE_CASE, due_at=later),)
         return Decision(case=case, reason="not closed yet: a charge is still open", plan=wait)
     return money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
+
+
+def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    attempt = case.open_attempt
+    why = f"the gateway does not know the invoice any more ({fact.detail})"
+    again: tuple[Plan, ...] = ()
+    if attempt is not None and now < attempt.started_at + MISSING_LOOKED_FOR:
+        again = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now + timedelta(days=1)),)
+    if case.state not in OPEN:
+        return Decision(case=case, reason=f"{why}; the case has ended", plan=again)
+    if case.state is State.REVIEW:
+        return Decision(case=case, reason=f"{why}; a person must still look", plan=again)
+    held = to_review(case, now=now, rules=rules, why=why)
+    return replace(held, plan=held.plan + again)
 
 
 def _person_decided(case: Case, fact: facts.PersonDecided, now: datetime, rules: Rules, _: CardUse) -> Decision:
@@ -207,6 +228,7 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.CardRefreshed: _card_refreshed,
     facts.ChargeDue: _charge_due,
     facts.InvoicePaid: _moves,
+    facts.PartPaid: _moves,
     facts.InvoiceVoided: _moves,
     facts.InvoiceWrittenOff: _moves,
     facts.SubscriptionCancelled: _moves,
@@ -219,5 +241,6 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.EmailRefused: _email_refused,
     facts.EscalationDue: _escalation_due,
     facts.CloseDue: _close_due,
+    facts.ObligationMissing: _missing,
     facts.PersonDecided: _person_decided,
 }

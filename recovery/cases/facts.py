@@ -18,9 +18,16 @@ from recovery.cases.answers import (
     Unknown,
 )
 from recovery.cases.lifecycle import State
+from recovery.cases.money_facts import DisputeClosed as DisputeClosed
+from recovery.cases.money_facts import DisputeOpened as DisputeOpened
+from recovery.cases.money_facts import InvoicePaid as InvoicePaid
+from recovery.cases.money_facts import InvoiceVoided as InvoiceVoided
+from recovery.cases.money_facts import InvoiceWrittenOff as InvoiceWrittenOff
+from recovery.cases.money_facts import PartPaid as PartPaid
+from recovery.cases.money_facts import PaymentRefunded as PaymentRefunded
+from recovery.cases.money_facts import SubscriptionCancelled as SubscriptionCancelled
 from recovery.cases.obligation import Charge, Obligation
 from recovery.declines.signals import Card
-from recovery.money import Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,56 +105,6 @@ class ChargeDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvoicePaid:
-    """The obligation was found paid. ``charges`` are those that brought money, with their initiator and key if known."""
-
-    obligation_id: str
-    charges: tuple[Charge, ...]
-    at: datetime
-
-    @property
-    def key(self) -> str:
-        return f"obligation:{self.obligation_id}:paid:" + ",".join(sorted(c.id for c in self.charges))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceVoided:
-    """The merchant voided the invoice: nothing is owed any more."""
-
-    obligation_id: str
-    at: datetime
-
-    @property
-    def key(self) -> str:
-        return f"obligation:{self.obligation_id}:void"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceWrittenOff:
-    """The merchant marked the invoice uncollectible."""
-
-    obligation_id: str
-    at: datetime
-
-    @property
-    def key(self) -> str:
-        return f"obligation:{self.obligation_id}:uncollectible"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionCancelled:
-    """The subscription ended during recovery: a loss of its own kind. ``detail`` is the gateway's reason, if any."""
-
-    subscription: str
-    at: datetime
-    detail: str | None = None
-
-    @property
-    def key(self) -> str:
-        return f"subscription:{self.subscription}:cancelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentMethodChanged:
     """Something about the customer's cards changed at the gateway; what, a refresh will tell. ``event_id`` names the event."""
 
@@ -157,50 +114,6 @@ class PaymentMethodChanged:
     @property
     def key(self) -> str:
         return f"event:{self.event_id}:card"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentRefunded:
-    """Money of a charge went back. ``failed`` when a refund announced before did not go through after all."""
-
-    refund_id: str
-    charge_id: str
-    amount: Money
-    at: datetime
-    failed: bool = False
-
-    @property
-    def key(self) -> str:
-        return f"refund:{self.refund_id}:{'failed' if self.failed else 'made'}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeOpened:
-    """The cardholder disputes a charge."""
-
-    dispute_id: str
-    charge_id: str
-    amount: Money
-    at: datetime
-
-    @property
-    def key(self) -> str:
-        return f"dispute:{self.dispute_id}:opened"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeClosed:
-    """A dispute was decided."""
-
-    dispute_id: str
-    charge_id: str
-    amount: Money
-    at: datetime
-    won: bool
-
-    @property
-    def key(self) -> str:
-        return f"dispute:{self.dispute_id}:{'won' if self.won else 'lost'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,11 +142,15 @@ class EmailSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailRefused:
-    """The email did not go out. ``permanent`` when trying again cannot help."""
+    """The email did not go out. ``permanent`` when trying again cannot help.
+
+    ``believed_sent`` when it was taken for gone because its worker was late: the worker knows better.
+    """
 
     email_id: str
     detail: str
     permanent: bool
+    believed_sent: bool = False
 
     @property
     def key(self) -> str:
@@ -264,12 +181,30 @@ class CloseDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationMissing:
+    """The gateway knows the obligation no more: no reading can tell what is owed. A person must look."""
+
+    step_id: int
+    detail: str
+
+    @property
+    def key(self) -> str:
+        return f"step:{self.step_id}:missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PersonDecided:
-    """A person decided on a case: go on silently, give up (lost), or withdraw. ``note`` says why."""
+    """A person decided on a case: go on (silent), give up (lost), or withdraw. ``note`` says why. Raises ValueError otherwise."""
 
     to: State
     note: str
     decided_at: datetime
+
+    def __post_init__(self) -> None:
+        if self.to not in (State.SILENT, State.LOST, State.WITHDRAWN):
+            raise ValueError(
+                f"a person lets a case go on (silent), gives it up (lost) or withdraws it, not {self.to.value}"
+            )
 
     @property
     def key(self) -> str:
@@ -283,6 +218,7 @@ Fact = (
     | CardRefreshed
     | ChargeDue
     | InvoicePaid
+    | PartPaid
     | InvoiceVoided
     | InvoiceWrittenOff
     | SubscriptionCancelled
@@ -295,6 +231,7 @@ Fact = (
     | EmailRefused
     | EscalationDue
     | CloseDue
+    | ObligationMissing
     | PersonDecided
 )
 

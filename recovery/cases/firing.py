@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from recovery.cases import facts
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
-from recovery.cases.lifecycle import AttemptStatus, EntryKind, Rule, State, StepKind
-from recovery.cases.money_moves import ended_by_reading
+from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Rule, State, StepKind
+from recovery.cases.money_moves import ended_by_reading, part_entries
 from recovery.cases.obligation import Obligation
 from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent
 from recovery.cases.policy import RETRIED
@@ -29,6 +29,8 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     if isinstance(read, Decision):
         return read
     case, entries = read
+    if case.state not in OPEN:
+        return Decision(case=case, reason=f"the card was read again; the case has ended ({case.state.value})")
     case = replace(case, refreshes=case.refreshes + 1)
     if case.state is State.REVIEW:
         return Decision(case=case, reason="the card was read again; a person must still look", entries=entries)
@@ -56,7 +58,9 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     if case.state is State.DUNNING:
         return Decision(case=known, reason="card read again: unchanged; the customer is asked already")
     planned = case.step(StepKind.CHARGE_CARD)
-    if planned is not None and case.verdict is not None and case.verdict.decline_class in RETRIED:
+    # One in flight is no plan: it may be the very step that is being decided, and it ends with this decision.
+    waits = planned is not None and not planned.in_flight
+    if waits and planned is not None and case.verdict is not None and case.verdict.decline_class in RETRIED:
         return Decision(
             case=known, reason=f"card read again: unchanged; the try {planned.due_at:%d %b %H:%M} UTC stands"
         )
@@ -69,6 +73,9 @@ def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules
     if isinstance(read, Decision):
         return read
     case, entries = read
+    if case.state not in OPEN:
+        # It ended while the gateway was read: what was read is older than the end.
+        return Decision(case=case, reason=f"not tried: the case has ended ({case.state.value})")
     decision = _fire(case, fact, now=now, rules=rules, usage=usage)
     return replace(decision, entries=entries + decision.entries)
 
@@ -81,8 +88,11 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
         return Decision(case=case, reason=f"not tried: attempt {busy.number} is still open")
     other = fact.obligation.gateway_retry_at
     if other is not None and other > now:
-        later = (Plan(kind=StepKind.CHARGE_CARD, due_at=other + GATEWAY_MARGIN),)
         why = f"not tried: the gateway itself means to retry {other:%d %b %H:%M} UTC; its retries should be off"
+        if case.state is State.SILENT and other + GATEWAY_MARGIN > case.horizon_at:
+            detail = f"the gateway's own retry lies beyond the horizon of {rules.policy.horizon_days} days"
+            return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
+        later = (Plan(kind=StepKind.CHARGE_CARD, due_at=other + GATEWAY_MARGIN),)
         return Decision(case=case, reason=why, plan=later)
     if fact.obligation.pending:
         later = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + BUSY_RECHECK),)
@@ -90,7 +100,7 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
     card = fact.card
     if card is None or case.is_dead(card):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
-    purpose = _purpose(case, card)
+    purpose = case.purpose_of(card)
     if purpose is Purpose.SILENT and case.state is State.DUNNING:
         return Decision(
             case=replace(case, card=card), reason="not tried: these details were tried; the customer is asked"
@@ -128,18 +138,13 @@ def _observed(case: Case, obligation: Obligation, *, now: datetime) -> Decision 
     ended = ended_by_reading(case, obligation, now=now)
     if ended is not None:
         return ended
+    parts = part_entries(case, obligation.succeeded)
     if obligation.remaining == case.amount:
-        return case, ()
+        return case, parts
     change = Entry(
         kind=EntryKind.AT_RISK_CHANGED,
-        amount=obligation.remaining,
+        amount=sum((part.amount for part in parts), obligation.remaining),
         occurred_at=now,
         ref=f"{case.obligation}:{now.isoformat()}",
     )
-    return replace(case, amount=obligation.remaining), (change,)
-
-
-def _purpose(case: Case, card: Card) -> Purpose:
-    if case.was_tried(card):
-        return Purpose.SILENT
-    return Purpose.CUSTOMER_CARD if case.state is State.DUNNING and case.emails_sent else Purpose.REFRESHED_CARD
+    return replace(case, amount=obligation.remaining), (change, *parts)

@@ -16,6 +16,8 @@ def apply(case: Case, fact: facts.Fact) -> Decision:
     match fact:
         case facts.InvoicePaid(charges=charges, at=at):
             return paid(case, charges, at=at)
+        case facts.PartPaid(obligation=obligation):
+            return _part_paid(case, obligation)
         case facts.InvoiceVoided(at=at):
             return withdraw(case, now=at, why="the merchant voided the invoice")
         case facts.InvoiceWrittenOff(at=at):
@@ -63,7 +65,12 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
 
     Charges from before the failure (part payments) were never at risk and are not counted.
     """
-    charges = tuple(charge for charge in charges if charge.created_at >= case.failed_at)
+    charges = _since_failure(case, charges)
+    doubtful = [charge for charge in charges if _perhaps_ours(case, charge)]
+    if doubtful:
+        why = "paid, perhaps by our attempt that is still open: settling it tells whose charge it is"
+        others = tuple(charge for charge in charges if charge not in doubtful)
+        return Decision(case=case, reason=why, entries=part_entries(case, others))
     if not charges:
         if case.state is State.RECOVERED:
             return Decision(case=case, reason="paid, as known")
@@ -72,24 +79,11 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
     attempts = {a.id: a for a in case.attempts}
     source = case.source
     for charge in charges:
-        attempt = next(
-            (a for a in attempts.values() if charge.id == a.charge_id or charge.idempotency_key == a.id), None
-        )
-        if attempt is None and charge.idempotency_key is None and charge.initiator is None:
-            attempt = _plausibly_ours(case, charge)
-        source = _source(case, charge, attempt is not None, SOURCE_OF[attempt.purpose] if attempt else None)
+        attempt = _attempt_of(case, charge)
+        source = _source(case, charge, attempt)
         if attempt is not None:
             attempts[attempt.id] = replace(attempt, status=AttemptStatus.SUCCEEDED, charge_id=charge.id)
-        entries.append(
-            Entry(
-                kind=EntryKind.RECOVERED,
-                amount=charge.amount,
-                occurred_at=charge.created_at,
-                ref=charge.id,
-                source=source,
-                charge_id=charge.id,
-            )
-        )
+        entries.append(_recovered(charge, source))
     assert source is not None
     total = ", ".join(str(entry.amount) for entry in entries)
     ended = replace(
@@ -107,18 +101,51 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
     )
 
 
-def _plausibly_ours(case: Case, charge: Charge) -> Attempt | None:
-    """An unattributed charge is ours when an attempt of ours is open, began before it and used the same card."""
+def part_entries(case: Case, charges: tuple[Charge, ...]) -> tuple[Entry, ...]:
+    """Money that came in while something is still owed; booking it again changes nothing."""
+    since = _since_failure(case, charges)
+    return tuple(_recovered(charge, _source(case, charge, _attempt_of(case, charge))) for charge in since)
+
+
+def _part_paid(case: Case, obligation: Obligation) -> Decision:
+    entries = part_entries(case, obligation.succeeded)
+    owed = replace(case, amount=obligation.remaining) if case.state in OPEN else case
+    return Decision(case=owed, reason=f"paid in part: {obligation.remaining} are still owed", entries=entries)
+
+
+def _since_failure(case: Case, charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
+    """The charges that count for the case: since its failure, and in any event its own attempts'."""
+    return tuple(c for c in charges if c.created_at >= case.failed_at or _attempt_of(case, c) is not None)
+
+
+def _attempt_of(case: Case, charge: Charge) -> Attempt | None:
+    """The attempt that made a charge, by charge id or idempotency key. A likeness is never enough."""
+    return next((a for a in case.attempts if charge.id == a.charge_id or charge.idempotency_key == a.id), None)
+
+
+def _recovered(charge: Charge, source: Source) -> Entry:
+    return Entry(
+        kind=EntryKind.RECOVERED,
+        amount=charge.amount,
+        occurred_at=charge.created_at,
+        ref=charge.id,
+        source=source,
+        charge_id=charge.id,
+    )
+
+
+def _perhaps_ours(case: Case, charge: Charge) -> bool:
+    """Whether a charge that a mere reading showed may be the open attempt's: nobody's name is on it, and it fits."""
     attempt = case.open_attempt
-    if attempt is None or charge.created_at < attempt.started_at.replace(microsecond=0):
-        return None
-    same = charge.card is not None and charge.card.payment_method == attempt.card.payment_method
-    return attempt if same else None
+    if attempt is None or charge.initiator is not None or _attempt_of(case, charge) is not None:
+        return False
+    same = charge.card is None or charge.card.payment_method == attempt.card.payment_method
+    return same and charge.created_at >= attempt.started_at.replace(microsecond=0)
 
 
-def _source(case: Case, charge: Charge, ours: bool, own_source: Source | None) -> Source:
-    if ours and own_source is not None:
-        return own_source
+def _source(case: Case, charge: Charge, attempt: Attempt | None) -> Source:
+    if attempt is not None:
+        return SOURCE_OF[attempt.purpose]
     if charge.initiator is Initiator.GATEWAY:
         return Source.GATEWAY_RETRY
     asked = case.emailed_at is not None and charge.created_at >= case.emailed_at

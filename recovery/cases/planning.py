@@ -26,7 +26,7 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
     if case.silent_tries >= rules.policy.silent_attempts_max:
         limit = f"{case.silent_tries} of {rules.policy.silent_attempts_max} silent attempts are used"
         return exhaust(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
-    if kind not in RETRIED:
+    if kind not in RETRIED or (case.card is not None and case.is_dead(case.card)):
         return _wait_for_fresh_card(case, now=now, rules=rules, why=why)
     ladder = rules.policy.ladders[kind]
     tried = _tries_in_class(case, kind)
@@ -50,7 +50,8 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
 def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
     """Plan one immediate try on details that were not tried before: spacing does not apply, budgets always do."""
     assert case.card is not None
-    slot = next_slot(_fresh_question(case, now, rules, usage, windows=case.state is not State.DUNNING))
+    customers = case.purpose_of(case.card) is Purpose.CUSTOMER_CARD
+    slot = next_slot(_fresh_question(case, now, rules, usage, windows=not customers))
     return Decision(
         case=case,
         reason=f"{why}; fresh details ({case.card.brief()}) are tried {slot.at:%a %d %b %H:%M} UTC: {slot.reason}",
@@ -63,6 +64,8 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
     """Check at the moment of firing what was true at planning; None when the try may go out, else what forbids it."""
     assert case.card is not None
     assert usage.budget_key == case.card.budget_key, "a card's try is judged by another card's use"
+    if purpose is Purpose.SILENT and now > case.horizon_at:
+        return f"the horizon of {rules.policy.horizon_days} days has passed"
     if purpose is Purpose.SILENT and case.silent_tries >= rules.policy.silent_attempts_max:
         return "the silent attempts are used up"
     ladder = rules.policy.ladders.get(case.verdict.decline_class) if case.verdict else None
@@ -110,7 +113,8 @@ def refresh_now(case: Case, *, now: datetime, why: str) -> Decision:
 def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
     assert case.verdict is not None
     kind = case.verdict.decline_class
-    if kind is DeclineClass.STALE_CARD:
+    if kind is DeclineClass.STALE_CARD or kind in RETRIED:
+        # Retried classes come here with a dead card on file again: the newest decline was on another one.
         since = case.failed_at
         days = [d for d in rules.policy.refresh_days if since + timedelta(days=d) > now]
         due_at = since + timedelta(days=days[0]) if days else None

@@ -15,7 +15,7 @@ REFUSED_SECONDS = 300.0
 
 @contextmanager
 def patiently() -> Iterator[None]:
-    """Turn "the gateway is away" into "later". NotFound passes through: the caller knows what it means there."""
+    """Turn "the gateway is away" into "later". NotFound passes through: the case goes to a person."""
     try:
         yield
     except GatewayUnavailable as error:

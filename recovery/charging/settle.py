@@ -1,16 +1,18 @@
 """Performs SettleAttempt: finds out by reading what became of an attempt. Without it a timeout would be guessed at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from recovery.cases.answers import NotSent, Processing, Unknown
-from recovery.cases.facts import AttemptAnswered
+from recovery.cases.answers import NotSent, Processing, Succeeded, Unknown
+from recovery.cases.facts import AttemptAnswered, InvoicePaid
+from recovery.cases.lifecycle import AttemptStatus
+from recovery.cases.obligation import ObligationStatus
 from recovery.charging.reading import patiently
 from recovery.engine.advance import advance
 from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
 from recovery.gateways.port import ChargeOrder, Gateway
-from recovery.storage.case_store import load_case
+from recovery.storage.case_store import load_case, lock_case
 from recovery.storage.step_store import ClaimedStep, finish_step
 
 UNDECIDED_HOURS = 1
@@ -26,21 +28,40 @@ class SettleAttempt:
 
     @property
     def lease_seconds(self) -> float:
-        """The reads that settling takes: the obligation, its charges, the events of the time."""
+        """The reads that settling takes: the events of the time, the obligation, its charges, once more in the end."""
         return 4 * self.gateway.call_bound_seconds + 30
 
     def __call__(self, step: ClaimedStep) -> None:
         """Tell the case what became of its open attempt."""
         with self.door.database.begin() as tx:
-            case = load_case(tx, step.case_id)
+            # Locked: an attempt that begins meanwhile plans its settling after this step is out of the way.
+            case = lock_case(tx, step.case_id)
             attempt = case.open_attempt
             if attempt is None:
                 finish_step(tx, step.id, moment=self.door.moment())
                 return
         with patiently():
             found = self.gateway.settle(ChargeOrder.of(attempt, case.obligation))
-        if isinstance(found, Processing | Unknown):
+        news = isinstance(found, Processing) and attempt.status is not AttemptStatus.PROCESSING
+        if isinstance(found, Processing | Unknown) and not news:
             detail = "the gateway has not decided yet"
             raise Postponed(detail, hold_seconds=1.0, due_in=timedelta(hours=UNDECIDED_HOURS))
+        if isinstance(found, Succeeded):
+            self._tell_of_others(case.id, attempt.id, found)
         answer = found or NotSent(detail="the gateway knows nothing of it, read after the call's bound and a margin")
         advance(self.door, case.id, AttemptAnswered(attempt_id=attempt.id, answer=answer), step=step)
+
+    def _tell_of_others(self, case_id: str, attempt_id: str, ours: Succeeded) -> None:
+        """Part payments that others made: nobody could tell them from ours as long as the attempt was open."""
+        with self.door.database.connect() as tx:
+            name = load_case(tx, case_id).obligation
+        with patiently():
+            obligation = self.gateway.read_obligation(name)
+        if obligation.status is not ObligationStatus.PAID or len(obligation.succeeded) < 2:
+            return
+        charges = tuple(
+            replace(charge, idempotency_key=attempt_id) if charge.id == ours.charge.id else charge
+            for charge in obligation.succeeded
+        )
+        at = obligation.paid_at or ours.charge.created_at
+        advance(self.door, case_id, InvoicePaid(obligation_id=name, charges=charges, at=at))

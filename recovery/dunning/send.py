@@ -5,6 +5,7 @@ whose worker died in between may have gone out: it is recorded as ambiguous and 
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from recovery.cases.facts import EmailDue, EmailRefused, EmailSent
 from recovery.dunning.letter import Ask, LetterError, Letters
@@ -12,12 +13,15 @@ from recovery.dunning.mailer import MailAmbiguous, Mailer, MailRefused, MailUnav
 from recovery.engine.advance import advance
 from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
-from recovery.gateways.port import Contact, Gateway, GatewayError
+from recovery.gateways.port import Contact, Gateway, GatewayError, NotFound
 from recovery.storage.case_store import load_case
 from recovery.storage.step_store import ClaimedStep
 
 AWAY_SECONDS = 60.0
 """How long an email waits when the gateway, where its address is read, is away."""
+
+BOOKKEEPING_SECONDS = 30.0
+"""Room in the lease for the transactions around the calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class SendEmail:
     @property
     def lease_seconds(self) -> float:
         """Two reads at the gateway and one hand-over to the mail server."""
-        return 2 * self.gateway.call_bound_seconds + self.mailer.lease_seconds
+        return 2 * self.gateway.call_bound_seconds + self.mailer.lease_seconds + BOOKKEEPING_SECONDS
 
     def __call__(self, step: ClaimedStep) -> None:
         """Check that the customer must still be asked, then send one email."""
@@ -42,10 +46,17 @@ class SendEmail:
         try:
             obligation = self.gateway.read_obligation(case.obligation)
             contact = self.gateway.read_contact(case.obligation)
+        except NotFound:
+            raise  # the case goes to a person
         except GatewayError as error:
             raise Postponed(f"the gateway cannot be read: {error}", hold_seconds=AWAY_SECONDS) from error
         due = advance(self.door, case.id, EmailDue(obligation=obligation, step_id=step.id), step=step)
         if due.email_id is None:
+            return
+        if self.door.machine_clock() + timedelta(seconds=self.mailer.lease_seconds) >= step.lease_until:
+            # A worker that slept must not write when others may believe that it did, or when much may have happened since.
+            late = EmailRefused(email_id=due.email_id, detail="the worker was too slow for its lease", permanent=False)
+            advance(self.door, case.id, late, step=step)
             return
         last4 = due.case.card.last4 if due.case.card else None
         outcome = self._send(

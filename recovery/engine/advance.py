@@ -3,7 +3,7 @@
 Without one door two writers would each believe they know the case, and one of them would charge twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -22,7 +22,7 @@ from recovery.cases.facts import (
     PaymentFailed,
     fact_name,
 )
-from recovery.cases.lifecycle import OPEN, State
+from recovery.cases.lifecycle import OPEN, State, StepKind
 from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
 from recovery.storage.card_store import card_use, lock_card
@@ -92,8 +92,11 @@ def _let_in(
     tx: Connection, door: Door, case: Case, fact: Fact, *, step: ClaimedStep | None, moment: Moment
 ) -> Advanced:
     if knows_fact(tx, case.id, fact.key):
-        _finish(tx, _finished_steps(tx, fact, step, None), moment)
+        again = _finish(tx, _finished_steps(tx, fact, step, None), moment)
+        apply_steps(tx, _with_repeats(Decision(case=case, reason="known"), again), moment=moment)
         return Advanced(case=case)
+    if isinstance(fact, EmailRefused) and knows_fact(tx, case.id, EmailSent(email_id=fact.email_id).key):
+        fact = replace(fact, believed_sent=True)
     rules = door.rulebook.rules_for(tx, case.policy)
     card = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
     key = (card or case.card).budget_key if (card or case.card) else None  # type: ignore[union-attr]
@@ -113,7 +116,7 @@ def _let_in(
         _finish_email(tx, fact, moment)
     again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
     apply_steps(tx, _with_repeats(decision, again), moment=moment)
-    _raise_flags(tx, decision, moment)
+    _raise_flags(tx, case, decision, moment)
     log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
     return Advanced(case=decision.case, decision=decision, attempt=decision.start, email_id=email_id)
 
@@ -136,18 +139,19 @@ def _finish(tx: Connection, step_ids: list[int], moment: Moment) -> list[Plan]:
 
 
 def _with_repeats(decision: Decision, again: list[Plan]) -> Decision:
-    """Add what was asked for while its step was in flight, unless the decision ends the case or plans it anyway."""
-    if decision.case.state not in OPEN:
-        return decision
+    """Add what was asked for while its step was in flight, unless the decision ends the case or plans it anyway.
+
+    Settling is asked for by an attempt: as long as one is open nothing makes it needless, not even an end. Another reading was asked
+    for by news that this decision's reading may be older than.
+    """
+    unsettled = decision.case.open_attempt is not None
     planned = {plan.kind for plan in decision.plan}
-    missing = tuple(plan for plan in again if plan.kind not in planned and plan.kind not in decision.cancel)
-    return Decision(
-        case=decision.case,
-        reason=decision.reason,
-        plan=decision.plan + missing,
-        cancel=decision.cancel,
-        entries=decision.entries,
-    )
+    ended = decision.case.state not in OPEN
+    ruled_out = frozenset(StepKind) if ended else decision.cancel - {StepKind.REFRESH_CARD}
+    if unsettled:
+        ruled_out -= {StepKind.SETTLE_ATTEMPT}
+    missing = tuple(plan for plan in again if plan.kind not in planned and plan.kind not in ruled_out)
+    return replace(decision, plan=decision.plan + missing)
 
 
 def _finish_email(tx: Connection, fact: EmailSent | EmailRefused, moment: Moment) -> None:
@@ -157,10 +161,10 @@ def _finish_email(tx: Connection, fact: EmailSent | EmailRefused, moment: Moment
         finish_email(tx, fact.email_id, "refused", fact.detail, moment=moment)
 
 
-def _raise_flags(tx: Connection, decision: Decision, moment: Moment) -> None:
+def _raise_flags(tx: Connection, before: Case, decision: Decision, moment: Moment) -> None:
     if decision.halt is not None:
         raise_flag(tx, CHARGING_HALTED, decision.halt, at=moment.now)
         log.error("charging_halted", detail=decision.halt)
     verdict = decision.case.verdict
-    if verdict is not None and not verdict.known:
+    if verdict is not None and not verdict.known and decision.case.signals is not before.signals:
         raise_flag(tx, f"{UNKNOWN_CODE}{verdict.by}", verdict.by, at=moment.now)

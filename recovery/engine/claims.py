@@ -8,8 +8,11 @@ from typing import Protocol
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from recovery.cases.facts import ObligationMissing
 from recovery.cases.lifecycle import StepKind
+from recovery.engine.advance import advance
 from recovery.engine.door import Door
+from recovery.gateways.port import NotFound
 from recovery.storage.attempt_store import attempt_of_step
 from recovery.storage.email_store import email_of_step
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
@@ -79,6 +82,9 @@ def _claim(door: Door, kind: StepKind, performer: Performer, *, batch: int, thre
 def _perform(door: Door, performer: Callable[[ClaimedStep], None], step: ClaimedStep) -> None:
     try:
         performer(step)
+    except NotFound as gone:
+        log.error("obligation_missing", case=step.case_id, step=step.id, kind=step.kind.value)
+        advance(door, step.case_id, ObligationMissing(step_id=step.id, detail=str(gone)), step=step)
     except Postponed as postponed:
         _give_back(door, step, postponed.hold_seconds, detail=postponed.detail, postponed=postponed)
     except SQLAlchemyError as error:

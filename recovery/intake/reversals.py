@@ -1,12 +1,15 @@
 """Money that went back: refunds and disputes of a charge. Without it a month would show money that is gone again."""
 
-from recovery.cases.facts import DisputeClosed, DisputeOpened, Fact, PaymentRefunded
-from recovery.cases.lifecycle import OPEN
+from recovery.cases.facts import DisputeClosed, DisputeOpened, Fact, InvoicePaid, PartPaid, PaymentRefunded
+from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.gateways.port import Gateway, Reversal
 from recovery.intake.outcome import Done, Held
 from recovery.storage.case_store import cases_of, load_case
+
+UNSETTLED_SECONDS = 20.0
+"""How long a reversal waits for an open attempt of ours to be settled."""
 
 _FAILED_REFUND = frozenset({"failed", "canceled"})
 _WON = frozenset({"won", "warning_closed"})
@@ -18,10 +21,12 @@ def reversal_seen(door: Door, gateway: Gateway, charge: str) -> Done | Held:
 
     A reversal that overtook the news of its payment waits for it.
     """
-    with door.database.connect() as tx:
-        known = cases_of(tx, charge=charge)
+    known = _cases_with(door, charge)
     if not known:
-        return _of_unknown_charge(door, gateway, charge)
+        waits = _learn_of_payment(door, gateway, charge)
+        known = _cases_with(door, charge)
+        if not known:
+            return waits
     refunds, disputes = gateway.read_reversals(charge)
     facts = [fact for refund in refunds for fact in _refund_facts(refund)]
     facts += [fact for dispute in disputes for fact in _dispute_facts(dispute)]
@@ -29,15 +34,35 @@ def reversal_seen(door: Door, gateway: Gateway, charge: str) -> Done | Held:
     return Done(f"{news} entries booked for {', '.join(known)}")
 
 
-def _of_unknown_charge(door: Door, gateway: Gateway, charge: str) -> Done | Held:
-    obligation = gateway.obligation_of(charge=charge)
-    if obligation is None:
+def _cases_with(door: Door, charge: str) -> list[str]:
+    with door.database.connect() as tx:
+        return cases_of(tx, charge=charge)
+
+
+def _learn_of_payment(door: Door, gateway: Gateway, charge: str) -> Done | Held:
+    """Tell the case of a payment whose own news was lost or is late; what it means if the ledger still has none."""
+    name = gateway.obligation_of(charge=charge)
+    if name is None:
         return Done("belongs to no invoice")
     with door.database.connect() as tx:
-        cases = [load_case(tx, case_id) for case_id in cases_of(tx, obligation=obligation)]
-    if any(case.state in OPEN for case in cases):
-        return Held("its payment is not known yet", seconds=5.0, counts=True)
+        cases = cases_of(tx, obligation=name)
+    if not cases:
+        return Done("no case")
+    obligation = gateway.read_obligation(name)
+    for case_id in cases:
+        advance(door, case_id, _payment_read(obligation))
+    with door.database.connect() as tx:
+        unsettled = any(load_case(tx, case_id).open_attempt is not None for case_id in cases)
+    if unsettled:
+        return Held("an attempt of ours is open: it may have made this charge", seconds=UNSETTLED_SECONDS)
     return Done("not a recovered charge")
+
+
+def _payment_read(obligation: Obligation) -> Fact:
+    if obligation.status is not ObligationStatus.PAID:
+        return PartPaid(obligation=obligation)
+    at = obligation.paid_at or obligation.created_at
+    return InvoicePaid(obligation_id=obligation.id, charges=obligation.succeeded, at=at)
 
 
 def _refund_facts(refund: Reversal) -> list[Fact]:

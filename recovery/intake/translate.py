@@ -6,18 +6,19 @@ An event says only that something may have happened: what is true is read again 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from recovery.cases.answers import Processing, Succeeded, Unknown
+from recovery.cases.answers import AlreadySettled, Declined, NeedsCustomer, Succeeded
 from recovery.cases.facts import (
     AttemptAnswered,
     Fact,
     InvoicePaid,
     InvoiceVoided,
     InvoiceWrittenOff,
+    PartPaid,
     PaymentFailed,
     PaymentMethodChanged,
     SubscriptionCancelled,
 )
-from recovery.cases.lifecycle import OPEN_ATTEMPTS, AttemptStatus
+from recovery.cases.lifecycle import OPEN_ATTEMPTS, REFUSED, AttemptStatus
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
 from recovery.declines.signals import Initiator, Signals
 from recovery.engine.advance import advance, open_case
@@ -32,6 +33,9 @@ from recovery.storage.flag_store import GATEWAY_RETRIES_SEEN, raise_flag
 
 WAIT_SECONDS = 5.0
 """How long an unattributed failure waits while an attempt of ours is open on its obligation."""
+
+PROCESSING_WAIT_SECONDS = 600.0
+"""The same while the gateway takes hours or days over that attempt: looking every few seconds would only cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +88,11 @@ def _failed(desk: _Desk) -> Done | Held:
     if obligation_id is None:
         return Done("belongs to no invoice")
     with desk.door.database.connect() as tx:
-        if open_attempt_of_obligation(tx, obligation_id) is not None:
-            return Held("an attempt of ours is open on this invoice", seconds=WAIT_SECONDS)
+        busy = open_attempt_of_obligation(tx, obligation_id)
+        if busy is not None:
+            slow = busy[1] is AttemptStatus.PROCESSING
+            seconds = PROCESSING_WAIT_SECONDS if slow else WAIT_SECONDS
+            return Held("an attempt of ours is open on this invoice", seconds=seconds)
         known = cases_of(tx, obligation=obligation_id)
         known_charge = desk.text("charge")
         if known_charge and known and all(knows_failure(tx, case_id, known_charge) for case_id in known):
@@ -107,16 +114,20 @@ def _failed(desk: _Desk) -> Done | Held:
 
 def _own_failed(desk: _Desk, attempt_id: str, case_id: str, status: AttemptStatus) -> Done | Held:
     """The webhook of our own attempt: the same fact as its answer, or its only trace if the answer was lost."""
-    if status not in OPEN_ATTEMPTS:
+    if status in REFUSED or status is AttemptStatus.SUCCEEDED:
         return Done("known from the answer")
     if status is AttemptStatus.IN_FLIGHT:
         return Done("its worker is about to tell, or its lease lapses and it is settled by reading")
     with desk.door.database.connect() as tx:
         case = load_case(tx, case_id)
     answer = desk.gateway.settle(ChargeOrder.of(case.attempt(attempt_id), case.obligation))
-    if answer is None or isinstance(answer, Processing | Unknown):
-        return Held("the gateway does not show the outcome yet", seconds=WAIT_SECONDS)
-    return _tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=answer))
+    was_open = status in OPEN_ATTEMPTS
+    if isinstance(answer, Succeeded | Declined | NeedsCustomer) or (was_open and isinstance(answer, AlreadySettled)):
+        # Even of an attempt that was closed as never sent: it landed later than anybody could expect.
+        return _tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=answer))
+    if not was_open:
+        return Done("the attempt was closed without a charge, and the gateway shows none")
+    return Held("the gateway does not show the outcome yet", seconds=WAIT_SECONDS)
 
 
 def _failed_charge(desk: _Desk, obligation: Obligation) -> Charge:
@@ -167,13 +178,29 @@ def _paid(desk: _Desk) -> Done | Held:
         return Done("known from the answer")
     obligation = desk.gateway.read_obligation(obligation_id)
     if obligation.status is not ObligationStatus.PAID:
-        return Done(f"the invoice is {obligation.status.value}, {obligation.remaining} remain")
-    if own is not None and len(obligation.succeeded) == 1:
-        charge = replace(obligation.succeeded[0], idempotency_key=own[0])
-        return _tell(desk, [own[1]], AttemptAnswered(attempt_id=own[0], answer=Succeeded(charge=charge)))
-    charges = tuple(c if c.initiator else replace(c, initiator=desk.initiator) for c in obligation.succeeded)
+        return _tell(desk, known, PartPaid(obligation=obligation)) if obligation.succeeded else Done("nothing is paid")
+    if own is not None and obligation.succeeded:
+        return _own_paid(desk, own[0], own[1], obligation)
+    with desk.door.database.connect() as tx:
+        busy = open_attempt_of_obligation(tx, obligation_id) is not None
+    # An event speaks of one charge, and of none if a processing payment ended by itself: while an attempt of ours is open
+    # any of them may be that one.
+    nobody = busy and (not desk.event.caused_by_request or len(obligation.succeeded) > 1)
+    who = None if nobody else desk.initiator
+    charges = tuple(c if c.initiator else replace(c, initiator=who) for c in obligation.succeeded)
     at = obligation.paid_at or desk.event.created_at
     return _tell(desk, known, InvoicePaid(obligation_id=obligation_id, charges=charges, at=at))
+
+
+def _own_paid(desk: _Desk, attempt_id: str, case_id: str, obligation: Obligation) -> Done | Held:
+    """Our attempt paid what remained: the newest charge. Charges before it were others' part payments."""
+    ours = replace(obligation.succeeded[-1], idempotency_key=attempt_id)
+    told = _tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=Succeeded(charge=ours)))
+    others = tuple(charge for charge in obligation.succeeded if charge.id != ours.id)
+    if not others:
+        return told
+    at = obligation.paid_at or desk.event.created_at
+    return _tell(desk, [case_id], InvoicePaid(obligation_id=obligation.id, charges=(*others, ours), at=at))
 
 
 def _voided(desk: _Desk) -> Done | Held:
@@ -207,7 +234,7 @@ def _subscription_ended(desk: _Desk) -> Done | Held:
     if desk.event.kind.endswith("updated") and desk.text("status") != "canceled":
         return Done("the subscription goes on")
     subscription = desk.event.object_id
-    detail = desk.text("cancellation_reason") or desk.text("reason")
+    detail = desk.text("cancel_reason")
     with desk.door.database.connect() as tx:
         known = cases_of(tx, subscription=subscription)
     return _tell(desk, known, SubscriptionCancelled(subscription=subscription, at=desk.event.created_at, detail=detail))

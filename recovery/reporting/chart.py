@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from recovery.money import exponent
 from recovery.reporting.period import first_and_last_day
 from recovery.reporting.report import Report
-from recovery.storage.report_queries import DaySum
+from recovery.storage.report_sums import DaySum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 CURRENCIES_MAX: Final = 3
 """Panels that still fit on one screen: the currencies with the most days that have news."""
 
-TICKS_MAX: Final = 6
+TICKS_MAX: Final = 5
 """Dates with their year that fit side by side."""
+
+WIDTH_INCHES, HEIGHT_INCHES = 6.2, 1.9
+"""Small on purpose: on a phone the drawing is scaled down, and its text must stay readable."""
 
 _INK: Final = "#010203"
 """Stands for the page's text colour while drawing."""
@@ -35,7 +38,7 @@ _PARAMETERS: Final[Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "recovery",
     "font.family": "sans-serif",
-    "font.size": 10,
+    "font.size": 9,
     "text.color": _INK,
     "axes.edgecolor": _INK,
     "axes.labelcolor": _INK,
@@ -71,11 +74,12 @@ def _draw(panels: dict[str, list[DaySum]]) -> str:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_PARAMETERS):
-        figure = Figure(figsize=(9, 2.6 * max(1, len(panels))), layout="constrained")
+        figure = Figure(figsize=(WIDTH_INCHES, 0.4 + HEIGHT_INCHES * max(1, len(panels))), layout="constrained")
         axes = figure.subplots(max(1, len(panels)), 1, squeeze=False)
         calendar = _calendar([day.day for days in panels.values() for day in days])
         for (currency, days), axis in zip(panels.items(), axes[:, 0], strict=False):
             _panel(axis, currency, days, calendar=calendar)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False)
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return out.getvalue()
@@ -102,14 +106,13 @@ def _panel(axis: "Axes", currency: str, days: Sequence[DaySum], *, calendar: Seq
     at_risk = adding_up("at_risk_minor")
     axis.plot(at, at_risk, label="At risk", color=_AT_RISK, linewidth=1.8, drawstyle="steps-post")
     ticks = _ticks(calendar)
-    axis.set_xticks([day.toordinal() for day in ticks], [f"{day:%-d %b %Y}" for day in ticks])
+    axis.set_xticks([day.toordinal() for day in ticks], [f"{day.day} {day:%b %Y}" for day in ticks])
     top = axis.get_ylim()[1]
     axis.set_yticks(axis.get_yticks(), [f"{value:,.10g}" for value in axis.get_yticks()])
     axis.set_ylim(0, top)
     axis.set_ylabel(currency.upper())
     axis.margins(x=0.01)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(loc="upper left", frameon=False, fontsize=9)
 
 
 def _calendar(news: Sequence[date]) -> list[date]:

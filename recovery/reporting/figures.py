@@ -6,7 +6,7 @@ from dataclasses import asdict
 from recovery.cases.lifecycle import CREDITED, Source
 from recovery.reporting import definitions
 from recovery.reporting.table import TOTAL, Figure, Rate, Row, Table
-from recovery.storage.report_queries import AttemptSum, CashSum, CohortSum, MoneySum
+from recovery.storage.report_sums import AttemptSum, CashSum, CohortSum, MoneySum
 
 Key = tuple[str, str]
 Sums = dict[str, int]
@@ -52,8 +52,8 @@ def cash_table(cash: Sequence[CashSum]) -> Table:
     )
 
 
-def source_table(cohorts: Sequence[CohortSum], money: Sequence[MoneySum]) -> Table:
-    """Where the recovered money came from. Every source is shown, also those that brought nothing."""
+def source_table(name: str, cohorts: Sequence[CohortSum], money: Sequence[MoneySum]) -> Table:
+    """Where the recovered money came from; sources that brought nothing have no row."""
     at_risk: dict[str, int] = {}
     for cohort in cohorts:
         at_risk[cohort.currency] = at_risk.get(cohort.currency, 0) + cohort.at_risk_minor
@@ -62,6 +62,8 @@ def source_table(cohorts: Sequence[CohortSum], money: Sequence[MoneySum]) -> Tab
     for currency in sorted(at_risk):
         for source in Source:
             found = [m for m in money if m.source == source.value and m.currency == currency]
+            if not found:
+                continue
             gross = sum(m.recovered_minor for m in found)
             refunded, disputed = sum(m.refunded_minor for m in found), sum(m.disputed_minor for m in found)
             figures: dict[str, Figure] = {
@@ -76,7 +78,7 @@ def source_table(cohorts: Sequence[CohortSum], money: Sequence[MoneySum]) -> Tab
             }
             rows.append(_row(source.value, currency, figures))
     return Table(
-        name="source",
+        name=name,
         title="By source of the money",
         key_label="Source",
         definition="The cases whose payment failed in the period, by what brought the money.",

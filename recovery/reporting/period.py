@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from recovery.storage.report_queries import Span
+from recovery.storage.report_sums import Span
 
 MONTHS_SHOWN = 12
 """What is shown when nobody says: a year, so that the same month last year is in sight."""

@@ -9,16 +9,8 @@ from sqlalchemy import Engine
 
 from recovery.reporting.figures import attempt_table, cash_table, cohort_table, source_table
 from recovery.reporting.table import Table
-from recovery.storage.report_queries import (
-    Cut,
-    DaySum,
-    Span,
-    attempt_sums,
-    cash_sums,
-    cohort_sums,
-    day_sums,
-    money_sums,
-)
+from recovery.storage.report_queries import attempt_sums, cash_sums, cohort_sums, day_sums, money_sums, prepare
+from recovery.storage.report_sums import Cut, DaySum, Span
 
 
 class View(StrEnum):
@@ -42,24 +34,39 @@ class Report:
     days: tuple[DaySum, ...]
 
 
-def report(database: Engine, span: Span, *, made_at: datetime, views: Collection[View] = tuple(View)) -> Report:
-    """The report over a span, all tables from one snapshot. Raises the database's own errors."""
+_CUTS = {
+    View.COHORT: Cut.MONTH,
+    View.SOURCE: Cut.MONTH,
+    View.REASON: Cut.REASON,
+    View.CLASS: Cut.DECLINE_CLASS,
+}
+"""What the cases are divided by, for the tables that divide them."""
+
+
+def report(
+    database: Engine,
+    span: Span,
+    *,
+    made_at: datetime,
+    views: Collection[View] = tuple(View),
+    with_days: bool = True,
+) -> Report:
+    """The report over a span, all tables from one snapshot; ``with_days`` for the chart. Raises the database's own errors."""
     snapshot = database.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     tables: list[Table] = []
+    cuts = {_CUTS[view] for view in views if view in _CUTS}
     with snapshot.begin() as tx:
-        cohorts = cohort_sums(tx, span, Cut.MONTH)
-        money = money_sums(tx, span, Cut.MONTH)
+        prepare(tx)
+        cohorts = cohort_sums(tx, span, cuts) if cuts else []
+        money = money_sums(tx, span, cuts) if cuts else []
         for view in (view for view in View if view in views):
-            if view is View.COHORT:
-                tables.append(cohort_table(view, cohorts, money))
-            elif view is View.SOURCE:
-                tables.append(source_table(cohorts, money))
-            elif view is View.CASH:
+            if view is View.CASH:
                 tables.append(cash_table(cash_sums(tx, span)))
             elif view is View.ATTEMPT:
                 tables.append(attempt_table(attempt_sums(tx, span)))
             else:
-                cut = Cut.REASON if view is View.REASON else Cut.DECLINE_CLASS
-                tables.append(cohort_table(view, cohort_sums(tx, span, cut), money_sums(tx, span, cut)))
-        days = tuple(day_sums(tx, span))
+                make = source_table if view is View.SOURCE else cohort_table
+                of_cut = [one for one in cohorts if one.cut is _CUTS[view]]
+                tables.append(make(view, of_cut, [one for one in money if one.cut is _CUTS[view]]))
+        days = tuple(day_sums(tx, span)) if with_days else ()
     return Report(span=span, made_at=made_at, tables=tuple(tables), days=days)

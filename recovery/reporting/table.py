@@ -82,17 +82,22 @@ class Table:
 
 
 def shown(figure: Figure, kind: Kind, currency: str) -> str:
-    """A figure as people read it, the denominator of a rate included."""
+    """A figure as people read it, the denominator of a rate included; the currency stands at the head of its row."""
     if isinstance(figure, Rate):
         if figure.value is None:
             return "–"
-        whole = money(figure.whole, currency) if kind is Kind.RATE_OF_MONEY else f"{figure.whole:,}"
+        whole = amount(figure.whole, currency) if kind is Kind.RATE_OF_MONEY else f"{figure.whole:,}"
         return f"{figure.value * 100:.1f} % of {whole}"
     if isinstance(figure, str):
         return figure
-    return money(figure, currency) if kind is Kind.MONEY else f"{figure:,}"
+    return amount(figure, currency) if kind is Kind.MONEY else f"{figure:,}"
+
+
+def amount(minor: int, currency: str) -> str:
+    """An amount with as many decimals as its currency has."""
+    return f"{Decimal(minor).scaleb(-exponent(currency)):,f}"
 
 
 def money(minor: int, currency: str) -> str:
     """An amount with its currency and as many decimals as that has: 1,234.50 USD, 1,234 JPY."""
-    return f"{Decimal(minor).scaleb(-exponent(currency)):,f} {currency.upper()}"
+    return f"{amount(minor, currency)} {currency.upper()}"

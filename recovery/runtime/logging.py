@@ -15,9 +15,9 @@ import structlog
 from recovery.runtime.settings import Settings
 
 _BLACKED_OUT: Final = (
+    (re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"), "[secret]"),  # first: its end looks like an address
     (re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z0-9.-]+"), "[address]"),
     (re.compile(r"\b(?:sk|rk|pk)_(?:live|test)_\w+|\bwhsec_\w+"), "[secret]"),
-    (re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"), "[secret]"),
     (re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w.-])"), "[number]"),
 )
 """Email addresses, Stripe's keys and webhook secrets, passwords in addresses of servers, and what is as long as a card number."""

@@ -78,12 +78,15 @@ def case_of_attempt(tx: Connection, attempt_id: str) -> tuple[str, AttemptStatus
     return None if row is None else (row[0], AttemptStatus(row[1]))
 
 
-def open_attempt_of_obligation(tx: Connection, obligation: str) -> str | None:
-    """The id of the attempt that is open on an obligation, or None."""
+def open_attempt_of_obligation(tx: Connection, obligation: str) -> tuple[str, AttemptStatus] | None:
+    """Id and status of the attempt that is open on an obligation, or None."""
     found = (
-        select(attempts.c.id).join(cases).where(cases.c.obligation == obligation, attempts.c.status.in_(OPEN_ATTEMPTS))
+        select(attempts.c.id, attempts.c.status)
+        .join(cases)
+        .where(cases.c.obligation == obligation, attempts.c.status.in_(OPEN_ATTEMPTS))
     )
-    return tx.execute(found).scalar_one_or_none()
+    row = tx.execute(found).one_or_none()
+    return None if row is None else (row[0], AttemptStatus(row[1]))
 
 
 def attempt_of_charge(tx: Connection, charge_id: str) -> str | None:

@@ -57,10 +57,9 @@ def claim_events(tx: Connection, *, machine_now: datetime, lease_until: datetime
         .order_by(events.c.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("ready")  # evaluated once: as a plain subquery the limit could be passed over
     )
-    taken = (
-        update(events).where(events.c.seq.in_(ready.scalar_subquery())).values(hold_until=lease_until).returning(events)
-    )
+    taken = update(events).where(events.c.seq == ready.c.seq).values(hold_until=lease_until).returning(events)
     rows = sorted(tx.execute(taken).mappings().all(), key=lambda row: int(row["seq"]))
     return [_stored(row) for row in rows]
 

@@ -47,22 +47,31 @@ def apply_steps(tx: Connection, decision: Decision, *, moment: Moment) -> None:
     )
     for plan in decision.plan:
         if plan.kind in busy:
-            _come_again(tx, case_id, plan)
+            _come_again(tx, case_id, plan, moment)
         else:
             _insert(tx, case_id, plan, moment)
 
 
+def _hold(plan: Plan, moment: Moment) -> datetime | None:
+    return moment.machine_now + timedelta(seconds=plan.hold_seconds) if plan.hold_seconds else None
+
+
 def _insert(tx: Connection, case_id: str, plan: Plan, moment: Moment) -> None:
-    hold = moment.machine_now + timedelta(seconds=plan.hold_seconds) if plan.hold_seconds else None
+    hold = _hold(plan, moment)
     row = {"case_id": case_id, "kind": plan.kind, "state": StepState.PLANNED, "due_at": plan.due_at, "hold_until": hold}
     tx.execute(insert(steps).values(row))
 
 
-def _come_again(tx: Connection, case_id: str, plan: Plan) -> None:
+def _come_again(tx: Connection, case_id: str, plan: Plan, moment: Moment) -> None:
+    """Note the plan on the step in flight. Its ``hold_until``, empty since the claim, then speaks of the next time."""
+    hold = _hold(plan, moment)
     tx.execute(
         update(steps)
         .where(steps.c.case_id == case_id, steps.c.kind == plan.kind, steps.c.state == StepState.IN_FLIGHT)
-        .values(again_at=func.least(func.coalesce(steps.c.again_at, plan.due_at), plan.due_at))
+        .values(
+            again_at=func.least(func.coalesce(steps.c.again_at, plan.due_at), plan.due_at),
+            hold_until=func.greatest(steps.c.hold_until, hold),
+        )
     )
 
 
@@ -73,7 +82,11 @@ def finish_step(tx: Connection, step_id: int, *, moment: Moment) -> Plan | None:
         return None
     tx.execute(update(steps).where(steps.c.id == step_id).values(state=StepState.DONE, lease_until=None))
     again: datetime | None = row["again_at"]
-    return None if again is None else Plan(kind=StepKind(row["kind"]), due_at=max(again, moment.now))
+    if again is None:
+        return None
+    held: datetime | None = row["hold_until"]
+    hold_seconds = max((held - moment.machine_now).total_seconds(), 0.0) if held else 0.0
+    return Plan(kind=StepKind(row["kind"]), due_at=max(again, moment.now), hold_seconds=hold_seconds)
 
 
 def claim_steps(
@@ -96,11 +109,12 @@ def claim_steps(
         .order_by(steps.c.due_at, steps.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")  # evaluated once: as a plain subquery the limit could be passed over
     )
     lease_until = moment.machine_now + timedelta(seconds=lease_seconds)
     taken = (
         update(steps)
-        .where(steps.c.id.in_(due.scalar_subquery()))
+        .where(steps.c.id == due.c.id)
         .values(state=StepState.IN_FLIGHT, lease_until=lease_until, claims=steps.c.claims + 1, hold_until=None)
         .returning(
             steps.c.id,
@@ -132,9 +146,12 @@ def due_kinds(tx: Connection, *, moment: Moment) -> frozenset[StepKind]:
 
 
 def holds_lease(tx: Connection, step: ClaimedStep) -> bool:
-    """Whether a claim is still ours: in flight under the very lease we were given. Locks the row."""
-    row = tx.execute(select(steps.c.state, steps.c.lease_until).where(steps.c.id == step.id).with_for_update()).one()
-    return bool(row.state == StepState.IN_FLIGHT and row.lease_until == step.lease_until)
+    """Whether a claim is still ours: in flight, and claimed by nobody since. Locks the row.
+
+    The count of claims tells, not the lease's end: machine clocks are set back, and two claims may end at the same instant.
+    """
+    row = tx.execute(select(steps.c.state, steps.c.claims).where(steps.c.id == step.id).with_for_update()).one()
+    return bool(row.state == StepState.IN_FLIGHT and row.claims == step.claims)
 
 
 def release_step(
@@ -147,7 +164,7 @@ def release_step(
         "state": StepState.PLANNED,
         "lease_until": None,
         "again_at": None,
-        "hold_until": hold_until,
+        "hold_until": func.greatest(steps.c.hold_until, hold_until),
         "due_at": due_at or step.due_at,
         "error": error,
         "failures": steps.c.failures + (1 if error else 0),

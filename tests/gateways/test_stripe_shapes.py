@@ -24,6 +24,7 @@ from stripe_stub import (
 )
 
 from recovery.cases.obligation import ChargeStatus, ObligationStatus
+from recovery.declines.signals import Initiator
 from recovery.gateways.port import GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.gateways.stripe import Limits, StripeGateway
 from recovery.gateways.stripe.cards import card_of_charge, card_of_method
@@ -31,6 +32,7 @@ from recovery.gateways.stripe.charges import charge_of, refused, signals_of
 from recovery.money import Money
 
 CHARGES = "GET /v1/charges"
+EVENTS = "GET /v1/events"
 SUBSCRIPTION = "GET /v1/subscriptions/sub_1"
 CUSTOMER = "GET /v1/customers/cus_1"
 
@@ -118,12 +120,33 @@ def test_a_paid_invoice_says_when_and_whether_the_money_came_through_stripe(
 ) -> None:
     server.on(INVOICE, paid_invoice(), paid_invoice(), legacy(status="paid") | {"paid_out_of_band": True})
     server.on(CHARGES, listed(won()), listed(charge()))
+    server.on(EVENTS, listed())
     through, elsewhere, said = (stripe.read_obligation("in_1") for _ in range(3))
     assert through.status is ObligationStatus.PAID
     assert through.paid_at == datetime.fromtimestamp(CREATED + 1, tz=UTC)
     assert not through.paid_out_of_band
     assert elsewhere.paid_out_of_band
     assert said.paid_out_of_band
+
+
+@pytest.mark.parametrize(
+    ("request_made", "initiator", "key"),
+    [
+        ({"id": "req_1", "idempotency_key": "case_in_1-1"}, Initiator.CUSTOMER, "case_in_1-1"),
+        ({"id": "req_1", "idempotency_key": None}, Initiator.CUSTOMER, None),
+        ({"id": None, "idempotency_key": None}, Initiator.GATEWAY, None),
+    ],
+)
+def test_a_paid_invoice_says_who_paid(
+    server: Stub, stripe: StripeGateway, request_made: dict[str, str | None], initiator: Initiator, key: str | None
+) -> None:
+    server.on(INVOICE, paid_invoice())
+    server.on(CHARGES, listed(won()))
+    other = {"id": "evt_0", "type": "charge.succeeded", "data": {"object": {"id": "ch_other"}}, "request": None}
+    event = {"id": "evt_1", "type": "charge.succeeded", "data": {"object": won()}, "request": request_made}
+    server.on(EVENTS, listed(other, event))
+    (paid,) = stripe.read_obligation("in_1").succeeded
+    assert (paid.initiator, paid.idempotency_key) == (initiator, key)
 
 
 @pytest.mark.parametrize(

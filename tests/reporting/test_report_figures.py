@@ -116,7 +116,7 @@ def test_customers_unasked_and_the_gateways_retries_are_never_credited(life: Lif
     assert by_source["silent_retry"] == (1000, "yes")
     assert by_source["customer_unasked"] == (200, "never")
     assert by_source["gateway_retry"] == (30, "never")
-    assert by_source["backup_card"] == (0, "yes")
+    assert "backup_card" not in by_source
 
 
 def test_refunds_and_disputes_lower_the_net_and_leave_the_gross(life: Life) -> None:
@@ -249,6 +249,19 @@ def test_every_table_of_one_report_adds_up_to_the_same_money(life: Life) -> None
     assert sum(day.at_risk_minor for day in found.days) == sum(1000 + n for n in range(12))
 
 
+@pytest.mark.parametrize("view", View)
+def test_a_table_alone_is_the_same_as_among_others(life: Life, view: View) -> None:
+    life.attempt(life.fail("won", minor=1000, at=MONDAY))
+    life.pay(life.fail("paid", minor=30, at=MONDAY, code="do_not_honor"))
+    life.fail("open", minor=3000, at=MONDAY + timedelta(days=30))
+    among = next(table for table in asked(life).tables if table.name == view)
+    span = span_of(Asked(), now=NOW)
+    alone = report(life.wiring.database, span, made_at=NOW, views=[view], with_days=False)
+    assert alone.tables == (among,)
+    assert among.rows != ()
+    assert alone.days == ()
+
+
 def test_exports_hold_every_figure_with_its_definition(life: Life) -> None:
     life.attempt(life.fail("won", minor=1000, at=MONDAY))
     life.fail("open", minor=3000, at=MONDAY)
@@ -284,7 +297,8 @@ def test_the_chart_is_plain_svg_that_loads_nothing(life: Life) -> None:
 
 def test_nothing_failed_gives_an_empty_report(life: Life) -> None:
     found = asked(life)
-    assert all(table.rows == () for table in found.tables if table.name != View.SOURCE)
+    assert all(table.rows == () for table in found.tables)
+    assert "<svg" in chart(found)
     assert found.days == ()
     assert json.loads(as_json(found))["tables"]["cohort"]["rows"] == []
 

@@ -1,7 +1,7 @@
 """Judges a finished run from outside: the gateway's books against the engine's rows. No checker asks the engine's own code."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sim_checks_timing import timing
 from sim_play import Run
@@ -68,7 +68,8 @@ def nothing_waits(view: View) -> Iterator[str]:
         if case.ended_at is None:
             yield f"{case.id} is still {case.state}"
     for attempt in view.attempts.values():
-        if attempt.status in OPEN_ATTEMPTS:
+        gone = view.books.invoices[attempt.case_id.removeprefix("case_")].gone
+        if attempt.status in OPEN_ATTEMPTS and not gone:
             yield f"attempt {attempt.id} is still {attempt.status}"
     for step in view.steps:
         if step.failures:
@@ -141,22 +142,24 @@ def money(view: View) -> Iterator[str]:
             yield f"{case.id} has {len(booked['at_risk'])} sums at risk"
 
 
-def _went_back(view: View, name: str, recovered: dict[str, object]) -> Iterator[str]:
+def _went_back(view: View, name: str, recovered: Mapping[str, object]) -> Iterator[str]:
     booked = view.entries(view.cases[name].id)
     kinds = ("refunded", "dispute_opened", "dispute_won", "dispute_lost")
     have = {(kind, row.ref): row.amount_minor for kind in kinds for row in booked[kind]}
     for item in view.books.returned.values():
         if item.obligation != name or item.charge not in recovered or not view.accepted(item.charge):
             continue
+        if item.at < view.cases[name].opened_at:
+            continue  # its news came when there was no case that it could be booked in
         kind = "dispute_opened" if item.dispute else "refunded"
         events = ("charge.dispute.created", "charge.refunded")
         told = _told(view, item.id if item.dispute else item.charge, events)
         if told and have.get((kind, item.id)) != item.amount.minor:
             yield f"{item.id} of {item.charge}: {kind} {item.amount} is booked as {have.get((kind, item.id))}"
         ended = f"dispute_{item.status}"
-        if item.status in ("won", "lost") and _told(view, item.id, ("charge.dispute.closed",)):
-            if have.get((ended, item.id)) != item.amount.minor:
-                yield f"{item.id} ended as {item.status} and is not booked so"
+        told = item.status in ("won", "lost") and _told(view, item.id, ("charge.dispute.closed",))
+        if told and have.get((ended, item.id)) != item.amount.minor:
+            yield f"{item.id} ended as {item.status} and is not booked so"
 
 
 def _told(view: View, object_id: str, kinds: tuple[str, ...]) -> bool:

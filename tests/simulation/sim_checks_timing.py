@@ -42,7 +42,7 @@ def _window(attempt: Row, charge: Booked) -> Iterator[str]:
         yield f"{attempt.id} ({attempt.purpose}) began {attempt.started_at}, outside {country}'s bank hours"
 
 
-def _open(hours: Any, country: str | None, at: datetime) -> bool:  # noqa: ANN401 - BankHours
+def _open(hours: Any, country: str | None, at: datetime) -> bool:
     for zone in hours.zones:
         local = at.astimezone(ZoneInfo(zone))
         holiday = hours.holidays and country and local.date() in _holidays(country, local.year)
@@ -52,7 +52,7 @@ def _open(hours: Any, country: str | None, at: datetime) -> bool:  # noqa: ANN40
 
 
 @cache
-def _holidays(country: str, year: int) -> Any:  # noqa: ANN401 - the library's own dict
+def _holidays(country: str, year: int) -> Any:
     return holidays.country_holidays(country, years=year)
 
 

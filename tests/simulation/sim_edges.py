@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from sim_faults import Crashed, Faults
 from sqlalchemy import Connection, Engine
 
+FROZEN_SECONDS = 1500.0
+"""The longest sleep of a worker: twice the longest lease, so that others take over and end what it began."""
+
 
 @dataclass
 class EdgedDatabase:
@@ -27,7 +30,7 @@ class EdgedDatabase:
         self._die("after a commit")
         if self.faults.strikes("frozen"):
             self.say("  FROZEN after a commit")
-            self.meanwhile("frozen", 500)
+            self.meanwhile("frozen", FROZEN_SECONDS)
         elif self.faults.strikes("meanwhile"):
             self.meanwhile("after a commit", 20)
 

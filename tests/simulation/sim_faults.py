@@ -75,6 +75,9 @@ _SHARES: Final = {
 """How often each fault happens when it is asked for; customers' and merchants' acts have weights in the play."""
 
 
+_HEATED: Final = frozenset({"crash", "frozen"})
+
+
 class Crashed(BaseException):
     """The worker is gone at this very point. Not an Exception: nothing in a worker survives its end."""
 
@@ -99,8 +102,8 @@ class Faults:
     off: frozenset[str] = frozenset()
     ended: bool = False
     happened: dict[str, int] = field(default_factory=dict)
-    quiet: int = 0
-    """Above zero while somebody acts who must not be disturbed (the checkers, the person)."""
+    heat: float = 1.0
+    """How much likelier than usual: money and mail are only at stake while a step is performed."""
 
     def __post_init__(self) -> None:
         # A run has a few kinds that are frequent: rare ones would hardly ever meet.
@@ -114,8 +117,8 @@ class Faults:
 
     def strikes(self, kind: str) -> bool:
         """Throw the dice for one fault."""
-        struck = self.dice.of(kind).random() < self._shares[kind]
-        if not struck or not self.allows(kind) or self.quiet:
+        struck = self.dice.of(kind).random() < self._shares[kind] * (self.heat if kind in _HEATED else 1.0)
+        if not struck or not self.allows(kind):
             return False
         self.happened[kind] = self.happened.get(kind, 0) + 1
         return True

@@ -73,7 +73,7 @@ class SimGateway(Gateway):
             raise GatewayUnavailable("timeout")
         if self.faults.strikes("frozen"):
             self.say(f"  FROZEN reading {what}")
-            self.meanwhile("frozen", 3 * BOUND_SECONDS + 200)
+            self.meanwhile("frozen", 1500)
         elif self.faults.strikes("meanwhile"):
             self.meanwhile(f"reading {what}", BOUND_SECONDS)
 
@@ -123,9 +123,7 @@ class SimGateway(Gateway):
         return card
 
     def charge(self, order: ChargeOrder) -> Answer:
-        call = Called(
-            key=order.key, obligation=order.obligation, at=self.clocks.at, machine_at=self.clocks.machine_at
-        )
+        call = Called(key=order.key, obligation=order.obligation, at=self.clocks.at, machine_at=self.clocks.machine_at)
         self.till.books.calls.append(call)
         if self.faults.strikes("crash"):
             call.fault = "crash before"

@@ -58,7 +58,8 @@ _READY = text(
     " (SELECT count(*) FROM events WHERE state = 'waiting' AND (hold_until IS NULL OR hold_until <= :machine)) AS events,"
     " (SELECT count(*) FROM steps WHERE state = 'in_flight' AND lease_until <= :machine) AS lapsed,"
     " (SELECT count(*) FROM cases c WHERE c.state IN ('silent', 'dunning', 'review') AND NOT EXISTS (SELECT FROM steps s"
-    " WHERE s.case_id = c.id AND s.state IN ('planned', 'in_flight'))) AS orphans"
+    " WHERE s.case_id = c.id AND s.state IN ('planned', 'in_flight'))) AS orphans,"
+    " (SELECT count(*) FROM cases WHERE state = 'review') + (SELECT count(*) FROM flags WHERE name = :halted) AS wanted"
 )
 
 
@@ -69,6 +70,8 @@ class Ready:
     kinds: frozenset[str]
     events: int
     lapsed: int
+    wanted: int
+    """How much waits for a person."""
 
 
 class DidNotEnd(AssertionError):
@@ -160,9 +163,10 @@ class Run:
     def ready(self) -> Ready:
         """What is there to do now. Asked before each ring: rings that find nothing cost most of a run otherwise."""
         with self.database.connect() as tx:
-            row = tx.execute(_READY, {"now": self.clocks.at, "machine": self.clocks.machine()}).one()
+            now, machine = self.clocks.at, self.clocks.machine()
+            row = tx.execute(_READY, {"now": now, "machine": machine, "halted": CHARGING_HALTED}).one()
         assert row.orphans == 0, "an open case has no wake-up"
-        return Ready(kinds=frozenset(row.kinds or ()), events=row.events, lapsed=row.lapsed)
+        return Ready(kinds=frozenset(row.kinds or ()), events=row.events, lapsed=row.lapsed, wanted=row.wanted)
 
     def meanwhile(self, where: str, seconds: float) -> None:
         """While a worker waits at an edge, others act and time passes."""
@@ -170,26 +174,39 @@ class Run:
             return
         dice = self.faults.dice.of("meanwhile turns")
         self.depth += 1
+        cool, self.faults.heat = self.faults.heat, 1.0
         self.say(f"(meanwhile, {where}")
+        turns = dice.randint(1, 6)
         spent = dice.uniform(0, seconds)
         try:
-            for part in range(dice.randint(1, 6)):
-                self.clocks.tick(spent / 6)
-                self.turn(dice.choice(("steps", "steps", "events", "sweep", "post", "post now", "act")))
+            for part in range(turns):
+                self._pass(spent / turns)
+                self.turn(dice.choice(("steps", "steps", "sweep", "sweep", "events", "post", "post now", "act")))
                 if part == 0:
                     self.people.act_due()
         finally:
             self.say(")")
             self.depth -= 1
+            self.faults.heat = cool
+
+    def _pass(self, seconds: float) -> None:
+        """Let time pass; what lands at the gateway meanwhile lands at its instant."""
+        while seconds > 0:
+            self.clocks.tick(min(seconds, 20))
+            self.gateway.land_due()
+            seconds -= 20
 
     def quiet_turn(self) -> bool:
         """One turn without faults; False when there is nothing left to do."""
         done = self.post.deliver(self.database, self.gateway, most=50)
         done += self.people.act_due() + self.gateway.land_due()
         self.people.finish_processing()
-        done += self.events() + self.steps()
-        self.sweep()
-        self.person()
+        ready = self.ready()
+        done += (self.events() if ready.events else 0) + (self.steps() if ready.kinds else 0)
+        if ready.lapsed:
+            self.sweep()
+        if ready.wanted or self.gateway.key_refused:
+            self.person()
         if done:
             self.clocks.tick(1)
             return True
@@ -199,17 +216,22 @@ class Run:
         """The ring of steps; how many were claimed."""
         due = {kind: self.performers[kind] for kind in self.performers if kind in self.ready().kinds}
         batch = self.faults.dice.of("batch").choice((1, 1, 3))
-        return perform_due(self.door, due, batch=batch, threads=1) if due else 0
+        cool, self.faults.heat = self.faults.heat, 3.0
+        try:
+            return perform_due(self.door, due, batch=batch, threads=1) if due else 0
+        finally:
+            self.faults.heat = cool
 
     def events(self) -> int:
         """The ring of events; how many were taken."""
         batch = self.faults.dice.of("batch").choice((1, 3, 10))
-        return self.intake.process(batch=batch) if self.ready().events else 0
+        return self.intake.process(batch=batch)
 
     def sweep(self) -> None:
         """The ring of the sweep."""
-        if self.ready().lapsed:
-            self.say(f"sweep takes {sweep(self.door)} back")
+        taken = sweep(self.door)
+        if taken:
+            self.say(f"sweep takes {taken} back")
 
     def person(self) -> None:
         """The operator: gives the key back, lets charging go on, decides what waits for a decision."""
@@ -227,30 +249,31 @@ class Run:
 
     def wait(self) -> bool:
         """Let time come to the next instant at which anything is due; False when nothing ever will be."""
-        machine = self._next_machine()
-        if machine is not None:
-            self.clocks.tick(max((machine - self.clocks.machine()).total_seconds(), 0) + 0.001)
-            return True
+        waits = [(item[0] - self.clocks.machine_at).total_seconds() for item in self.gateway.landings]
+        waits += self._machine_waits(driven=self.clocks.driven)
         due = [at for at in (self._next_step(), self.post.next_due, self.people.next_due) if at is not None]
-        landings = [item[0] for item in self.gateway.landings]
-        if landings:
-            self.clocks.tick(max((min(landings) - self.clocks.machine_at).total_seconds(), 0) + 0.001)
+        if not waits and due:
+            self.clocks.jump(datetime.fromtimestamp(min(due), tz=UTC) + timedelta(milliseconds=1))
             return True
-        if not due:
-            return False
-        self.clocks.jump(datetime.fromtimestamp(min(due), tz=UTC) + timedelta(milliseconds=1))
-        return True
+        waits = waits or self._machine_waits(driven=False)
+        if waits:
+            self.clocks.tick(max(min(waits), 0) + 0.001)
+        return bool(waits)
 
-    def _next_machine(self) -> datetime | None:
-        """The next lease or hold that ends: of what is due or in flight already."""
+    def _machine_waits(self, *, driven: bool) -> list[float]:
+        """How long until the next lease or hold ends, of what is due or in flight already.
+
+        A driven clock does not wait for events that are held: what they wait for may take days of business time.
+        """
         query = text(
             "SELECT min(at) FROM (SELECT lease_until AS at FROM steps WHERE state = 'in_flight' UNION ALL"
             " SELECT hold_until FROM steps WHERE state = 'planned' AND due_at <= :now AND hold_until > :machine UNION ALL"
-            " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > :machine) AS held"
+            " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > :machine AND NOT :driven) AS held"
         )
+        moment = {"now": self.clocks.at, "machine": self.clocks.machine(), "driven": driven}
         with self.database.connect() as tx:
-            found: Any = tx.execute(query, {"now": self.clocks.at, "machine": self.clocks.machine()}).scalar_one()
-        return cast(datetime | None, found)
+            found: Any = tx.execute(query, moment).scalar_one()
+        return [] if found is None else [(found - self.clocks.machine()).total_seconds()]
 
     def _next_step(self) -> float | None:
         query = text("SELECT min(due_at) FROM steps WHERE state = 'planned'")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import Engine
 from sim_clocks import Clocks
 from sim_faults import Crashed, Faults
+from sqlalchemy import Engine
 
 from recovery.gateways.port import Gateway, Notice
 from recovery.intake.receive import receive

@@ -50,7 +50,9 @@ def with_policy(known: Knowledge, policy: Policy) -> Knowledge:
 def _tighter(known: Knowledge, dice: random.Random) -> Knowledge:
     if dice.random() < 0.5:
         return known
-    cap = Cap(tries_max=dice.choice((2, 3, 5)), window_hours=dice.choice((72, 240, 720)), per_amount=dice.random() < 0.5)
+    cap = Cap(
+        tries_max=dice.choice((2, 3, 5)), window_hours=dice.choice((72, 240, 720)), per_amount=dice.random() < 0.5
+    )
     packs = [replace(pack, caps=(*pack.caps, cap)) for pack in known.networks.packs]
     return replace(known, networks=NetworkRules(packs=packs))
 
@@ -60,7 +62,9 @@ def next_edition(known: Knowledge, dice: random.Random, at: date) -> Knowledge:
     changed = varied(dice)
     cap = Cap(tries_max=dice.choice((2, 4, 15)), window_hours=720, per_amount=True)
     fresh = [
-        replace(known.networks.in_force(brand, _noon(at)), edition=f"{at.isoformat()}-sim", in_force_from=at, caps=(cap,))
+        replace(
+            known.networks.in_force(brand, _noon(at)), edition=f"{at.isoformat()}-sim", in_force_from=at, caps=(cap,)
+        )
         for brand in ("visa", "mastercard", "other")
     ]
     kept = [pack for pack in known.networks.packs if pack.in_force_from != at]

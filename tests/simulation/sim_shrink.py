@@ -1,12 +1,13 @@
 """Runs a seed, judges it, and looks for the smallest story that still fails. Without it a failure would be hundreds of lines long."""
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sim_checks import judge
 from sim_database import emptied
 from sim_faults import KINDS
-from sim_play import Run, Wish
+from sim_play import TURNS, Run, Wish
 from sqlalchemy import Engine
 
 STORY_LINES = 120
@@ -24,30 +25,30 @@ class Failure:
     @property
     def command(self) -> str:
         """Replays this very run."""
-        off = f" --off {','.join(sorted(self.wish.off))}" if self.wish.off else ""
-        return f"python tests/simulation/run.py --seed {self.wish.seed}{off}"
+        wish = self.wish
+        customers = f" --customers {wish.customers}" if wish.customers else ""
+        turns = f" --turns {wish.turns}" if wish.turns != TURNS else ""
+        off = f" --off {','.join(sorted(wish.off))}" if wish.off else ""
+        return f"python tests/simulation/run.py --seed {wish.seed}{customers}{turns}{off}"
 
     def brief(self) -> str:
         """For the terminal."""
         story = "\n".join(self.story[-STORY_LINES:])
-        return f"\nseed {self.wish.seed} FAILED\n{story}\n\n" + "\n".join(self.violations) + f"\nreplay: {self.command}\n"
+        return (
+            f"\nseed {self.wish.seed} FAILED\n{story}\n\n" + "\n".join(self.violations) + f"\nreplay: {self.command}\n"
+        )
 
 
-def run_seed(engine: Engine, seed: int, *, off: frozenset[str] = frozenset(), show: bool = False) -> Failure | None:
-    """Run one seed; None when every checker is content."""
-    return run_wish(engine, Wish(seed=seed, off=off), show=show)
-
-
-def run_wish(engine: Engine, wish: Wish, *, show: bool = False) -> Failure | None:
-    """Run one wish; None when every checker is content."""
+def run_wish(engine: Engine, wish: Wish, *, tell: Callable[[list[str]], object] | None = None) -> Failure | None:
+    """Run one wish; None when every checker is content. ``tell`` gets the story's lines."""
     run = Run(wish, emptied(engine))
     try:
         run.play()
         violations = judge(run)
     except Exception as error:  # noqa: BLE001 - recorded as this seed's failure
         violations = ["".join(traceback.format_exception(error)[-6:]), f"{type(error).__name__}: {error}"]
-    if show:
-        print("\n".join(run.trace))
+    if tell is not None:
+        tell(run.trace)
     if not violations:
         return None
     return Failure(
@@ -56,12 +57,15 @@ def run_wish(engine: Engine, wish: Wish, *, show: bool = False) -> Failure | Non
 
 
 def shrunk(engine: Engine, failure: Failure) -> Failure:
-    """The same seed with as few kinds of trouble as still make it fail."""
+    """The same seed with as few customers, turns and kinds of trouble as still make it fail."""
     smallest = failure
+    for customers in (1, 2):
+        smallest = run_wish(engine, replace(smallest.wish, customers=customers)) or smallest
+        if smallest is not failure:
+            break
     for kind in KINDS:
-        if kind in smallest.wish.off:
-            continue
-        smaller = run_wish(engine, replace(smallest.wish, off=smallest.wish.off | {kind}))
-        if smaller is not None:
-            smallest = smaller
+        if kind not in smallest.wish.off:
+            smallest = run_wish(engine, replace(smallest.wish, off=smallest.wish.off | {kind})) or smallest
+    for turns in (60, 30, 15, 5):
+        smallest = run_wish(engine, replace(smallest.wish, turns=turns)) or smallest
     return smallest

@@ -1,4 +1,4 @@
-"""Carries out what the simulated gateway is asked to do and tells everybody by events. Without it two ways of paying would book twice."""
+"""Carries out what the simulated gateway is asked to do, and tells of it by events. Without it two ways of paying would book twice."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -125,7 +125,11 @@ class Till:
     def cancel(self, invoice: Invoice) -> None:
         """The customer ends the subscription; the invoice stays open."""
         invoice.subscription_ended_at = self.second
-        content = {"subscription": invoice.subscription, "status": "canceled", "cancel_reason": "cancellation_requested"}
+        content = {
+            "subscription": invoice.subscription,
+            "status": "canceled",
+            "cancel_reason": "cancellation_requested",
+        }
         self.tell("customer.subscription.deleted", invoice.subscription, content, _PERSON)
 
     def refund(self, charge: Booked, minor: int) -> None:

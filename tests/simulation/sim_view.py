@@ -21,7 +21,7 @@ class Row:
 
     columns: dict[str, Any]
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a row
+    def __getattr__(self, name: str) -> Any:
         return self.columns[name]
 
 
@@ -74,7 +74,7 @@ class View:
 
     def ours(self) -> list[tuple[Row, Booked]]:
         """Our charges that reached the gateway, with their attempts."""
-        return [(self.attempts[c.key], c) for c in self.books.charges.values() if c.key in self.attempts]  # type: ignore[index]
+        return [(self.attempts[c.key], c) for c in self.books.charges.values() if c.key in self.attempts]
 
     def accepted(self, word: str) -> bool:
         """Whether any event naming this charge, refund, dispute or invoice of payment was accepted."""
@@ -106,6 +106,6 @@ class View:
                 found[row.kind].append(row)
         return found
 
-    def rules_at(self, at: datetime) -> Any:  # noqa: ANN401 - Knowledge
+    def rules_at(self, at: datetime) -> Any:
         """The knowledge in use at an instant."""
         return [known for since, known in self.run.editions if since <= at][-1]

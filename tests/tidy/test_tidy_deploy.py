@@ -1,6 +1,7 @@
 """The files that put the project on a machine agree with each other and name no machine."""
 
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from tidy_support import PROJECT, read
 
+# Under `make test` these would tell the tested make that it is a part of that one.
+ALONE = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
 PROCESSES = {"web", "worker", "beat"}
 # Index addresses, local paths and the project itself have no business in a file that every machine installs from.
 PIN = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+")
@@ -88,7 +91,7 @@ def test_make_refuses_an_old_python_in_words(tmp_path: Path) -> None:
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
     command = ["make", "--no-print-directory", "-C", str(PROJECT), "setup", f"PYTHON={old}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ALONE)
     assert done.returncode != 0
     assert "needs Python 3.11 or newer" in done.stderr
 
@@ -96,7 +99,7 @@ def test_make_refuses_an_old_python_in_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", ["demo", "test", "lint", "simulate"])
 def test_make_works_from_any_directory(target: str, tmp_path: Path) -> None:
     command = ["make", "--dry-run", "-f", str(PROJECT / "Makefile"), target, f"PYTHON={sys.executable}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=ALONE)
     steps = [line for line in done.stdout.splitlines() if line.strip()]
     assert steps
     assert all(f'cd "{PROJECT}/"' in line for line in steps)

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from rich.padding import Padding
+from rich.text import Text
+
 from recovery.cases.case import Attempt, Case
 from recovery.runtime.cli.output import cells, console, grid, instant
 from recovery.storage.case_queries import CaseFile, CaseLine, JournalLine
@@ -135,10 +138,11 @@ def say_case(found: CaseFile) -> None:
 
 def say_timeline(case: Case, lines: Sequence[JournalLine]) -> None:
     """Print a case's story."""
-    table = grid(f"{case.id} · {case.state.value} · {case.amount}", "when", "what happened", "state", "why")
+    out = console()
+    out.print(Text(f"{case.id} · {case.state.value} · {case.amount}", style="bold"))
     for line in lines:
-        table.add_row(*cells(instant(line.at), line.fact, line.state, line.reason))
-    console().print(table)
+        out.print(Text.assemble(instant(line.at), "  ", (line.fact, "bold"), f" → {line.state.value}"))
+        out.print(Padding(Text(line.reason), (0, 0, 0, 4)))
 
 
 def _iso(at: datetime | None) -> str | None:

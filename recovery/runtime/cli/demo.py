@@ -58,7 +58,7 @@ def demo(
         console.print(f"playing {days} days of {customers} customers (seed {seed}, world {parameters.name})")
         with watching(running.database, console) as watch:
             outcome = running.play(options, watch)
-        closing_report(console, outcome, running.database, seconds=time.monotonic() - began)
+        closing_report(console, outcome, seconds=time.monotonic() - began)
         same_seed(console, outcome, running.database, play=Replay(options, parameters, rules_of(knowledge)))
         console.print(f"the report: {running.web_url}/report", soft_wrap=True)
         if json_file is not None:

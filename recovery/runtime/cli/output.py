@@ -5,6 +5,7 @@ import sys
 from datetime import datetime
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -41,7 +42,9 @@ def instant(at: datetime | None) -> str:
 
 def grid(title: str, *headings: str) -> Table:
     """An empty table; ``headings`` that begin with > are of numbers and end at the right."""
-    table = Table(title=Text(title, style="bold"), title_justify="left", header_style="bold", pad_edge=False)
+    table = Table(
+        title=Text(title, style="bold"), title_justify="left", header_style="bold", pad_edge=False, box=SIMPLE_HEAD
+    )
     for heading in headings:
         right = heading.startswith(">")
         table.add_column(Text(heading.removeprefix(">")), justify="right" if right else "left", overflow="fold")

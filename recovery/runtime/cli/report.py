@@ -1,22 +1,28 @@
 """The recovered-revenue report on a terminal or as a file. Without it finance would need a browser to get at its numbers."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from recovery.reporting.chart import chart
 from recovery.reporting.export import as_csv, as_json
 from recovery.reporting.period import Asked, first_and_last_day, span_of
 from recovery.reporting.report import Report, View, report
-from recovery.reporting.table import Table, shown
+from recovery.reporting.table import Row, Table, shown
 from recovery.runtime.cli.output import cells, console, grid
 from recovery.runtime.cli.session import command_stack
 from recovery.runtime.clock import clock_from
 
 DEFAULT_VIEWS = (View.COHORT, View.CASH, View.SOURCE)
 """What a terminal shows unasked; the exports hold every table."""
+
+LABEL_WIDTH, FIGURE_WIDTH = 28, 26
+"""Columns that the longest label and a rate with its denominator take."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,7 +52,7 @@ def report_command(
         made_at = clock_from(stack.wiring.settings.clock_file).now()
         span = span_of(Asked(month=month, first=first, last=last, zone=zone), now=made_at)
         views = by or (tuple(View) if json or csv else DEFAULT_VIEWS)
-        found = report(stack.wiring.database, span, made_at=made_at, views=views)
+        found = report(stack.wiring.database, span, made_at=made_at, views=views, with_days=chart_file is not None)
     if chart_file is not None:
         chart_file.write_text(chart(found), encoding="utf-8")
     if json:
@@ -70,13 +76,24 @@ def _say(found: Report) -> None:
 
 
 def _say_table(table: Table) -> None:
+    """One block a currency: figures downwards, so that a terminal of eighty columns holds them unfolded."""
     out = console()
-    out.print(f"\n[bold]{table.title}[/bold]: {table.definition}")
+    out.print(Text.assemble("\n", (table.title, "bold"), ": ", table.definition))
+    if not table.rows:
+        out.print("Nothing in this period.")
+    abreast = max(1, (out.width - LABEL_WIDTH) // FIGURE_WIDTH)
+    for currency in dict.fromkeys(row.currency for row in table.rows):
+        rows = [row for row in table.rows if row.currency == currency]
+        for begin in range(0, len(rows), abreast):
+            _say_block(out, table, rows[begin : begin + abreast])
+
+
+def _say_block(out: Console, table: Table, rows: Sequence[Row]) -> None:
+    block = grid("", rows[0].currency.upper(), *(f">{row.key}" for row in rows))
+    block.title = None
     for group in table.groups:
-        columns = table.of_group(group)
-        drawn = grid("", table.key_label, "currency", *(f">{column.label}" for column in columns))
-        drawn.title = None
-        for row in table.rows:
-            figures = [shown(row.figures[column.name], column.kind, row.currency) for column in columns]
-            drawn.add_row(*cells(row.key, row.currency.upper(), *figures), end_section=row.key == "all")
-        out.print(drawn)
+        for column in table.of_group(group):
+            figures = [shown(row.figures[column.name], column.kind, row.currency) for row in rows]
+            block.add_row(*cells(column.label, *figures))
+        block.add_section()
+    out.print(block)

@@ -1,45 +1,34 @@
-"""The demo's last words: what was won back, by currency and source, and whether every check held."""
+"""The demo's last words: the report's own figures by currency, and whether every check held."""
 
 from typing import Any
 
-from babel.numbers import format_currency
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Engine
 
-from recovery.cases.lifecycle import CREDITED, EntryKind, Source
-from recovery.money import Money
-from recovery.storage import outcome_queries as queries
+from recovery.reporting.table import amount
 
 
-def closing_report(console: Console, outcome: dict[str, Any], database: Engine, *, seconds: float) -> None:
+def closing_report(console: Console, outcome: dict[str, Any], *, seconds: float) -> None:
     """Print the recovered-revenue report of the whole demo and the checks."""
-    with database.connect() as tx:
-        money = queries.money_by_kind(tx)
     table = Table(title="Recovered revenue, all days", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for title in ("currency", "at risk", "by us", "unaided", "returned", "rate by value"):
+    for title in ("currency", "cases", "at risk", "by us", "unaided", "returned", "by us / at risk"):
         table.add_column(title, justify="left" if title == "currency" else "right")
-    for currency in sorted({row[0] for row in money}):
-        table.add_row(currency.upper(), *_figures(money, currency))
+    for currency, row in sorted(outcome["report"].items()):
+        table.add_row(currency.upper(), *_figures(row, currency))
     console.print()
     console.print(table)
     console.print("by us: silent retries, refreshed cards, and customers who paid after our email.", style="dim")
-    console.print("unaided: customers who paid unasked, the gateway's own retries. Rate: by us / at risk.", style="dim")
+    console.print("unaided: customers who paid unasked and the gateway's own retries.", style="dim")
+    console.print("returned: refunds, and disputes not won.", style="dim")
     cases = ", ".join(f"{count} {state}" for state, count in sorted(outcome["cases"].items()))
     console.print(f"cases: {cases}; emails sent: {outcome['emails'].get('sent', 0)}; {seconds:.0f} seconds")
     for check, held in outcome["checks"].items():
         console.print(f"[{'green' if held else 'bold red'}]{'✓' if held else '✗'}[/] {check}")
 
 
-def _figures(money: list[tuple[str, str, str | None, int]], currency: str) -> list[str]:
-    mine = [row for row in money if row[0] == currency]
-    at_risk = sum(minor for _, kind, _, minor in mine if kind == EntryKind.AT_RISK)
-    recovered = [(source, minor) for _, kind, source, minor in mine if kind == EntryKind.RECOVERED]
-    credited = sum(minor for source, minor in recovered if source and Source(source) in CREDITED)
-    unaided = sum(minor for _, minor in recovered) - credited
-    returned = sum(minor for _, kind, _, minor in mine if kind in (EntryKind.REFUNDED, EntryKind.DISPUTE_LOST))
-    shown = [
-        format_currency(Money(minor=minor, currency=currency).major(), currency.upper(), locale="en_US")
-        for minor in (at_risk, credited, unaided, returned)
-    ]
-    return [*shown, f"{credited / at_risk:.1%}" if at_risk else "–"]
+def _figures(row: dict[str, int], currency: str) -> list[str]:
+    at_risk, credited = row["at_risk_minor"], row["credited_minor"]
+    unaided = row["recovered_minor"] - credited
+    returned = row["refunded_minor"] + row["disputed_minor"]
+    share = f"{credited / at_risk:.1%}" if at_risk else "–"
+    return [str(row["cases"]), *(amount(minor, currency) for minor in (at_risk, credited, unaided, returned)), share]

@@ -61,14 +61,11 @@ class Demo:
         """Play all days and judge the outcome."""
         if options.faults:
             self._world.faults({"probabilities": options.faults, "seed": options.seed})
-        self._driver(watch).run(START_AT + timedelta(days=options.days))
-        outcome = outcome_of(self.database, self._world.ledger(), self._caught)
-        return {
-            "seed": options.seed,
-            "world": options.world,
-            "customers": options.customers,
-            "days": options.days,
-        } | outcome
+        until = START_AT + timedelta(days=options.days)
+        self._driver(watch).run(until)
+        outcome = outcome_of(self.database, self._world.ledger(), self._caught, first=START_AT, until=until)
+        played = {"seed": options.seed, "world": options.world, "customers": options.customers, "days": options.days}
+        return played | outcome
 
 
 @contextmanager
@@ -89,7 +86,14 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
         world = WorldLink(f"http://127.0.0.1:{sandbox_port}")
         stack.callback(world.close)
         caught, smtp_port = stack.enter_context(catch_mail(world))
-        environment = _environment(home, database_url, broker_url, sandbox_port, web_port, smtp_port)
+        environment = _environment(
+            home,
+            database_url=database_url,
+            broker_url=broker_url,
+            sandbox_port=sandbox_port,
+            web_port=web_port,
+            smtp_port=smtp_port,
+        )
         group = stack.enter_context(ProcessGroup(home / "logs"))
         note("starting sandbox, web, worker and beat")
         _start(group, environment, options, sandbox_port=sandbox_port, web_port=web_port)
@@ -116,7 +120,7 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
 
 
 def _environment(
-    home: Path, database_url: str, broker_url: str, sandbox_port: int, web_port: int, smtp_port: int
+    home: Path, *, database_url: str, broker_url: str, sandbox_port: int, web_port: int, smtp_port: int
 ) -> dict[str, str]:
     """The settings of the demo's processes; nothing of the caller's own RECOVERY_ settings gets through."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RECOVERY_")}

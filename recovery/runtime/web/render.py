@@ -1,5 +1,6 @@
 """Makes pages from templates. Without strict rendering a missing value would be an empty place that nobody notices."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,11 @@ def _instant(at: datetime | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%a %d %b %Y %H:%M} UTC")
 
 
+def _sentence(fact: str) -> str:
+    """A fact's name as people read it: "PaymentFailed" is "Payment failed"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", fact).capitalize()
+
+
 _environment = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=True,
@@ -28,6 +34,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters["instant"] = _instant
+_environment.filters["sentence"] = _sentence
 _environment.filters["words"] = lambda text: str(text).replace("_", " ")
 _environment.globals["shown"] = shown
 _environment.globals["money"] = money

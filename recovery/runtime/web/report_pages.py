@@ -9,7 +9,8 @@ from starlette.responses import Response
 from recovery.reporting.chart import chart
 from recovery.reporting.export import as_csv, as_json
 from recovery.reporting.period import Asked, PeriodInvalid, first_and_last_day, span_of
-from recovery.reporting.report import Report, report
+from recovery.reporting.report import Report, View, report
+from recovery.reporting.table import Row
 from recovery.runtime.clock import clock_from
 from recovery.runtime.web.render import rendered
 from recovery.runtime.wiring import Wiring
@@ -35,6 +36,7 @@ class ReportPages:
             "report": found,
             "first": first,
             "last": last,
+            "headlines": _headlines(found),
             "chart": chart(found) if found.days else "",
             "asked": asked,
             "query": urlencode({name: value for name, value in asked.items() if value}),
@@ -43,14 +45,14 @@ class ReportPages:
 
     def csv(self, request: Request) -> Response:
         """The report for a spreadsheet."""
-        found = self._report(request)
+        found = self._report(request, with_days=False)
         return Response(as_csv(found), media_type="text/csv; charset=utf-8", headers=_file(found, "csv"))
 
     def json(self, request: Request) -> Response:
         """The report for a program."""
-        return Response(as_json(self._report(request)), media_type="application/json")
+        return Response(as_json(self._report(request, with_days=False)), media_type="application/json")
 
-    def _report(self, request: Request) -> Report:
+    def _report(self, request: Request, *, with_days: bool = True) -> Report:
         given = request.query_params
         asked = Asked(
             month=given.get("month") or None,
@@ -63,7 +65,13 @@ class ReportPages:
             span = span_of(asked, now=now)
         except PeriodInvalid as error:
             raise HTTPException(400, detail=str(error)) from error
-        return report(self._wiring.database, span, made_at=now)
+        return report(self._wiring.database, span, made_at=now, with_days=with_days)
+
+
+def _headlines(found: Report) -> list[Row]:
+    """Of each currency the last row of the cohorts: its total, or its only one."""
+    cohorts = next(table for table in found.tables if table.name == View.COHORT)
+    return list({row.currency: row for row in cohorts.rows}.values())
 
 
 def _file(found: Report, ending: str) -> dict[str, str]:

@@ -1,0 +1,103 @@
+"""A mail server that refuses, for now or for good, and a worker that dies over an email."""
+
+from email.message import EmailMessage
+
+import pytest
+from story_house import Ways
+from story_support import Begin, Killed
+
+from recovery.cases.lifecycle import Source, State, StepKind
+from recovery.dunning.mailer import Mailer
+
+pytest_plugins = ["story_fixtures"]
+
+
+def test_an_email_refused_for_now_goes_out_later_and_once(begin: Begin) -> None:
+    life = begin()
+    life.mails.answer = "451 try again later"
+    life.fail("lost_card")
+    life.run(hours=9)
+    assert life.mails.messages == []
+    assert [email.status for email in life.file().emails] == ["refused"] * 3
+    life.mails.answer = "250 OK"
+    life.run(days=3)
+    assert len(life.mails.messages) == 1
+    assert life.case().emails_sent == 1
+
+
+def test_an_email_refused_for_good_is_not_sent_and_the_case_goes_on(begin: Begin) -> None:
+    life = begin()
+    life.mails.answer = "550 no such user"
+    life.fail("lost_card")
+    life.mails.answer = "250 OK"
+    life.run(days=10)
+    assert life.mails.messages == []
+    assert life.case().state is State.DUNNING
+    life.run(days=10)
+    assert life.case().state is State.LOST
+
+
+def test_a_mail_server_that_is_never_there_is_given_up_in_the_end(begin: Begin) -> None:
+    life = begin()
+    life.mails.answer = "421 closing down"
+    life.fail("lost_card")
+    life.run(days=3)
+    assert len(life.file().emails) == 6
+    life.mails.answer = "250 OK"
+    life.run(days=20)
+    assert life.mails.messages == []
+    assert life.case().state is State.LOST
+
+
+def test_who_pays_before_the_email_got_through_is_not_written_to(begin: Begin) -> None:
+    life = begin()
+    life.mails.answer = "451 try again later"
+    life.fail("authentication_required")
+    life.sandbox.customer_pays(life.invoice)
+    life.mails.answer = "250 OK"
+    life.run(days=20)
+    assert life.case().source is Source.CUSTOMER_UNASKED
+    assert life.mails.messages == []
+
+
+def test_a_payment_that_nobody_told_us_of_is_found_before_writing(begin: Begin) -> None:
+    life = begin()
+    life.mails.answer = "451 try again later"
+    life.fail("authentication_required")
+    life.lose_webhooks()
+    life.sandbox.customer_pays(life.invoice)
+    life.mails.answer = "250 OK"
+    life.run_to_step(StepKind.SEND_EMAIL)
+    life.work()
+    assert life.case().state is State.RECOVERED
+    assert life.mails.messages == []
+
+
+class _Deadly:
+    """The real mailer, over whose first email the worker dies, before or after the hand-over."""
+
+    def __init__(self, real: Mailer, *, handed_over: bool) -> None:
+        self._real = real
+        self._handed_over = handed_over
+        self.lease_seconds = real.lease_seconds
+
+    def send(self, message: EmailMessage, *, to: str) -> None:
+        """Dies."""
+        if self._handed_over:
+            self._real.send(message, to=to)
+        raise Killed
+
+
+@pytest.mark.parametrize("handed_over", [True, False])
+def test_an_email_over_which_the_worker_died_is_not_sent_again(begin: Begin, handed_over: bool) -> None:
+    life = begin(ways=Ways(mailer=lambda real: _Deadly(real, handed_over=handed_over)))
+    life.ambiguous = int(handed_over)
+    with pytest.raises(Killed):
+        life.fail("authentication_required")
+    life.invoice = life.sandbox.ledger.entries[0].invoice
+    life.run(days=3)
+    assert [email.status for email in life.file().emails] == ["ambiguous"]
+    assert len(life.mails.messages) == int(handed_over)
+    assert "is not sent again" in life.reasons()
+    life.run(days=20)
+    assert life.case().state is State.LOST

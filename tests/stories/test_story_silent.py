@@ -1,0 +1,83 @@
+"""Payments that are won back without a word to anybody."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from story_support import Begin
+
+from recovery.cases.lifecycle import Source, State, StepKind
+from recovery.simulation.answers import Answer, Verdict
+
+pytest_plugins = ["story_fixtures"]
+
+
+@pytest.mark.parametrize("shape", ["basil", "legacy"])
+def test_insufficient_funds_are_recovered_silently(begin: Begin, shape: str) -> None:
+    life = begin(shape=shape)
+    life.fail("insufficient_funds", "insufficient_funds", "approve")
+    life.run(days=30)
+    case = life.case()
+    assert (case.state, case.source, len(case.attempts)) == (State.RECOVERED, Source.SILENT_RETRY, 2)
+    assert life.booked() == {"at_risk": 4900, "recovered": 4900}
+    assert life.mails.messages == []
+    # Two days, then three more; the third falls on a Sunday before Columbus Day.
+    assert [at.date().isoformat() for at in life.tries()] == ["2026-10-08", "2026-10-13"]
+    assert "moved from Sun 11 Oct" in life.reasons()
+
+
+def test_an_ill_issuer_is_tried_again_within_hours(begin: Begin) -> None:
+    life = begin()
+    life.fail("issuer_not_available", "processing_error", "approve")
+    life.run(days=2)
+    assert life.case().source is Source.SILENT_RETRY
+    first, second = life.tries()
+    assert timedelta(hours=1) <= first - datetime(2026, 10, 6, 17, tzinfo=UTC) <= timedelta(hours=1, minutes=46)
+    assert second > first + timedelta(hours=3)
+
+
+def test_a_code_that_nobody_knows_is_treated_with_care_and_reported(begin: Begin) -> None:
+    life = begin()
+    strange = Answer(verdict=Verdict.DECLINED, code="card_declined", decline_code="moon_phase")
+    life.fail(strange, "approve")
+    life.run(days=10)
+    assert life.case().source is Source.SILENT_RETRY
+    assert "unknown_code:unknown code moon_phase" in life.flags()
+
+
+def test_a_card_from_the_updater_is_charged_at_once(begin: Begin) -> None:
+    life = begin()
+    life.fail("expired_card", "approve")
+    assert life.case().step(StepKind.CHARGE_CARD) is None, "dead details are not planned"
+    life.run(days=3, hours=1)
+    pushed_at = life.now
+    life.sandbox.refresh_card(life.card(), exp_month=11, exp_year=2031)
+    life.work()
+    case = life.case()
+    assert (case.state, case.source) == (State.RECOVERED, Source.REFRESHED_CARD)
+    assert life.tries() == [pushed_at]
+    assert life.mails.messages == []
+
+
+def test_fresh_details_are_found_by_reading_when_the_updaters_word_is_lost(begin: Begin) -> None:
+    life = begin()
+    life.fail("expired_card", "approve")
+    life.sandbox.faults.set_probabilities({"lost": 1.0})
+    life.run(days=2)
+    life.sandbox.refresh_card(life.card(), exp_month=11, exp_year=2031)
+    life.run(days=2)
+    assert life.case().source is Source.REFRESHED_CARD
+    assert life.tries() == [datetime(2026, 10, 9, 17, 0, tzinfo=UTC)]
+
+
+def test_a_lost_card_is_left_alone_when_another_one_is_the_default(begin: Begin) -> None:
+    life = begin()
+    lost = life.sandbox
+    customer = lost.make_customer()
+    lost.make_card(customer, ["lost_card"])
+    life.invoice = lost.make_failed_invoice(customer)
+    other = lost.make_card(customer, ["approve"], last4="1881")
+    life.work()
+    case = life.case()
+    assert (case.state, case.source) == (State.RECOVERED, Source.REFRESHED_CARD)
+    assert life.card() == other
+    assert life.mails.messages == []

@@ -1,0 +1,116 @@
+"""The pages in a real browser: they load, complain about nothing, and fit on a phone."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from building import MONDAY, Life, wired
+from playwright.sync_api import Browser, Page, sync_playwright
+from web_serving import served
+
+from recovery.cases import facts
+from recovery.runtime.web.app import create_app
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}
+PATHS = {
+    "report": "/report?from=2026-09-01&to=2026-11-30",
+    "cases": "/cases",
+    "case": "/cases/case_in_TheOneWithAVeryLongInvoiceId0001",
+    "error": "/cases/case_none",
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        assert os.environ.get("RECOVERY_REQUIRE_BROWSER") != "1", "no chromium is installed, and one is required"
+        pytest.skip("no chromium is installed (apt-get install chromium); RECOVERY_REQUIRE_BROWSER=1 makes this fail")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def site(database_url: str) -> Iterator[str]:
+    with wired(database_url, pages="open") as wiring:
+        _live(Life(wiring))
+        with served(create_app(wiring, ring=lambda: None)) as url:
+            yield url
+
+
+def _live(life: Life) -> None:
+    """Some weeks in three currencies, with every end and every source in them."""
+    for number in range(30):
+        currency, minor = (("usd", 4900), ("eur", 123456), ("jpy", 1980))[number % 3]
+        at = MONDAY + timedelta(days=number)
+        case = life.fail(f"in_{number:04}", minor=minor + number, currency=currency, at=at)
+        if number % 5 == 0:
+            life.pay(case)
+        elif number % 5 == 1:
+            life.tell(case, facts.InvoiceWrittenOff(obligation_id=f"in_{number:04}", at=life.at))
+        elif number % 5 < 4:
+            life.attempt(case)
+    long = life.fail("in_TheOneWithAVeryLongInvoiceId0001", minor=4900, at=MONDAY)
+    life.attempt(long, life.declined())
+    life.attempt(long, life.declined("do_not_honor"))
+
+
+def _opened(browser: Browser, address: str, size: str, *, dark: bool) -> tuple[Page, list[str]]:
+    complaints: list[str] = []
+    page = browser.new_page(viewport=SIZES[size], color_scheme="dark" if dark else "light")  # type: ignore[arg-type]
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on(
+        "request", lambda made: None if made.url.startswith(address.split("/", 3)[0]) else complaints.append(made.url)
+    )
+    page.goto(address, wait_until="networkidle")
+    return page, complaints
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_pages_load_without_a_complaint_and_fit(browser: Browser, site: str, size: str, tmp_path: Path) -> None:
+    for name, path in PATHS.items():
+        page, complaints = _opened(browser, site + path, size, dark=size == "phone")
+        page.screenshot(path=str(tmp_path / f"{size}-{name}.png"), full_page=True)
+        assert page.locator("h1").count() == 1
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{name} scrolls sideways by {wide} px on a {size}"
+        expected = 1 if name == "error" else 0  # the browser notes the 404 itself
+        assert len(complaints) == expected, complaints
+        page.close()
+
+
+def test_figures_lead_on_and_the_keyboard_is_enough(browser: Browser, site: str) -> None:
+    page, complaints = _opened(browser, site + "/", "desk", dark=False)
+    assert page.url.endswith("/report")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.get_by_role("link", name="Cases").click()
+    page.get_by_label("State").select_option("recovered")
+    page.get_by_role("button", name="Show").click()
+    assert "state=recovered" in page.url
+    page.get_by_role("link", name="case_in_").first.click()
+    assert page.get_by_role("heading", name="Timeline").is_visible()
+    assert page.get_by_text("Payment failed").is_visible()
+    assert complaints == []
+    page.close()
+
+
+def test_the_chart_is_drawn(browser: Browser, site: str) -> None:
+    page, _ = _opened(browser, site + PATHS["report"], "desk", dark=True)
+    box = page.locator("figure.chart svg").bounding_box()
+    assert box is not None
+    assert box["width"] > 600
+    assert box["height"] > 300
+    colour = page.evaluate("getComputedStyle(document.querySelector('figure.chart svg text')).fill")
+    assert colour == "rgb(232, 235, 239)", "the chart's text does not follow the dark page"
+    page.close()
