@@ -6,8 +6,10 @@ Without it each story would drive the clock in its own way, and some would jump 
 import hashlib
 import hmac
 import json
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -98,6 +100,16 @@ class Life:
     def one_pass(self) -> int:
         """What the workers do at one ring of each bell."""
         return self.wiring.process_events() + self.wiring.perform_steps() + self.wiring.sweep()
+
+    @contextmanager
+    def working(self) -> Iterator[threading.Thread]:
+        """A worker performs what is due while the story goes on beside it."""
+        worker = threading.Thread(target=self.wiring.perform_steps)
+        worker.start()
+        try:
+            yield worker
+        finally:
+            worker.join()
 
     def run_until(self, at: datetime) -> None:
         """Live until an instant, from due instant to due instant of the engine or the world."""
