@@ -121,7 +121,6 @@ def test_invoices_of_one_amount_share_the_twenty_tries_of_a_visa_card(begin: Beg
     for number in range(17):
         assert life.sandbox.customer_pays(twins[number % 2]) is not None
     life.run(days=40)
-    for i in (*twins, other): print("XX", i, life.tries(i), life.case(i).source, life.case(i).segment if hasattr(life.case(i),"segment") else ""); print(life.reasons(i))
     states = {life.case(invoice).state: invoice for invoice in twins}
     assert set(states) == {State.RECOVERED, State.LOST}
     lost = states[State.LOST]
@@ -131,6 +130,19 @@ def test_invoices_of_one_amount_share_the_twenty_tries_of_a_visa_card(begin: Beg
     assert used_up is not None
     assert used_up.rule is Rule.HORIZON
     assert life.case(other).source is Source.SILENT_RETRY, "another amount has tries of its own"
+
+
+def test_tries_that_are_known_to_be_the_customers_use_up_none_of_visas(begin: Begin) -> None:
+    life = begin()
+    customer = life.sandbox.make_customer()
+    life.sandbox.make_card(customer, [*["insufficient_funds"] * 19, "approve"])
+    twins = [life.sandbox.make_failed_invoice(customer) for _ in range(2)]
+    life.work()
+    for number in range(17):
+        assert life.sandbox.customer_pays(twins[number % 2]) is not None
+        life.work()
+    life.run(days=10)
+    assert [life.case(twin).source for twin in twins] == [Source.SILENT_RETRY] * 2
 
 
 def test_after_the_october_edition_visa_57_is_final(begin: Begin) -> None:
