@@ -14,6 +14,7 @@ from recovery.timing.windows import Terms, Window
 from recovery.timing.zones import instant_of
 
 BANKS = knowledge().banks
+INSTANTS = some.datetimes(datetime(2025, 1, 1), datetime(2030, 1, 1), timezones=some.just(UTC))  # noqa: DTZ001 - so it asks
 PLACES = [(country, zone) for country, hours in BANKS.countries.items() for zone in (None, *hours.zones)]
 
 
@@ -34,13 +35,13 @@ PLACES = [(country, zone) for country, hours in BANKS.countries.items() for zone
         ("Pacific/Apia", date(2011, 12, 30), time(12, 0), "2011-12-30T10:00"),  # a whole day is skipped
     ],
 )
-def test_a_local_time_as_an_instant(zone: str, day: date, clock: time, utc: str):
+def test_a_local_time_as_an_instant(zone: str, day: date, clock: time, utc: str) -> None:
     assert instant_of(day, clock, ZoneInfo(zone)) == datetime.fromisoformat(utc).replace(tzinfo=UTC)
 
 
 @settings(max_examples=300, deadline=None)
-@given(some.sampled_from(PLACES), some.datetimes(datetime(2025, 1, 1), datetime(2030, 1, 1), timezones=some.just(UTC)))
-def test_a_stretch_has_the_weight_of_the_local_clock_everywhere(place: tuple[str, str | None], at: datetime):
+@given(some.sampled_from(PLACES), INSTANTS)
+def test_a_stretch_has_the_weight_of_the_local_clock_everywhere(place: tuple[str, str | None], at: datetime) -> None:
     country, zone = place
     hours, risk = BANKS.of(country), BANKS.risk_of(country, "credit")
     stretch = BANKS.window(Issuer(country=country, funding="credit", zone=zone)).at(at)
@@ -64,8 +65,8 @@ def test_a_stretch_has_the_weight_of_the_local_clock_everywhere(place: tuple[str
 
 
 @settings(max_examples=200, deadline=None)
-@given(some.sampled_from(PLACES), some.datetimes(datetime(2025, 1, 1), datetime(2030, 1, 1), timezones=some.just(UTC)))
-def test_there_is_a_good_hour_soon_and_none_is_skipped(place: tuple[str, str | None], at: datetime):
+@given(some.sampled_from(PLACES), INSTANTS)
+def test_there_is_a_good_hour_soon_and_none_is_skipped(place: tuple[str, str | None], at: datetime) -> None:
     country, zone = place
     window = BANKS.window(Issuer(country=country, funding="credit", zone=zone))
     found = window.next_within(0.15, at)
@@ -76,7 +77,7 @@ def test_there_is_a_good_hour_soon_and_none_is_skipped(place: tuple[str, str | N
         probe = window.at(probe).ends
 
 
-def test_the_days_of_a_window_join_without_gap():
+def test_the_days_of_a_window_join_without_gap() -> None:
     for country in ("US", "AU", "EG", "DE", "BR"):
         window = BANKS.window(Issuer(country=country, funding="debit"))
         at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,7 +87,7 @@ def test_the_days_of_a_window_join_without_gap():
             at = stretch.ends
 
 
-def test_the_customer_s_zone_is_taken_only_for_cards_of_that_country():
+def test_the_customer_s_zone_is_taken_only_for_cards_of_that_country() -> None:
     assert BANKS.zone_of("US", " ca ") == "America/Los_Angeles"
     assert BANKS.zone_of("US", "Atlantis") is None
     assert BANKS.is_zone_of("US", "America/Los_Angeles")
@@ -94,7 +95,7 @@ def test_the_customer_s_zone_is_taken_only_for_cards_of_that_country():
     assert not BANKS.is_zone_of(None, "Europe/Berlin")
 
 
-def test_no_hour_below_the_threshold_is_told_and_not_waited_for_ever():
+def test_no_hour_below_the_threshold_is_told_and_not_waited_for_ever() -> None:
     terms = Terms(
         country=None,
         days=BankDays(weekend=()),
@@ -110,7 +111,7 @@ def test_no_hour_below_the_threshold_is_told_and_not_waited_for_ever():
     assert Window(terms, ("Etc/UTC",)).next_within(0.3, datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
-def test_business_days_follow_the_bank_s_calendar():
+def test_business_days_follow_the_bank_s_calendar() -> None:
     germany = BANKS.of("DE").days
     assert germany.last_of_month("DE", date(2026, 5, 3)) == date(2026, 5, 29)
     assert germany.moved("DE", date(2026, 12, 25), 1) == date(2026, 12, 28)
@@ -121,7 +122,7 @@ def test_business_days_follow_the_bank_s_calendar():
         BankDays(weekend=(0, 1, 2, 3, 4, 5, 6), holidays=False).moved(None, date(2026, 1, 1), 1)
 
 
-def test_a_repeated_hour_weighs_the_same_both_times():
+def test_a_repeated_hour_weighs_the_same_both_times() -> None:
     window = BANKS.window(Issuer(country="US", funding="credit", zone="America/New_York"))
     first = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)  # 01:30 EDT
     again = first + timedelta(hours=1)  # 01:30 EST
