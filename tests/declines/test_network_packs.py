@@ -65,18 +65,34 @@ def test_every_row_says_why() -> None:
         ({"network_decline_code": "51", "decline_code": "generic_decline"}, "wait_for_funds", "decline code 51"),
         ({"network_decline_code": "91", "decline_code": "do_not_honor"}, "issuer_ill", "decline code 91"),
         ({"network_decline_code": "R0", "decline_code": "insufficient_funds"}, "never_again", "decline code R0"),
-        ({"network_decline_code": "05", "decline_code": "insufficient_funds"}, "wait_for_funds", "code insufficient_funds"),
+        (
+            {"network_decline_code": "05", "decline_code": "insufficient_funds"},
+            "wait_for_funds",
+            "code insufficient_funds",
+        ),
         ({"network_decline_code": "51", "decline_code": "stolen_card"}, "never_again", "code stolen_card"),
-        ({"advice_code": "do_not_try_again", "decline_code": "insufficient_funds"}, "never_again", "advice do_not_try_again"),
-        ({"advice_code": "confirm_card_data", "decline_code": "do_not_honor"}, "stale_card", "advice confirm_card_data"),
-        ({"advice_code": "try_again_later", "decline_code": "insufficient_funds"}, "wait_for_funds", "code insufficient_funds"),
+        (
+            {"advice_code": "do_not_try_again", "decline_code": "insufficient_funds"},
+            "never_again",
+            "advice do_not_try_again",
+        ),
+        (
+            {"advice_code": "confirm_card_data", "decline_code": "do_not_honor"},
+            "stale_card",
+            "advice confirm_card_data",
+        ),
+        (
+            {"advice_code": "try_again_later", "decline_code": "insufficient_funds"},
+            "wait_for_funds",
+            "code insufficient_funds",
+        ),
         ({"decline_code": "lost_card", "error_code": "card_declined"}, "never_again", "code lost_card"),
         ({"error_code": "expired_card"}, "stale_card", "code expired_card"),
         ({}, "careful", "no code"),
     ],
 )
 def test_which_signal_wins(signals: dict[str, str], decided: str, by: str) -> None:
-    verdict = judged(**signals)
+    verdict = judged(**signals)  # type: ignore[arg-type]
     assert verdict.decline_class == decided
     assert verdict.by.endswith(by)
 
@@ -98,7 +114,9 @@ def test_visa_57_changes_on_its_date() -> None:
     assert judged(OCTOBER, network_decline_code="57").decline_class is DeclineClass.NEVER_AGAIN
 
 
-@pytest.mark.parametrize(("country", "asks"), [("DE", True), ("GB", True), ("ZA", True), ("AE", True), ("US", False), ("JP", False)])
+@pytest.mark.parametrize(
+    ("country", "asks"), [("DE", True), ("GB", True), ("ZA", True), ("AE", True), ("US", False), ("JP", False)]
+)
 def test_visa_70_and_1a_are_regional(country: str, asks: bool) -> None:
     for code in ("70", "1A"):
         verdict = judged(country=country, network_decline_code=code)
@@ -120,7 +138,9 @@ def test_mastercard_in_brazil_has_a_cap_more() -> None:
 
 def test_the_budgets_and_fees_are_those_published() -> None:
     visa = KNOWN.networks.in_force("visa", OCTOBER)
-    assert [(cap.tries_max, cap.window_hours, cap.per_amount, cap.customer_tries) for cap in visa.caps] == [(20, 720, True, False)]
+    assert [(cap.tries_max, cap.window_hours, cap.per_amount, cap.customer_tries) for cap in visa.caps] == [
+        (20, 720, True, False)
+    ]
     beyond = next(fee for fee in visa.fees if fee.charged_for is FeeFor.BEYOND_CAP)
     assert (beyond.domestic_minor, beyond.cross_border_minor, beyond.currency) == (10, 15, "usd")
     mastercard = KNOWN.networks.in_force("mastercard", OCTOBER)
@@ -132,7 +152,8 @@ def test_the_budgets_and_fees_are_those_published() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "hours"), [("02", 72), ("24", 1), ("25", 24), ("26", 48), ("27", 96), ("28", 144), ("29", 192), ("30", 240)]
+    ("code", "hours"),
+    [("02", 72), ("24", 1), ("25", 24), ("26", 48), ("27", 96), ("28", 144), ("29", 192), ("30", 240)],
 )
 def test_mastercard_s_not_before(code: str, hours: int) -> None:
     assert judged(brand="mastercard", network_advice_code=code, decline_code="do_not_honor").wait_hours == hours
