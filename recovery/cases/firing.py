@@ -40,7 +40,7 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     if case.state is State.REVIEW:
         return Decision(case=case, reason="the card was read again; a person must still look", entries=entries)
     decision = _with_card(case, fact.card, now=now, rules=rules, usage=usage)
-    return replace(decision, entries=entries + decision.entries)
+    return replace(decision, entries=entries + decision.entries) if entries else decision
 
 
 def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
@@ -54,7 +54,7 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
             replace(case, card=None), Rule.NO_CARD, now=now, rules=rules, why="card read again", detail=detail
         )
     fresh = not case.was_tried(card) and not case.is_dead(card)
-    known = replace(case, card=card)
+    known = _on(case, card)
     if fresh:
         was = case.tried_card.brief() if case.tried_card else "none known"
         return charge_fresh(
@@ -82,7 +82,12 @@ def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules
         # It ended while the gateway was read: what was read is older than the end.
         return Decision(case=case, reason=f"not tried: the case has ended ({case.state.value})")
     decision = _fire(case, fact, now=now, rules=rules, usage=usage)
-    return replace(decision, entries=entries + decision.entries)
+    return replace(decision, entries=entries + decision.entries) if entries else decision
+
+
+def _on(case: Case, card: Card) -> Case:
+    """The case with the card that its next charge would use."""
+    return case if case.card == card else replace(case, card=card)
 
 
 def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
@@ -107,15 +112,13 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
         return _with_card(case, card, now=now, rules=rules, usage=usage)
     purpose = case.purpose_of(card)
     if purpose is Purpose.SILENT:
-        case = replace(_judged_anew(case, now=now, rules=rules), card=card)
+        case = _judged_anew(_on(case, card), now=now, rules=rules)
         held = _held_back(case, card, now=now, rules=rules, usage=usage)
         if held is not None:
             return held
     if purpose is Purpose.SILENT and case.state is State.DUNNING:
-        return Decision(
-            case=replace(case, card=card), reason="not tried: these details were tried; the customer is asked"
-        )
-    case = replace(case, card=card)
+        return Decision(case=_on(case, card), reason="not tried: these details were tried; the customer is asked")
+    case = _on(case, card)
     forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
     if forbidden is not None:
         if purpose is Purpose.SILENT:
@@ -132,7 +135,7 @@ def _held_back(case: Case, card: Card, *, now: datetime, rules: Rules, usage: Ca
         why = f"not tried: {case.verdict.brief()}, by the edition now in force"
         return next_silent(case, now=now, rules=rules, usage=usage, why=why)
     if case.state is State.SILENT and usage.elder is not None:
-        return _behind(case, usage.elder, now=now)
+        return _behind(case, usage.elder, now=now, rules=rules)
     return None
 
 
@@ -149,12 +152,16 @@ def _judged_anew(case: Case, *, now: datetime, rules: Rules) -> Case:
     return replace(case, verdict=verdict, dead_cards=dead)
 
 
-def _behind(case: Case, elder: Elder, *, now: datetime) -> Decision:
+def _behind(case: Case, elder: Elder, *, now: datetime, rules: Rules) -> Decision:
     """The customer's invoices are tried oldest first."""
     due_at = max(now, elder.due_at or now) + BEHIND_ELDER
+    why = f"not tried: the customer's older invoice goes first ({elder.case_id})"
+    if due_at > case.horizon_at:
+        detail = f"the next turn ({due_at:%d %b %H:%M} UTC) lies beyond the horizon of {rules.policy.horizon_days} days"
+        return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
     return Decision(
         case=case,
-        reason=f"not tried: the customer's older invoice goes first ({elder.case_id}); ours again {due_at:%d %b %H:%M} UTC",
+        reason=f"{why}; ours again {due_at:%d %b %H:%M} UTC",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=due_at),),
     )
 

@@ -46,7 +46,7 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         why = "; ".join([why, case.verdict.brief(), *pushed])
         return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
     return Decision(
-        case=replace(case, state=State.SILENT),
+        case=case if case.state is State.SILENT else replace(case, state=State.SILENT),
         reason=f"{why}; {case.verdict.brief()}; next try {told(slot)}: {slot.reason}",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
@@ -77,6 +77,8 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
         return f"the horizon of {rules.policy.horizon_days} days has passed"
     if purpose is Purpose.SILENT and case.silent_tries >= rules.policy.silent_attempts_max:
         return "the silent attempts are used up"
+    if purpose is Purpose.SILENT and now > case.horizon_at:
+        return f"the horizon of {rules.policy.horizon_days} days has passed"
     ladder = rules.policy.ladders.get(case.verdict.decline_class) if case.verdict else None
     if purpose is Purpose.SILENT and ladder is None:
         return "the last decline rules these details out"

@@ -158,8 +158,8 @@ def _play(case: Case, planning: Decision, usage: CardUse, *, now: datetime, rule
         now = max(now, step.due_at)
         facts = _performed(case, step.kind, number)
         before = planning
+        case = replace(case, steps=tuple(s for s in case.steps if s is not step))
         for fact in facts:
-            case = replace(case, steps=tuple(s for s in case.steps if s is not step))
             planning = decide(case, fact, now=now, rules=rules, usage=usage)
             case = _after(planning, case)
             if planning.start is not None:
@@ -237,8 +237,9 @@ def _used(usage: CardUse, attempt: Attempt, case: Case) -> CardUse:
 def _after(decision: Decision, before: Case) -> Case:
     """The case with its steps as the store would keep them."""
     gone = decision.cancel | {plan.kind for plan in decision.plan}
-    kept = tuple(step for step in before.steps if step.kind not in gone)
-    return replace(decision.case, steps=(*kept, *(_waiting(plan) for plan in decision.plan)))
+    kept = [step for step in before.steps if step.kind not in gone]
+    steps = (*kept, *(_waiting(plan) for plan in decision.plan))
+    return decision.case if steps == decision.case.steps else replace(decision.case, steps=steps)
 
 
 def _waiting(plan: Plan) -> WaitingStep:

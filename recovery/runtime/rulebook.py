@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 from recovery.cases.policy import Policy
 from recovery.cases.rules import Rules
 from recovery.declines.networks import NetworkRules
-from recovery.runtime.knowledge import Knowledge
+from recovery.runtime.knowledge import Knowledge, version_of
 from recovery.storage.codec import policy_from, policy_json
 from recovery.storage.policy_store import load_policy, save_policy
 
@@ -39,7 +39,16 @@ class StoredRuleBook:
             settle_seconds=self._settle_seconds,
         )
 
+    def adopt(self, policy: Policy, *, database: Engine, machine_now: datetime) -> str:
+        """Make another policy the one that new cases are pinned on, and keep it; its version."""
+        version = version_of(policy)
+        with database.begin() as tx:
+            save_policy(tx, version, policy_json(policy), machine_now=machine_now)
+        self._policies[version] = policy
+        self.current = version
+        return version
+
     def keep_current(self, database: Engine, *, machine_now: datetime) -> None:
         """Write the current policy into the database, before any case can be pinned on it."""
         with database.begin() as tx:
-            save_policy(tx, self.current, policy_json(self._knowledge.policy), machine_now=machine_now)
+            save_policy(tx, self.current, policy_json(self._policies[self.current]), machine_now=machine_now)
