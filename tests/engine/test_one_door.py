@@ -104,6 +104,34 @@ def test_an_invoice_the_gateway_does_not_know_goes_to_a_person_at_once(life: Lif
     assert [step.kind for step in case.steps] == [StepKind.ESCALATE]
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A performer whose first step asks the database for what it refuses; the others are fine."""
+
+    life: Life
+    done: list[int]
+    lease_seconds: float = 60.0
+
+    def __call__(self, step: ClaimedStep) -> None:
+        if step.case_id == "case_in_1":
+            with self.life.wiring.database.begin() as tx:
+                tx.execute(text("UPDATE cases SET amount_minor = -1 WHERE id = 'case_in_1'"))
+        self.done.append(step.id)
+
+
+def test_what_the_database_refuses_is_one_steps_failure_and_stops_no_other(life: Life) -> None:
+    life.fail("in_1")
+    life.fail("in_2")
+    done: list[int] = []
+    perform_due(life.door, {StepKind.REFRESH_CARD: Refused(life, done)}, batch=10, threads=1)
+    assert len(done) == 1
+    with life.wiring.database.connect() as tx:
+        failed = tx.execute(select(tables.steps).where(tables.steps.c.failures == 1)).mappings().one()
+    assert failed["case_id"] == "case_in_1"
+    assert failed["error"].startswith("IntegrityError")
+    assert "UPDATE" not in failed["error"]
+
+
 def test_an_email_taken_for_gone_is_taken_back_when_its_worker_knows_better(life: Life) -> None:
     case_id = life.fail("in_1", code="lost_card")
     life.refresh(case_id)
