@@ -48,6 +48,8 @@ class Attempt:
     signals: Signals | None = None
     decline_class: DeclineClass | None = None
     charge_id: str | None = None
+    zone: str | None = None
+    """The zone whose local time decided: kept so that outcomes can be asked for by local hour and weekday."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,8 @@ class Case:
 
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
-    presented again.
+    presented again. ``segment`` names the segments that its policy is read for, ``zone`` is the customer's own time zone if the
+    address tells it, ``woken_at`` when a paid sibling made waiting pointless.
     """
 
     id: str
@@ -87,6 +90,9 @@ class Case:
     policy: str
     failed_at: datetime
     horizon_at: datetime
+    segment: str = ""
+    zone: str | None = None
+    woken_at: datetime | None = None
     card: Card | None = None
     tried_card: Card | None = None
     verdict: Verdict | None = None

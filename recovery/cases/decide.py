@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recovery.cases import answered, facts, firing, money_moves
+from recovery.cases import answered, facts, firing, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
 from recovery.cases.planning import exhaust, refresh_now, to_review
+from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Signals
@@ -26,7 +27,8 @@ class BrokenInvariant(RuntimeError):
 def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
     handler = _HANDLERS[type(fact)]
-    decision: Decision = handler(case, fact, now, rules, usage)
+    decision: Decision = handler(case, fact, now, rules.for_segment(case.segment), usage)
+    decision = regrouping.wake(case, decision, now=now, usage=usage)
     _check(case, decision)
     return decision
 
@@ -69,6 +71,14 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     if case.state not in OPEN:
         return Decision(case=known, reason=f"{why}; the case has ended")
     if not opening:
+        if (
+            verdict.wait_hours
+            and verdict.decline_class in RETRIED
+            and charge.card
+            and charge.card.same_details(case.card)
+        ):
+            known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
+            why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
     parts = money_moves.part_entries(known, fact.obligation.succeeded)
     entry = Entry(
@@ -217,6 +227,16 @@ def _lease_lapsed(case: Case, fact: facts.LeaseLapsed, now: datetime, rules: Rul
     return answered.lease_lapsed(case, fact, now=now, rules=rules)
 
 
+def _sibling_recovered(
+    case: Case, fact: facts.SiblingRecovered, now: datetime, rules: Rules, usage: CardUse
+) -> Decision:
+    return regrouping.sibling_recovered(case, fact, now=now, rules=rules, usage=usage)
+
+
+def _policy_moved(case: Case, fact: facts.PolicyMoved, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    return regrouping.policy_moved(case, fact, now=now, rules=rules, usage=usage)
+
+
 def _moves(case: Case, fact: facts.Fact, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
     return money_moves.apply(case, fact)
 
@@ -243,4 +263,6 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.CloseDue: _close_due,
     facts.ObligationMissing: _missing,
     facts.PersonDecided: _person_decided,
+    facts.SiblingRecovered: _sibling_recovered,
+    facts.PolicyMoved: _policy_moved,
 }

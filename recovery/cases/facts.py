@@ -39,7 +39,12 @@ class PaymentFailed:
 
     @property
     def key(self) -> str:
-        return f"charge:{self.charge.id}:failed"
+        return failure_key(self.charge.id)
+
+
+def failure_key(charge_id: str) -> str:
+    """The key under which the failure of one charge has its effect once, whichever event tells of it."""
+    return f"charge:{charge_id}:failed"
 
 
 _ANSWER_NAMES: dict[type[Answer], str] = {
@@ -211,6 +216,30 @@ class PersonDecided:
         return f"person:{self.decided_at.isoformat()}:{self.to.value}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiblingRecovered:
+    """Another invoice of the same customer was paid: the money or the card is there, so waiting has lost its reason."""
+
+    case_id: str
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"sibling:{self.case_id}:recovered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyMoved:
+    """A person moved the case to another version of the policy."""
+
+    version: str
+    moved_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"policy:{self.version}:{self.moved_at.isoformat()}"
+
+
 Fact = (
     PaymentFailed
     | AttemptAnswered
@@ -233,6 +262,8 @@ Fact = (
     | CloseDue
     | ObligationMissing
     | PersonDecided
+    | SiblingRecovered
+    | PolicyMoved
 )
 
 

@@ -7,17 +7,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import facts
+from recovery.cases.asking import issuer_window
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
 from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Rule, State, StepKind
 from recovery.cases.money_moves import ended_by_reading, part_entries
 from recovery.cases.obligation import Obligation
 from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent
 from recovery.cases.policy import RETRIED
-from recovery.cases.rules import CardUse, Rules
+from recovery.cases.rules import CardUse, Elder, Rules
+from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Card
 
 GATEWAY_MARGIN = timedelta(hours=6)
 """How long after the gateway's own retry ours may come: its webhook needs time, and a card is not tried twice in a row."""
+
+BEHIND_ELDER = timedelta(hours=1)
+"""How long after the step of an older sibling invoice ours comes: the elder's answer must be there by then."""
 
 BUSY_RECHECK = timedelta(hours=1)
 """How soon to look again when a charge that is not ours is still pending."""
@@ -35,7 +40,7 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     if case.state is State.REVIEW:
         return Decision(case=case, reason="the card was read again; a person must still look", entries=entries)
     decision = _with_card(case, fact.card, now=now, rules=rules, usage=usage)
-    return replace(decision, entries=entries + decision.entries)
+    return replace(decision, entries=entries + decision.entries) if entries else decision
 
 
 def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
@@ -49,7 +54,7 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
             replace(case, card=None), Rule.NO_CARD, now=now, rules=rules, why="card read again", detail=detail
         )
     fresh = not case.was_tried(card) and not case.is_dead(card)
-    known = replace(case, card=card)
+    known = _on(case, card)
     if fresh:
         was = case.tried_card.brief() if case.tried_card else "none known"
         return charge_fresh(
@@ -77,7 +82,12 @@ def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules
         # It ended while the gateway was read: what was read is older than the end.
         return Decision(case=case, reason=f"not tried: the case has ended ({case.state.value})")
     decision = _fire(case, fact, now=now, rules=rules, usage=usage)
-    return replace(decision, entries=entries + decision.entries)
+    return replace(decision, entries=entries + decision.entries) if entries else decision
+
+
+def _on(case: Case, card: Card) -> Case:
+    """The case with the card that its next charge would use."""
+    return case if case.card == card else replace(case, card=card)
 
 
 def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
@@ -101,20 +111,62 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
     if card is None or case.is_dead(card):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
     purpose = case.purpose_of(card)
+    if purpose is Purpose.SILENT:
+        case = _judged_anew(_on(case, card), now=now, rules=rules)
+        held = _held_back(case, card, now=now, rules=rules, usage=usage)
+        if held is not None:
+            return held
     if purpose is Purpose.SILENT and case.state is State.DUNNING:
-        return Decision(
-            case=replace(case, card=card), reason="not tried: these details were tried; the customer is asked"
-        )
-    case = replace(case, card=card)
+        return Decision(case=_on(case, card), reason="not tried: these details were tried; the customer is asked")
+    case = _on(case, card)
     forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
     if forbidden is not None:
         if purpose is Purpose.SILENT:
             return next_silent(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
         return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
-    return _begin(case, card, purpose, now=now)
+    zone = issuer_window(case, rules, None).zone
+    return _begin(case, card, purpose, zone=zone, now=now)
 
 
-def _begin(case: Case, card: Card, purpose: Purpose, *, now: datetime) -> Decision:
+def _held_back(case: Case, card: Card, *, now: datetime, rules: Rules, usage: CardUse) -> Decision | None:
+    """What keeps a silent try from going out: a decline that is final by now, or an older invoice; None when nothing does."""
+    if case.is_dead(card):
+        assert case.verdict is not None
+        why = f"not tried: {case.verdict.brief()}, by the edition now in force"
+        return next_silent(case, now=now, rules=rules, usage=usage, why=why)
+    if case.state is State.SILENT and usage.elder is not None:
+        return _behind(case, usage.elder, now=now, rules=rules)
+    return None
+
+
+def _judged_anew(case: Case, *, now: datetime, rules: Rules) -> Case:
+    """The last decline under the network's edition in force now: it may have become one that is never tried again."""
+    if case.signals is None or case.verdict is None or case.tried_card is None:
+        return case
+    verdict = rules.verdict(case.signals, case.tried_card, now)
+    if verdict.decline_class is case.verdict.decline_class:
+        return case
+    dead = case.dead_cards
+    if verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(case.tried_card):
+        dead = (*dead, case.tried_card)
+    return replace(case, verdict=verdict, dead_cards=dead)
+
+
+def _behind(case: Case, elder: Elder, *, now: datetime, rules: Rules) -> Decision:
+    """The customer's invoices are tried oldest first."""
+    due_at = max(now, elder.due_at or now) + BEHIND_ELDER
+    why = f"not tried: the customer's older invoice goes first ({elder.case_id})"
+    if due_at > case.horizon_at:
+        detail = f"the next turn ({due_at:%d %b %H:%M} UTC) lies beyond the horizon of {rules.policy.horizon_days} days"
+        return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
+    return Decision(
+        case=case,
+        reason=f"{why}; ours again {due_at:%d %b %H:%M} UTC",
+        plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=due_at),),
+    )
+
+
+def _begin(case: Case, card: Card, purpose: Purpose, *, zone: str, now: datetime) -> Decision:
     number = len(case.attempts) + 1
     attempt = Attempt(
         id=f"{case.id}-{number}",
@@ -125,6 +177,7 @@ def _begin(case: Case, card: Card, purpose: Purpose, *, now: datetime) -> Decisi
         purpose=purpose,
         status=AttemptStatus.IN_FLIGHT,
         decline_class=case.verdict.decline_class if case.verdict and purpose is Purpose.SILENT else None,
+        zone=zone,
     )
     return Decision(
         case=replace(case, attempts=(*case.attempts, attempt)),

@@ -44,6 +44,7 @@ class StepKind(StrEnum):
     SEND_EMAIL = "send_email"
     ESCALATE = "escalate"
     CLOSE_CASE = "close_case"
+    WAKE_SIBLINGS = "wake_siblings"
 
 
 class StepState(StrEnum):

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from recovery.cases.asking import Moment, fresh_question, ladder_question
 from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
 from recovery.cases.lifecycle import SPENT, AttemptStatus, Rule, State, StepKind
 from recovery.cases.policy import RETRIED, Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
-from recovery.timing.slots import Question, Slot, jitter, next_slot
+from recovery.timing.slots import Slot, jitter, next_slot
 
 SILENT_STEPS = frozenset({StepKind.REFRESH_CARD, StepKind.CHARGE_CARD})
 ALL_STEPS = frozenset(StepKind)
@@ -34,14 +36,18 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         detail = f"{tried} of {ladder.tries_max} tries after {kind.value} declines are used"
         return exhaust(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=detail)
     slot = _slot(case, ladder, tried, now=now, rules=rules, usage=usage)
-    if slot.at > case.horizon_at:
+    if slot.at is None or slot.at > case.horizon_at:
+        days = f"the horizon of {rules.policy.horizon_days} days"
         detail = (
-            f"the next slot ({slot.at:%d %b %H:%M} UTC) lies beyond the horizon of {rules.policy.horizon_days} days"
+            f"{slot.reason}; {days} ends" if slot.at is None else f"the next slot ({told(slot)}) lies beyond {days}"
         )
+        # What pushed the slot out, such as a used-up budget; a try that was refused at firing has told it already.
+        pushed = [f"rejected {move}" for move in slot.rejected if move not in why]
+        why = "; ".join([why, case.verdict.brief(), *pushed])
         return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
     return Decision(
-        case=replace(case, state=State.SILENT),
-        reason=f"{why}; {case.verdict.brief()}; next try {slot.at:%a %d %b %H:%M} UTC: {slot.reason}",
+        case=case if case.state is State.SILENT else replace(case, state=State.SILENT),
+        reason=f"{why}; {case.verdict.brief()}; next try {told(slot)}: {slot.reason}",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
     )
@@ -50,11 +56,14 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
 def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
     """Plan one immediate try on details that were not tried before: spacing does not apply, budgets always do."""
     assert case.card is not None
+    moment = Moment(now=now, rules=rules, usage=usage)
     customers = case.purpose_of(case.card) is Purpose.CUSTOMER_CARD
-    slot = next_slot(_fresh_question(case, now, rules, usage, windows=not customers))
+    slot = next_slot(fresh_question(case, moment, windows=not customers))
+    if slot.at is None:
+        return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=slot.reason)
     return Decision(
         case=case,
-        reason=f"{why}; fresh details ({case.card.brief()}) are tried {slot.at:%a %d %b %H:%M} UTC: {slot.reason}",
+        reason=f"{why}; fresh details ({case.card.brief()}) are tried {told(slot)}: {slot.reason}",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
     )
@@ -68,15 +77,18 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
         return f"the horizon of {rules.policy.horizon_days} days has passed"
     if purpose is Purpose.SILENT and case.silent_tries >= rules.policy.silent_attempts_max:
         return "the silent attempts are used up"
+    if purpose is Purpose.SILENT and now > case.horizon_at:
+        return f"the horizon of {rules.policy.horizon_days} days has passed"
     ladder = rules.policy.ladders.get(case.verdict.decline_class) if case.verdict else None
     if purpose is Purpose.SILENT and ladder is None:
         return "the last decline rules these details out"
     if purpose is Purpose.SILENT and ladder is not None and case.verdict is not None:
         tried = _tries_in_class(case, case.verdict.decline_class)
-        slot = next_slot(_question(case, ladder, tried, now=now, rules=rules, usage=usage))
+        slot = next_slot(ladder_question(case, ladder, tried, Moment(now=now, rules=rules, usage=usage)))
     else:
-        slot = next_slot(_fresh_question(case, now, rules, usage, windows=purpose is not Purpose.CUSTOMER_CARD))
-    return slot.reason if slot.at > now else None
+        moment = Moment(now=now, rules=rules, usage=usage)
+        slot = next_slot(fresh_question(case, moment, windows=purpose is not Purpose.CUSTOMER_CARD))
+    return None if slot.at == now else slot.reason
 
 
 def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
@@ -103,6 +115,12 @@ def to_review(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
         plan=(Plan(kind=StepKind.ESCALATE, due_at=escalates_at),),
         cancel=ALL_STEPS - {StepKind.ESCALATE, StepKind.SETTLE_ATTEMPT},
     )
+
+
+def told(slot: Slot) -> str:
+    """A slot's instant for reasons, in the issuer's time."""
+    assert slot.at is not None
+    return f"{slot.at.astimezone(ZoneInfo(slot.zone)):%a %d %b %H:%M} {slot.zone}"
 
 
 def refresh_now(case: Case, *, now: datetime, why: str) -> Decision:
@@ -136,47 +154,12 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
     return exhaust(case, rule, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}", detail=detail)
 
 
-def _fresh_question(case: Case, now: datetime, rules: Rules, usage: CardUse, *, windows: bool) -> Question:
-    assert case.card is not None
-    hours = rules.banks.of(case.card.country)
-    return Question(
-        not_before=now,
-        amount=case.amount,
-        pack=rules.networks.in_force(case.card.brand, now),
-        uses=usage.uses,
-        country=case.card.country,
-        hours=hours if windows else None,
-        zone=hours.zones[0],
-        last_try_at=None,
-    )
-
-
-def _question(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Question:
-    """When the tried details may be tried again, after the class's wait and the network's advice."""
-    assert case.verdict is not None
-    country = case.card.country if case.card else None
-    hours = rules.banks.of(country)
-    last_at = case.last_failure_at or case.failed_at
-    gap = timedelta(hours=ladder.gaps_hours[min(tried, len(ladder.gaps_hours) - 1)])
-    wanted = max(last_at + gap, last_at + timedelta(hours=case.verdict.wait_hours), now)
-    return Question(
-        not_before=wanted,
-        amount=case.amount,
-        pack=rules.networks.in_force(case.card.brand if case.card else None, wanted),
-        uses=usage.uses,
-        country=country,
-        hours=hours if ladder.bank_hours else None,
-        zone=hours.zones[0],
-        last_try_at=last_at if ladder.one_per_day else None,
-    )
-
-
 def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:
-    """The next slot, spread out after all limits are met, and met again afterwards."""
-    question = _question(case, ladder, tried, now=now, rules=rules, usage=usage)
-    first = next_slot(question)
+    """The next slot, spread out after all limits are met."""
     spread = jitter(f"{case.id}:{len(case.attempts)}", rules.policy.jitter_minutes)
-    return replace(first, at=next_slot(replace(question, not_before=first.at + spread)).at)
+    return next_slot(
+        ladder_question(case, ladder, tried, Moment(now=now, rules=rules, usage=usage), jitter_seconds=spread)
+    )
 
 
 def _tries_in_class(case: Case, kind: DeclineClass) -> int:

@@ -1,14 +1,18 @@
 """The merchant's choices, as a typed value. Without it numbers of taste would hide in code and change under open cases."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, MinLen
 
+from recovery.cases.segments import JOINT, Segment, changed
 from recovery.declines.classify import DeclineClass
 
 _FORBID: Any = {"extra": "forbid"}
+
+Threshold = Annotated[float, Ge(0), Le(1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,14 +20,17 @@ class Ladder:
     """How silent tries of one decline class are spaced.
 
     ``gaps_hours`` are the waits before the 1st, 2nd, … try, counted from the try before (the last one repeats). At most
-    ``tries_max`` tries follow declines of this class. ``bank_hours`` keeps them inside the issuer's opening hours;
+    ``tries_max`` tries follow declines of this class. With ``paydays`` the next payday of the issuer's country comes first if it
+    lies at least ``payday_gap_hours`` after the last try and before the wait ends. ``risk_max`` replaces the policy's.
     ``one_per_day`` allows one try per card and local day of the issuer.
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     gaps_hours: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(1)]
     tries_max: Annotated[int, Ge(1), Le(30)]
-    bank_hours: bool = True
+    paydays: bool = False
+    payday_gap_hours: Annotated[float, Ge(0)] = 20
+    risk_max: Threshold | None = None
     one_per_day: bool = True
 
 
@@ -37,9 +44,13 @@ class Dunning:
     email_retry_hours: Annotated[float, Ge(0.1)] = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: it keeps what its segments resolve to
 class Policy:
-    """Everything a merchant may decide about recovery. Versioned by content and pinned on each case."""
+    """Everything a merchant may decide about recovery. Versioned by content and pinned on each case.
+
+    ``risk_max`` is the weight of bank hours (see Banks) above which no silent try is made. ``segments`` may change any value but
+    themselves and the name; where several match, later ones win.
+    """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     name: str
@@ -48,10 +59,16 @@ class Policy:
     jitter_minutes: Annotated[int, Ge(0), Le(240)]
     refresh_days: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)]
     ladders: Mapping[DeclineClass, Ladder]
+    risk_max: Threshold = 0.15
     dunning: Dunning = field(default_factory=Dunning)
     review_days: Annotated[int, Ge(1)] = 3
     unsent_retry_minutes: Annotated[int, Ge(1)] = 15
     unsent_max: Annotated[int, Ge(1)] = 8
+    segments: tuple[Segment, ...] = ()
+
+    @cached_property
+    def _resolved(self) -> dict[str, "Policy"]:
+        return {}
 
     def __post_init__(self) -> None:
         missing = [c.value for c in RETRIED if c not in self.ladders]
@@ -60,6 +77,20 @@ class Policy:
         odd = [c.value for c in self.ladders if c not in RETRIED]
         if odd:
             raise ValueError(f"ladders: declines of class {', '.join(odd)} are never tried again on the same details")
+
+    def of(self, segment: str) -> "Policy":
+        """The policy as it reads for the joined names of some segments. Raises ValueError for a change that cannot be made."""
+        if not segment:
+            return self
+        found = self._resolved.get(segment)
+        if found is None:
+            names = segment.split(JOINT)
+            found = replace(self, segments=())
+            for each in self.segments:
+                if each.name in names:
+                    found = changed(found, each.change)
+            self._resolved[segment] = found
+        return found
 
 
 RETRIED = (DeclineClass.WAIT_FOR_FUNDS, DeclineClass.ISSUER_ILL, DeclineClass.CAREFUL)

@@ -1,7 +1,7 @@
 """The knowledge a decision rests on, as one argument. Without it decide would read files or take a dozen parameters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recovery.cases.policy import Policy
@@ -10,11 +10,12 @@ from recovery.declines.networks import NetworkRules
 from recovery.declines.signals import Card, Signals
 from recovery.timing.banks import Banks
 from recovery.timing.budgets import Use
+from recovery.timing.paydays import Paydays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The policy pinned on the case, and the world's knowledge as it stands: codes, networks, banks.
+    """The policy pinned on the case, and the world's knowledge as it stands: codes, networks, banks, paydays.
 
     ``settle_seconds`` is the machine time after which a call to the gateway has surely ended: its total bound plus a margin.
     """
@@ -23,20 +24,40 @@ class Rules:
     declines: DeclineTable
     networks: NetworkRules
     banks: Banks
+    paydays: Paydays
     settle_seconds: float
 
     def verdict(self, signals: Signals, card: Card | None, at: datetime) -> Verdict:
         """What a decline allows, by the edition in force at an instant."""
-        pack = self.networks.in_force(card.brand if card else None, at)
-        return classify(signals, table=self.declines, pack=pack)
+        brand, country = (card.brand, card.country) if card else (None, None)
+        return classify(signals, table=self.declines, pack=self.networks.in_force(brand, at, country))
+
+    def for_segment(self, segment: str) -> "Rules":
+        """The rules with the policy as it reads for a segment."""
+        policy = self.policy.of(segment)
+        return self if policy is self.policy else replace(self, policy=policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elder:
+    """An older invoice of the same customer that is still being tried silently, and when its next step is due."""
+
+    case_id: str
+    due_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardUse:
-    """What counts against the card the case would charge next, over all cases and whoever tried."""
+    """What counts against the card the case would charge next, over all cases and whoever tried.
+
+    ``elder`` is the oldest of the customer's older invoices that are still tried silently; ``siblings`` is how many other
+    invoices of the customer have an open case.
+    """
 
     budget_key: str
     uses: Sequence[Use]
+    elder: Elder | None = None
+    siblings: int = 0
 
 
 NO_USE = CardUse(budget_key="", uses=())

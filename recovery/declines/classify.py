@@ -1,7 +1,8 @@
 """Why a charge failed and what that allows. Without it decisions would rest on one vendor's message strings.
 
 Precedence when signals disagree: network decline code or network advice code, then the gateway's advice code,
-then its decline code, then its error code (docs.stripe.com/declines/card, read 2026).
+then its decline code, then its error code (docs.stripe.com/declines/card, read 2026). A network code that only permits
+another try says why the last one failed; it does not lift what the gateway's own signal forbids.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from recovery.declines.networks import Advice, CodeRule, RulePack
+from recovery.declines.networks import Advice, Because, CodeRule, RulePack
 from recovery.declines.signals import Signals
 
 
@@ -83,7 +84,12 @@ _BY_ADVICE = {
     Advice.NEVER_AGAIN: DeclineClass.NEVER_AGAIN,
     Advice.FIX_CARD: DeclineClass.STALE_CARD,
     Advice.OTHER_CARD: DeclineClass.WRONG_DETAILS,
+    Advice.ASK_CUSTOMER: DeclineClass.AUTHENTICATE,
 }
+
+_BY_CAUSE = {Because.NO_FUNDS: DeclineClass.WAIT_FOR_FUNDS, Because.ISSUER_ILL: DeclineClass.ISSUER_ILL}
+
+_MAY_TRY = (DeclineClass.WAIT_FOR_FUNDS, DeclineClass.ISSUER_ILL, DeclineClass.CAREFUL)
 
 
 def classify(signals: Signals, *, table: DeclineTable, pack: RulePack) -> Verdict:
@@ -112,11 +118,17 @@ def classify(signals: Signals, *, table: DeclineTable, pack: RulePack) -> Verdic
             by=f"outcome {signals.outcome_reason or 'blocked'}",
             reason="the gateway's risk engine refused; the network never saw it",
         )
-    return _by_gateway(signals, table, wait_hours)
+    told = _by_gateway(signals, table, wait_hours)
+    finer = next(((by, rule) for by, rule in hits if rule.because is not None), None)
+    if finer is not None and told.decline_class in _MAY_TRY:
+        by, rule = finer
+        assert rule.because is not None
+        return Verdict(decline_class=_BY_CAUSE[rule.because], by=by, reason=rule.reason, wait_hours=wait_hours)
+    return told
 
 
 def _strictest(hits: list[tuple[str, CodeRule]]) -> tuple[str, CodeRule] | None:
-    order = (Advice.NEVER_AGAIN, Advice.OTHER_CARD, Advice.FIX_CARD)
+    order = (Advice.NEVER_AGAIN, Advice.OTHER_CARD, Advice.ASK_CUSTOMER, Advice.FIX_CARD)
     ranked = sorted((hit for hit in hits if hit[1].advice in order), key=lambda hit: order.index(hit[1].advice))
     return ranked[0] if ranked else None
 
@@ -142,8 +154,4 @@ def _by_gateway(signals: Signals, table: DeclineTable, wait_hours: int) -> Verdi
 
 def _stricter(row: DeclineRule, advice: DeclineRule) -> bool:
     """ "Try again later" says when, not why: the finer class of the code stays, as long as it allows trying."""
-    return advice.decline_class is DeclineClass.CAREFUL and row.decline_class in (
-        DeclineClass.WAIT_FOR_FUNDS,
-        DeclineClass.ISSUER_ILL,
-        DeclineClass.CAREFUL,
-    )
+    return advice.decline_class is DeclineClass.CAREFUL and row.decline_class in _MAY_TRY

@@ -1,12 +1,15 @@
 """What the card networks allow, as dated rule packs. As constants in code they would be wrong within a year."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, MinLen
+
+_FORBID: Any = {"extra": "forbid"}
 
 
 class Advice(StrEnum):
@@ -15,7 +18,18 @@ class Advice(StrEnum):
     NEVER_AGAIN = "never_again"
     FIX_CARD = "fix_card"
     OTHER_CARD = "other_card"
+    ASK_CUSTOMER = "ask_customer"
+    """The customer must be present: authenticate, or give what no card on file holds."""
     WAIT = "wait"
+    MAY_RETRY = "may_retry"
+    """Nothing is demanded; the code may say why, which is finer than the gateway's word."""
+
+
+class Because(StrEnum):
+    """Why a network allows another try: lack of money, or an ill issuer."""
+
+    NO_FUNDS = "no_funds"
+    ISSUER_ILL = "issuer_ill"
 
 
 class Counted(StrEnum):
@@ -27,61 +41,130 @@ class Counted(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """At most ``tries_max`` in a rolling window of ``window_hours`` per card, or per card, amount and currency."""
+    """At most ``tries_max`` in a rolling window of ``window_hours`` per card, or per card, amount and currency.
 
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    ``customer_tries`` tells whether payments that the customer started count too.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
     tries_max: Annotated[int, Ge(1)]
     window_hours: Annotated[int, Ge(1)]
     per_amount: bool
     counted: Counted = Counted.ATTEMPTS
+    customer_tries: bool = True
+
+    @property
+    def span(self) -> str:
+        """The window in words: "30 days", "24 hours"."""
+        days, rest = divmod(self.window_hours, 24)
+        return f"{self.window_hours} hours" if rest or days == 1 else f"{days} days"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeRule:
-    """One network code: what it demands and, for WAIT, how many hours."""
+    """One network code: what it demands; for WAIT how many hours, for MAY_RETRY why the try failed, if the code tells."""
 
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[Any] = _FORBID
     advice: Advice
     reason: str
     hours: Annotated[int, Ge(0)] = 0
+    because: Because | None = None
+
+
+class FeeFor(StrEnum):
+    """What a network charges for."""
+
+    BEYOND_CAP = "beyond_cap"
+    AFTER_NEVER_AGAIN = "after_never_again"
+    WAIT_ADVICE = "wait_advice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fee:
+    """What one violating attempt (or one given advice) costs, at home and across a border."""
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    charged_for: FeeFor
+    currency: str
+    domestic_minor: Annotated[int, Ge(0)]
+    cross_border_minor: Annotated[int, Ge(0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """What differs for cards issued in some countries: further caps and codes; a code replaces the general one."""
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    name: str
+    countries: Annotated[tuple[str, ...], MinLen(1)]
+    caps: tuple[Cap, ...] = ()
+    decline_codes: Mapping[str, CodeRule] = field(default_factory=dict)
+    advice_codes: Mapping[str, CodeRule] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePack:
     """One edition of one network's retry rules. ``brands`` are the gateway's names of the cards it governs."""
 
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[Any] = _FORBID
     network: str
     edition: str
     brands: Annotated[tuple[str, ...], MinLen(1)]
     in_force_from: date
     source: str
     caps: tuple[Cap, ...]
+    fees: tuple[Fee, ...] = ()
     decline_codes: Mapping[str, CodeRule] = field(default_factory=dict)
     advice_codes: Mapping[str, CodeRule] = field(default_factory=dict)
+    regional: tuple[Region, ...] = ()
 
     def name(self) -> str:
         """Network and edition in one word: visa-2026-04."""
         return f"{self.network}-{self.edition}"
+
+    def in_country(self, country: str | None) -> "RulePack":
+        """The pack as it reads for cards issued in a country."""
+        pack = self
+        for region in self.regional:
+            if country in region.countries:
+                pack = replace(
+                    pack,
+                    edition=f"{pack.edition} ({region.name})",
+                    caps=(*pack.caps, *region.caps),
+                    decline_codes={**pack.decline_codes, **region.decline_codes},
+                    advice_codes={**pack.advice_codes, **region.advice_codes},
+                )
+        return pack
 
 
 OTHER_BRANDS = "other"
 """The brand name under which the pack for every unlisted brand is filed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: it keeps what it found
 class NetworkRules:
     """All known editions. The one in force at the sending instant applies to everybody, whatever policy a case has."""
 
     packs: Sequence[RulePack]
 
-    def in_force(self, brand: str | None, at: datetime) -> RulePack:
-        """The pack that governs a brand at an instant; unknown brands fall to the pack for "other".
+    @cached_property
+    def _found(self) -> dict[tuple[str | None, str | None, date], RulePack]:
+        return {}
+
+    def in_force(self, brand: str | None, at: datetime, country: str | None = None) -> RulePack:
+        """The pack that governs a brand at an instant, for a card's country; unknown brands fall to the pack for "other".
 
         Raises LookupError when no edition is in force, which loading the files rules out.
         """
+        asked = (brand, country, at.date())
+        found = self._found.get(asked)
+        if found is None:
+            found = self._found[asked] = self._in_force(brand, at.date()).in_country(country)
+        return found
+
+    def _in_force(self, brand: str | None, day: date) -> RulePack:
         for wanted in (brand, OTHER_BRANDS):
-            dated = [p for p in self.packs if wanted in p.brands and p.in_force_from <= at.date()]
+            dated = [p for p in self.packs if wanted in p.brands and p.in_force_from <= day]
             if dated:
                 return max(dated, key=lambda p: p.in_force_from)
-        raise LookupError(f"no network rules in force for {brand} on {at.date()}")
+        raise LookupError(f"no network rules in force for {brand} on {day}")

@@ -4,7 +4,6 @@ Without one door two writers would each believe they know the case, and one of t
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -20,15 +19,19 @@ from recovery.cases.facts import (
     Fact,
     LeaseLapsed,
     PaymentFailed,
+    PolicyMoved,
     fact_name,
 )
-from recovery.cases.lifecycle import OPEN, State, StepKind
+from recovery.cases.lifecycle import OPEN, StepKind
+from recovery.cases.obligation import Charge, Obligation
+from recovery.cases.opening import opened_case
 from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
-from recovery.storage.card_store import card_use, lock_card
+from recovery.storage.card_store import card_use, lock_card, with_siblings
 from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
 from recovery.storage.email_store import finish_email, insert_email
 from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
+from recovery.storage.foreign_store import note_foreign_charges
 from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step, holds_lease
 
@@ -71,18 +74,13 @@ def open_case(door: Door, fact: PaymentFailed, *, gateway: str) -> Advanced:
     case_id = case_id_of(obligation.id)
     with door.database.begin() as tx:
         version = door.rulebook.current
-        policy = door.rulebook.rules_for(tx, version).policy
-        fresh = Case(
-            id=case_id,
+        fresh = opened_case(
+            fact.charge,
+            obligation,
+            rules=door.rulebook.rules_for(tx, version),
+            case_id=case_id,
             gateway=gateway,
-            obligation=obligation.id,
-            customer=obligation.customer,
-            subscription=obligation.subscription,
-            amount=obligation.remaining,
-            state=State.SILENT,
             policy=version,
-            failed_at=fact.charge.created_at,
-            horizon_at=fact.charge.created_at + timedelta(days=policy.horizon_days),
         )
         insert_case(tx, fresh, moment=moment)
         return _let_in(tx, door, lock_case(tx, case_id), fact, step=None, moment=moment)
@@ -97,12 +95,13 @@ def _let_in(
         return Advanced(case=case)
     if isinstance(fact, EmailRefused) and knows_fact(tx, case.id, EmailSent(email_id=fact.email_id).key):
         fact = replace(fact, believed_sent=True)
-    rules = door.rulebook.rules_for(tx, case.policy)
+    rules = door.rulebook.rules_for(tx, fact.version if isinstance(fact, PolicyMoved) else case.policy)
     card = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
     key = (card or case.card).budget_key if (card or case.card) else None  # type: ignore[union-attr]
     if isinstance(fact, ChargeDue) and key is not None:
         lock_card(tx, key)
-    usage = card_use(tx, key, now=moment.now)
+    note_foreign_charges(tx, case, _charges_read(fact))
+    usage = with_siblings(tx, case, card_use(tx, key, now=moment.now))
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
     save_decision(tx, case, fact, decision, moment=moment)
     if decision.start is not None:
@@ -119,6 +118,13 @@ def _let_in(
     _raise_flags(tx, case, decision, moment)
     log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
     return Advanced(case=decision.case, decision=decision, attempt=decision.start, email_id=email_id)
+
+
+def _charges_read(fact: Fact) -> tuple[Charge, ...]:
+    """The charges on the obligation that the fact's reading shows; the failed one of others first, which says who made it."""
+    reading = getattr(fact, "obligation", None)
+    shown = reading.charges if isinstance(reading, Obligation) else ()
+    return (fact.charge, *shown) if isinstance(fact, PaymentFailed) else shown
 
 
 def _finished_steps(tx: Connection, fact: Fact, step: ClaimedStep | None, decision: Decision | None) -> list[int]:

@@ -17,7 +17,7 @@ from recovery.storage.attempt_store import attempt_of_step
 from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.email_store import email_of_step
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
-from recovery.storage.step_store import ClaimedStep, claim_steps, release_step
+from recovery.storage.step_store import ClaimedStep, claim_steps, due_kinds, release_step
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,11 @@ def perform_due(door: Door, performers: Mapping[StepKind, Performer], *, batch: 
     A lease covers the rounds that a batch takes: with as many threads as steps, one performance.
     """
     done = 0
+    with door.database.connect() as tx:
+        due = due_kinds(tx, moment=door.moment())
     for kind, performer in performers.items():
+        if kind not in due:
+            continue
         claimed = _claim(door, kind, performer, batch=batch, threads=threads)
         done += len(claimed)
         if threads == 1 or len(claimed) <= 1:

@@ -17,6 +17,7 @@ from recovery.cases.facts import (
     PaymentFailed,
     PaymentMethodChanged,
     SubscriptionCancelled,
+    failure_key,
 )
 from recovery.cases.lifecycle import OPEN_ATTEMPTS, REFUSED, AttemptStatus
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
@@ -27,7 +28,7 @@ from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.intake.outcome import Done, Held
 from recovery.intake.reversals import reversal_seen
 from recovery.storage.attempt_store import attempt_of_charge, case_of_attempt, open_attempt_of_obligation
-from recovery.storage.case_store import cases_of, load_case
+from recovery.storage.case_store import cases_of, knows_fact, load_case
 from recovery.storage.event_store import StoredEvent
 from recovery.storage.flag_store import GATEWAY_RETRIES_SEEN, raise_flag
 
@@ -94,6 +95,9 @@ def _failed(desk: _Desk) -> Done | Held:
             seconds = PROCESSING_WAIT_SECONDS if slow else WAIT_SECONDS
             return Held("an attempt of ours is open on this invoice", seconds=seconds)
         known = cases_of(tx, obligation=obligation_id)
+        failure = failure_key(desk.text("charge") or "")
+        if known and all(knows_fact(tx, case_id, failure) for case_id in known):
+            return Done("known: several events tell of one charge")
     obligation = desk.gateway.read_obligation(obligation_id)
     charge = _failed_charge(desk, obligation)
     with desk.door.database.connect() as tx:
@@ -171,6 +175,8 @@ def _paid(desk: _Desk) -> Done | Held:
         known = cases_of(tx, obligation=obligation_id)
     if not known:
         return Done("no case")
+    if own is not None and own[2] is AttemptStatus.SUCCEEDED:
+        return Done("known from the answer")
     obligation = desk.gateway.read_obligation(obligation_id)
     if obligation.status is not ObligationStatus.PAID:
         return _tell(desk, known, PartPaid(obligation=obligation)) if obligation.succeeded else Done("nothing is paid")

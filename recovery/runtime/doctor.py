@@ -186,7 +186,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         asleep = orphans(tx)
     yield _charging(flags.get(CHARGING_HALTED))
     yield _foreign_retries(flags.get(GATEWAY_RETRIES_SEEN))
-    unknown = [flag.detail for name, flag in flags.items() if name.startswith(UNKNOWN_CODE)]
+    unknown = [f"{flag.detail} ({flag.times} times)" for name, flag in flags.items() if name.startswith(UNKNOWN_CODE)]
     if unknown:
         remedy = "add them to declines.toml; until then they count as the generic decline"
         yield Finding(subject="decline codes", health=Health.WARNING, detail=", ".join(unknown), remedy=remedy)

@@ -4,29 +4,39 @@ import hashlib
 import json
 import tomllib
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter, ValidationError
 
 from recovery.cases.policy import Policy
+from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineTable
-from recovery.declines.networks import OTHER_BRANDS, NetworkRules, RulePack
+from recovery.declines.networks import NetworkRules, RulePack
+from recovery.runtime.knowledge_checks import (
+    Mistakes,
+    bank_mistakes,
+    pack_mistakes,
+    payday_mistakes,
+    segment_mistakes,
+    threshold_mistakes,
+)
+from recovery.runtime.toml_places import line_of, places
 from recovery.storage.codec import policy_json
-from recovery.timing.banks import BankHours, Banks
+from recovery.timing.banks import Banks
+from recovery.timing.paydays import Paydays
 
 T = TypeVar("T")
 
 POLICY_FILE = "recovery.toml"
 DECLINES_FILE = "declines.toml"
 BANKS_FILE = "banks.toml"
+PAYDAYS_FILE = "paydays.toml"
 NETWORKS_FOLDER = "networks"
 
 
 class ConfigInvalid(ValueError):
-    """One or more files cannot be used. Each mistake names file, key and reason."""
+    """One or more files cannot be used. Each mistake names file, line, key, reason and remedy."""
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -42,20 +52,34 @@ class Knowledge:
     declines: DeclineTable
     networks: NetworkRules
     banks: Banks
+    paydays: Paydays
 
 
-def load_knowledge(folder: Path) -> Knowledge:
-    """Read and check every file of a configuration folder. Raises ConfigInvalid with all mistakes at once."""
+def load_knowledge(folder: Path, *, policy_file: Path | None = None) -> Knowledge:
+    """Read and check every file of a configuration folder. Raises ConfigInvalid with all mistakes at once.
+
+    ``policy_file`` is read in place of the folder's own policy.
+    """
     mistakes: list[str] = []
-    policy = _file(folder / POLICY_FILE, Policy, mistakes)
+    policy_path = policy_file or folder / POLICY_FILE
+    policy = _file(policy_path, Policy, mistakes)
     declines = _file(folder / DECLINES_FILE, DeclineTable, mistakes)
     banks = _file(folder / BANKS_FILE, Banks, mistakes)
-    files = sorted((folder / NETWORKS_FOLDER).glob("*.toml"))
-    packs = [pack for path in files if (pack := _file(path, RulePack, mistakes)) is not None]
+    paydays = _file(folder / PAYDAYS_FILE, Paydays, mistakes)
+    packs = load_packs(folder, mistakes)
+    unsound = False
     if banks is not None:
-        mistakes += _bank_mistakes(folder / BANKS_FILE, banks)
-    mistakes += _pack_mistakes(folder / NETWORKS_FOLDER, packs)
-    if mistakes or policy is None or declines is None or banks is None:
+        found = bank_mistakes(banks)
+        unsound = bool(found)
+        mistakes += _placed(folder / BANKS_FILE, found)
+    if paydays is not None:
+        mistakes += _placed(folder / PAYDAYS_FILE, payday_mistakes(paydays))
+    if policy is not None:
+        found = segment_mistakes(policy)
+        if not found and banks is not None and not unsound:
+            found = threshold_mistakes(policy, banks)
+        mistakes += _placed(policy_path, found)
+    if mistakes or policy is None or declines is None or banks is None or paydays is None:
         raise ConfigInvalid(mistakes)
     return Knowledge(
         policy=policy,
@@ -63,7 +87,17 @@ def load_knowledge(folder: Path) -> Knowledge:
         declines=declines,
         networks=NetworkRules(packs=tuple(packs)),
         banks=banks,
+        paydays=paydays,
     )
+
+
+def load_packs(folder: Path, mistakes: list[str]) -> list[RulePack]:
+    """Every edition of every network's rules; what is wrong is added to ``mistakes``."""
+    files = sorted((folder / NETWORKS_FOLDER).glob("*.toml"))
+    read = [(path, pack) for path in files if (pack := _file(path, RulePack, mistakes)) is not None]
+    for path, found in pack_mistakes(folder / NETWORKS_FOLDER, read):
+        mistakes += _placed(path, found)
+    return [pack for _, pack in read]
 
 
 def version_of(policy: Policy) -> str:
@@ -74,49 +108,70 @@ def version_of(policy: Policy) -> str:
 
 def _file(path: Path, shape: type[T], mistakes: list[str]) -> T | None:
     try:
-        content: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content: Any = tomllib.loads(text)
     except FileNotFoundError:
-        mistakes.append(f"{path}: the file is missing")
+        mistakes.append(f"{path}: the file is missing; copy it from the release, or set RECOVERY_CONFIG_DIR")
         return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        mistakes.append(f"{path}: not readable as TOML: {error}")
+        mistakes.append(f"{path}: not readable as TOML: {error}; correct the spelling there")
         return None
     try:
         return TypeAdapter(shape).validate_python(content)
     except ValidationError as error:
-        for detail in error.errors():
-            key = ".".join(str(part) for part in detail["loc"]) or "(the file as a whole)"
-            mistakes.append(f"{path}: {key}: {detail['msg']}")
+        found = [
+            (tuple(detail["loc"]), f"{detail['msg']}; {_REMEDIES.get(detail['type'], 'correct the value')}")
+            for detail in error.errors()
+        ]
+        mistakes += _placed(path, found)
         return None
 
 
-def _bank_mistakes(path: Path, banks: Banks) -> list[str]:
-    every: list[tuple[str, BankHours]] = [("unknown", banks.unknown)]
-    every += [(f"countries.{country}", hours) for country, hours in banks.countries.items()]
-    found = []
-    for key, hours in every:
-        for zone in hours.zones:
-            try:
-                ZoneInfo(zone)
-            except (ZoneInfoNotFoundError, ValueError):
-                found.append(f"{path}: {key}.zones: {zone!r} is no IANA time zone")
-        if hours.opens >= hours.closes:
-            found.append(f"{path}: {key}: opens ({hours.opens}) must be before closes ({hours.closes})")
-        if not set(hours.weekend) <= set(range(7)) or len(set(hours.weekend)) == 7:
-            found.append(f"{path}: {key}.weekend: weekdays are 0 (Monday) to 6, and one must be open")
+def _placed(path: Path, found: Mistakes) -> list[str]:
+    """Each mistake with file, line and key."""
+    if not found:
+        return []
+    lines = places(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    told = []
+    for key, reason in found:
+        line = line_of(lines, key)
+        where = f"{path}:{line}" if line is not None else str(path)
+        told.append(f"{where}: {'.'.join(str(part) for part in key) or '(the file as a whole)'}: {reason}")
+    return told
+
+
+_REMEDIES = {
+    "missing": "add it",
+    "missing_argument": "add it",
+    "missing_keyword_only_argument": "add it",
+    "unexpected_keyword_argument": "remove it, or correct its spelling",
+    "extra_forbidden": "remove it, or correct its spelling",
+    "enum": "use one of the values listed",
+    "time_type": "write a local time without quotes, as 09:30:00",
+    "date_type": "write a date without quotes, as 2026-04-18",
+    "date_from_datetime_parsing": "write a date without quotes, as 2026-04-18",
+    "greater_than_equal": "raise the value",
+    "less_than_equal": "lower the value",
+    "too_short": "list at least one",
+}
+
+
+def load_file(path: Path, shape: type[T]) -> T:
+    """Read and check one TOML file by itself. Raises ConfigInvalid with every mistake in it."""
+    mistakes: list[str] = []
+    found = _file(path, shape, mistakes)
+    if found is None:
+        raise ConfigInvalid(mistakes)
     return found
 
 
-def _pack_mistakes(folder: Path, packs: list[RulePack]) -> list[str]:
-    found = []
-    if not any(OTHER_BRANDS in pack.brands and pack.in_force_from <= date(2020, 1, 1) for pack in packs):
-        found.append(f'{folder}: no file has "{OTHER_BRANDS}" among its brands from 2020-01-01 on')
-    seen: dict[tuple[str, date], str] = {}
-    for pack in packs:
-        if not pack.caps:
-            found.append(f"{folder}/{pack.name()}.toml: caps: at least one cap is needed")
-        for brand in pack.brands:
-            other = seen.setdefault((brand, pack.in_force_from), pack.name())
-            if other != pack.name():
-                found.append(f"{folder}/{pack.name()}.toml: brands: {other} begins for {brand} on the same day")
-    return found
+def rules_of(knowledge: Knowledge, *, policy: Policy | None = None) -> Rules:
+    """The rules as decisions take them where no machine time passes: for plans, backtests and comparisons."""
+    return Rules(
+        policy=policy or knowledge.policy,
+        declines=knowledge.declines,
+        networks=knowledge.networks,
+        banks=knowledge.banks,
+        paydays=knowledge.paydays,
+        settle_seconds=0.0,
+    )

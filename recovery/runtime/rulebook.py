@@ -6,7 +6,8 @@ from sqlalchemy import Connection, Engine
 
 from recovery.cases.policy import Policy
 from recovery.cases.rules import Rules
-from recovery.runtime.knowledge import Knowledge
+from recovery.declines.networks import NetworkRules
+from recovery.runtime.knowledge import Knowledge, version_of
 from recovery.storage.codec import policy_from, policy_json
 from recovery.storage.policy_store import load_policy, save_policy
 
@@ -20,6 +21,11 @@ class StoredRuleBook:
         self._policies: dict[str, Policy] = {knowledge.policy_version: knowledge.policy}
         self.current = knowledge.policy_version
 
+    @property
+    def networks(self) -> NetworkRules:
+        """All known editions of the networks' rules."""
+        return self._knowledge.networks
+
     def rules_for(self, tx: Connection, version: str) -> Rules:
         """The rules of a case pinned on a version."""
         if version not in self._policies:
@@ -29,10 +35,20 @@ class StoredRuleBook:
             declines=self._knowledge.declines,
             networks=self._knowledge.networks,
             banks=self._knowledge.banks,
+            paydays=self._knowledge.paydays,
             settle_seconds=self._settle_seconds,
         )
+
+    def adopt(self, policy: Policy, *, database: Engine, machine_now: datetime) -> str:
+        """Make another policy the one that new cases are pinned on, and keep it; its version."""
+        version = version_of(policy)
+        with database.begin() as tx:
+            save_policy(tx, version, policy_json(policy), machine_now=machine_now)
+        self._policies[version] = policy
+        self.current = version
+        return version
 
     def keep_current(self, database: Engine, *, machine_now: datetime) -> None:
         """Write the current policy into the database, before any case can be pinned on it."""
         with database.begin() as tx:
-            save_policy(tx, self.current, policy_json(self._knowledge.policy), machine_now=machine_now)
+            save_policy(tx, self.current, policy_json(self._policies[self.current]), machine_now=machine_now)

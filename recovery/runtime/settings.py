@@ -20,7 +20,7 @@ class Pages(StrEnum):
     OPEN = "open"
 
 
-def _default_config_dir() -> Path:
+def default_config_dir() -> Path:
     """The folder beside the package in a checkout, the one inside it in an installed wheel."""
     package = Path(__file__).resolve().parents[1]
     beside = package.parent / "config"
@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path(".recovery")
-    config_dir: Path = Field(default_factory=_default_config_dir)
+    config_dir: Path = Field(default_factory=default_config_dir)
     database_url: SecretStr | None = None
     broker_url: SecretStr | None = None
 

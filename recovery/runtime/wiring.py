@@ -12,6 +12,7 @@ from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
+from recovery.charging.siblings import WakeSiblings
 from recovery.dunning.letter import Brand, Letters
 from recovery.dunning.mailer import SmtpMailer
 from recovery.dunning.send import SendEmail
@@ -104,6 +105,7 @@ class Wiring:
         domain = self.settings.sender_domain
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(door, gateway),
+            StepKind.WAKE_SIBLINGS: WakeSiblings(door),
             StepKind.REFRESH_CARD: RefreshCard(door, gateway),
             StepKind.CHARGE_CARD: ChargeCard(door, gateway),
             StepKind.SEND_EMAIL: SendEmail(door, gateway, self.mailer, self.letters, domain),

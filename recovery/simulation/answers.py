@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -175,6 +176,7 @@ HIGHEST_RISK = Answer(
 )
 
 
+@lru_cache(maxsize=1024)
 def decline(decline_code: str, *, brand: str = "visa", network_codes: bool = True) -> Answer:
     """The usual form of one decline as Stripe reports it for that brand.
 

@@ -28,6 +28,7 @@ def attempt_from(row: RowMapping) -> Attempt:
         signals=codec.signals_from(row["signals"]),
         decline_class=DeclineClass(row["decline_class"]) if row["decline_class"] else None,
         charge_id=row["charge_id"],
+        zone=row["zone"],
     )
 
 
@@ -44,6 +45,7 @@ def insert_attempt(tx: Connection, case_id: str, attempt: Attempt, *, step_id: i
         "currency": attempt.amount.currency,
         "started_at": attempt.started_at,
         "purpose": attempt.purpose.value,
+        "zone": attempt.zone,
     }
     tx.execute(insert(attempts).values(row))
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
-from recovery.cases.facts import Fact, PaymentFailed, fact_name
+from recovery.cases.facts import Fact, fact_name
 from recovery.cases.lifecycle import OPEN_STEPS, Rule, Source, State, StepKind, StepState
 from recovery.money import Money
 from recovery.storage import codec
@@ -16,7 +16,6 @@ from recovery.storage.tables import (
     attempts,
     cases,
     exhaustions,
-    foreign_charges,
     journal,
     ledger,
     steps,
@@ -74,6 +73,9 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         policy=row["policy"],
         failed_at=row["failed_at"],
         horizon_at=row["horizon_at"],
+        segment=row["segment"],
+        zone=row["zone"],
+        woken_at=row["woken_at"],
         card=codec.card_from(row["card"]),
         tried_card=codec.card_from(row["tried_card"]),
         verdict=codec.verdict_from(row["verdict"]),
@@ -111,6 +113,9 @@ def _case_row(case: Case) -> dict[str, Any]:
         "policy": case.policy,
         "failed_at": case.failed_at,
         "horizon_at": case.horizon_at,
+        "segment": case.segment,
+        "zone": case.zone,
+        "woken_at": case.woken_at,
         "card": codec.card_json(case.card),
         "tried_card": codec.card_json(case.tried_card),
         "verdict": codec.verdict_json(case.verdict),
@@ -134,7 +139,7 @@ def knows_fact(tx: Connection, case_id: str, fact_key: str) -> bool:
 
 
 def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, *, moment: Moment) -> int:
-    """Write the new case, its journal line, exhaustion, attempts, foreign charge and ledger entries; the journal id."""
+    """Write the new case, its journal line, exhaustion, attempts and ledger entries; the journal id."""
     after = decision.case
     row = _case_row(after) | {"changed_at": moment.now}
     tx.execute(update(cases).where(cases.c.id == after.id).values(row))
@@ -155,27 +160,9 @@ def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, 
                 case_id=after.id, journal_id=journal_id, rule=used_up.rule.value, at=used_up.at, detail=used_up.detail
             )
         )
-    if isinstance(fact, PaymentFailed):
-        _save_foreign_charge(tx, after.id, fact)
     save_changed_attempts(tx, before.attempts, after.attempts)
     _save_entries(tx, after, decision, moment)
     return journal_id
-
-
-def _save_foreign_charge(tx: Connection, case_id: str, fact: PaymentFailed) -> None:
-    charge = fact.charge
-    row = {
-        "charge_id": charge.id,
-        "case_id": case_id,
-        "budget_key": charge.card.budget_key if charge.card else None,
-        "amount_minor": charge.amount.minor,
-        "currency": charge.amount.currency,
-        "at": charge.created_at,
-        "initiator": charge.initiator.value if charge.initiator else None,
-        "signals": codec.signals_json(charge.signals),
-        "counts": charge.signals is None or charge.signals.reached_network,
-    }
-    tx.execute(pg_insert(foreign_charges).values(row).on_conflict_do_nothing())
 
 
 def _save_entries(tx: Connection, case: Case, decision: Decision, moment: Moment) -> None:

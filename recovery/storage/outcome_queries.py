@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from recovery.cases.lifecycle import OPEN_ATTEMPTS, EntryKind
+from recovery.cases.lifecycle import OPEN_ATTEMPTS, EntryKind, State
 from recovery.storage.tables import attempts, cases, emails, exhaustions, journal, ledger
 
 
@@ -46,6 +46,12 @@ def counts_by(tx: Connection, what: str) -> dict[str, int]:
     """How many rows there are by state: ``cases``, ``attempts`` or ``emails``."""
     column = {"cases": cases.c.state, "attempts": attempts.c.status, "emails": emails.c.status}[what]
     return {str(value): int(count) for value, count in tx.execute(select(column, func.count()).group_by(column))}
+
+
+def recovered_by_source(tx: Connection) -> dict[str, int]:
+    """How many cases were recovered, by where the money came from."""
+    query = select(cases.c.source, func.count()).where(cases.c.state == State.RECOVERED).group_by(cases.c.source)
+    return {str(source): int(count) for source, count in tx.execute(query)}
 
 
 def unsettled_attempts(tx: Connection) -> int:

@@ -131,6 +131,20 @@ def claim_steps(
     return sorted(claimed, key=lambda step: (step.due_at, step.id))
 
 
+def due_kinds(tx: Connection, *, moment: Moment) -> frozenset[StepKind]:
+    """The kinds of steps of which at least one could be claimed now: one question instead of one claim a kind."""
+    found = (
+        select(steps.c.kind)
+        .distinct()
+        .where(
+            steps.c.state == StepState.PLANNED,
+            steps.c.due_at <= moment.now,
+            or_(steps.c.hold_until.is_(None), steps.c.hold_until <= moment.machine_now),
+        )
+    )
+    return frozenset(StepKind(kind) for kind in tx.execute(found).scalars())
+
+
 def holds_lease(tx: Connection, step: ClaimedStep) -> bool:
     """Whether a claim is still ours: in flight, and claimed by nobody since. Locks the row.
 

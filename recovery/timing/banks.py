@@ -1,136 +1,165 @@
-"""When an issuing bank is at work. Without it attempts would fire at night, when issuers decline half as many again.
+"""How risky an hour is at an issuing bank. Without it attempts would fire at night, when issuers decline half as many again.
 
 Decline rates are about 18 % by day and 25 to 28 % between 01:00 and 04:00 local time, and much higher from midnight
 to 05:00 in the issuer's country (recurly.com/blog, card declines by time of day).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from dataclasses import dataclass, field
+from datetime import time
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
-from zoneinfo import ZoneInfo
 
-import holidays
-from annotated_types import MinLen
+from annotated_types import Ge, Le, MinLen
 
-SEARCH_DAYS = 30
-"""The longest closure looked through. Golden week and lunar new year close banks for about ten days."""
+from recovery.declines.classify import DeclineClass
+from recovery.timing.calendars import BankDays
+from recovery.timing.windows import Stretches, Terms, Window
+
+_FORBID: Any = {"extra": "forbid"}
+
+Weight = Annotated[float, Ge(0), Le(1)]
+"""How much likelier a decline is than in the issuer's best hours: 0.4 means 40 % more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankHours:
-    """Opening hours of a country's issuers: zones (all must be open), local hours, closed weekdays (Monday is 0)."""
+    """Opening hours of a country's issuers in their local time. The first zone is the main one; days as in BankDays."""
 
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[Any] = _FORBID
     zones: Annotated[tuple[str, ...], MinLen(1)]
     opens: time = time(9, 0)
     closes: time = time(17, 0)
     weekend: tuple[int, ...] = (5, 6)
     holidays: bool = True
+    market: str | None = None
+    subdivision: str | None = None
+
+    @property
+    def days(self) -> BankDays:
+        """The working days."""
+        return BankDays(weekend=self.weekend, holidays=self.holidays, market=self.market, subdivision=self.subdivision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Banks:
-    """Bank hours by ISO 3166 country, and the hours used where the issuer's country is unknown or unlisted."""
+class Band:
+    """Local hours with a weight of their own, whether or not the counters are open.
 
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    ``ends`` at or before ``starts`` wraps over midnight. ``every_day`` holds on weekends and holidays too, instead of
+    their weights. ``after`` limits it to tries after declines of these classes.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    name: str
+    starts: time
+    ends: time
+    weight: Weight
+    every_day: bool = False
+    after: tuple[DeclineClass, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """The weights that hold for some countries and kinds of funding; without any it holds for all.
+
+    ``month_end`` weighs the opening hours of the month's last business day. Where several fit, the one that names both
+    country and funding wins over one that names the country, that over one that names the funding.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    source: str
+    countries: tuple[str, ...] = ()
+    funding: tuple[str, ...] = ()
+    open: Weight = 0.0
+    closed: Weight
+    weekend: Weight
+    holiday: Weight
+    month_end: Weight = 0.0
+    bands: tuple[Band, ...] = ()
+
+    def rank(self, country: str | None, funding: str | None) -> int | None:
+        """How well it fits: None not at all, else the higher the better."""
+        if (self.countries and country not in self.countries) or (self.funding and funding not in self.funding):
+            return None
+        return 2 * bool(self.countries) + bool(self.funding)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Whose hours are asked for: the card's country and funding, the customer's own zone if known, the class of decline."""
+
+    country: str | None
+    funding: str | None = None
+    zone: str | None = None
+    after: DeclineClass | None = None
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots: it keeps its windows
+class Banks:
+    """Bank hours by ISO 3166 country, the hours for an unknown country, the weights, and zones by part of a country."""
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
     edition: str
     source: str
     unknown: BankHours
     countries: Mapping[str, BankHours]
+    risks: Annotated[tuple[Risk, ...], MinLen(1)]
+    regions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def _windows(self) -> dict[Issuer, Window]:
+        return {}
 
     def of(self, country: str | None) -> BankHours:
         """The hours that apply to cards issued in a country."""
         return self.countries.get(country or "", self.unknown)
 
+    def zone_of(self, country: str | None, region: str | None) -> str | None:
+        """The zone of a part of a country (a state or province), or None where it is not known."""
+        return self.regions.get(country or "", {}).get((region or "").strip().upper())
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """The first instant at which the banks are open, and why it is not the instant asked for (None if it is)."""
+    def is_zone_of(self, country: str | None, zone: str | None) -> bool:
+        """Whether a zone is one of a country's."""
+        known = self.countries.get(country or "")
+        return known is not None and (zone in known.zones or zone in self.regions.get(country or "", {}).values())
 
-    at: datetime
-    zone: str
-    moved: str | None
+    def risk_of(self, country: str | None, funding: str | None) -> Risk:
+        """The weights that fit best; of equals the last. Raises LookupError when none fits, which loading rules out."""
+        fitting = [
+            (rank, number)
+            for number, risk in enumerate(self.risks)
+            if (rank := risk.rank(country, funding)) is not None
+        ]
+        if not fitting:
+            raise LookupError(f"no weights for {country} {funding}")
+        return self.risks[max(fitting)[1]]
 
+    def window(self, issuer: Issuer) -> Window:
+        """The weights of one kind of try over time; made once and kept."""
+        found = self._windows.get(issuer)
+        if found is None:
+            found = self._windows[issuer] = self._window(issuer)
+        return found
 
-def next_open(hours: BankHours, country: str | None, at: datetime) -> Opening:
-    """The first instant from ``at`` on at which the issuer's banks are open in all of the country's zones.
-
-    Where no instant satisfies all zones within SEARCH_DAYS (zones too far apart), the first zone, the country's main
-    one, decides alone.
-    """
-    found = _settle_on(hours, hours.zones, country, at)
-    if found is None:
-        found = _settle_on(hours, hours.zones[:1], country, at)
-    assert found is not None, f"no open bank in {country} within {SEARCH_DAYS} days of {at}"
-    main = ZoneInfo(hours.zones[0])
-    if found == at:
-        return Opening(at=at, zone=hours.zones[0], moved=None)
-    why = _closed(hours, hours.zones, country, at)
-    moved = (
-        f"moved from {at.astimezone(main):%a %d %b %H:%M} to {found.astimezone(main):%a %d %b %H:%M} {main.key}: {why}"
-    )
-    return Opening(at=found, zone=main.key, moved=moved)
-
-
-def _settle_on(hours: BankHours, zones: tuple[str, ...], country: str | None, at: datetime) -> datetime | None:
-    """Push the instant forward zone by zone until no zone objects."""
-    limit = at + timedelta(days=SEARCH_DAYS)
-    while at <= limit:
-        pushed = at
-        for zone in zones:
-            pushed = _open_in(hours, ZoneInfo(zone), country, pushed)
-        if pushed == at:
-            return at
-        at = pushed
-    return None
-
-
-def _open_in(hours: BankHours, zone: ZoneInfo, country: str | None, at: datetime) -> datetime:
-    """The first instant from ``at`` on inside the opening hours of one zone."""
-    day = at.astimezone(zone).date()
-    while True:
-        opens, closes = (_instant(day, clock, zone) for clock in (hours.opens, hours.closes))
-        if _working(hours, country, day) and at < closes:
-            return max(at, opens)
-        day += timedelta(days=1)
-
-
-def _instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    """A local time as an instant. A time skipped by daylight saving becomes the first instant after the gap."""
-    local = datetime.combine(day, clock, tzinfo=zone)
-    return local.astimezone(UTC)
-
-
-def _working(hours: BankHours, country: str | None, day: date) -> bool:
-    return day.weekday() not in hours.weekend and not (hours.holidays and holiday_name(country, day))
-
-
-def _closed(hours: BankHours, zones: tuple[str, ...], country: str | None, at: datetime) -> str:
-    for key in zones:
-        local = at.astimezone(ZoneInfo(key))
-        name = holiday_name(country, local.date()) if hours.holidays else None
-        if name:
-            return f"bank holiday ({name})"
-        if local.weekday() in hours.weekend:
-            return "bank weekend"
-        if not hours.opens <= local.time() < hours.closes:
-            return "issuer off-hours"
-    return "issuer off-hours"
-
-
-def holiday_name(country: str | None, day: date) -> str | None:
-    """The public holiday of a country on a day, or None; None also where the calendars do not know the country."""
-    return _year(country, day.year).get(day) if country else None
-
-
-@lru_cache(maxsize=1024)
-def _year(country: str, year: int) -> Mapping[date, str]:
-    """A country's holidays in one year, from the holidays library's calendars."""
-    if country not in _SUPPORTED:
-        return {}
-    return dict(holidays.country_holidays(country, years=year, language=None))
-
-
-_SUPPORTED = frozenset(holidays.list_supported_countries(include_aliases=False))
+    def _window(self, issuer: Issuer) -> Window:
+        hours = self.of(issuer.country)
+        risk = self.risk_of(issuer.country, issuer.funding)
+        bands = tuple(
+            Stretches(name=band.name, starts=band.starts, ends=band.ends, weight=band.weight, every_day=band.every_day)
+            for band in risk.bands
+            if not band.after or issuer.after in band.after
+        )
+        terms = Terms(
+            country=issuer.country if issuer.country in self.countries else None,
+            days=hours.days,
+            opens=hours.opens,
+            closes=hours.closes,
+            open=risk.open,
+            closed=risk.closed,
+            weekend=risk.weekend,
+            holiday=risk.holiday,
+            month_end=risk.month_end,
+            bands=bands,
+        )
+        own = issuer.zone if issuer.country in self.countries else None
+        return Window(terms, (own,) if own else hours.zones)

@@ -18,23 +18,20 @@ class Use:
     at: datetime
     amount: Money
     declined: bool | None
+    by_customer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """When the next attempt fits: the earliest instant, how many fit then (this one included), and which cap binds."""
+    """When the next attempt fits under one cap: the earliest instant, and how many fit then (this one included)."""
 
     at: datetime
     left: int
     cap: Cap
-    pack: str
 
     def brief(self) -> str:
-        """For reasons: "attempt 3 of 20 in 30 days allowed by visa-2026-04"."""
-        days = self.cap.window_hours / 24
-        span = f"{days:g} days" if days >= 1 else f"{self.cap.window_hours} hours"
-        number = self.cap.tries_max - self.left + 1
-        return f"attempt {number} of {self.cap.tries_max} in {span} allowed by {self.pack}"
+        """For reasons: "3 of 20 in 30 days"."""
+        return f"{self.cap.tries_max - self.left + 1} of {self.cap.tries_max} in {self.cap.span}"
 
 
 def counted_uses(cap: Cap, uses: Sequence[Use], amount: Money) -> list[datetime]:
@@ -44,25 +41,27 @@ def counted_uses(cap: Cap, uses: Sequence[Use], amount: Money) -> list[datetime]
         for use in uses
         if (not cap.per_amount or use.amount == amount)
         and (cap.counted is Counted.ATTEMPTS or use.declined is not False)
+        and (cap.customer_tries or not use.by_customer)
     )
 
 
-def room(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -> Room:
-    """The earliest instant from ``at`` on at which one more attempt keeps every cap of the pack, in rolling windows.
+def rooms(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -> tuple[Room, ...]:
+    """For each cap of the pack, the earliest instant from ``at`` on at which one more attempt keeps it, in rolling windows.
 
     An attempt exactly one window after another no longer shares its window.
     """
-    binding = [_room_under(cap, counted_uses(cap, uses, amount), at, pack.name()) for cap in pack.caps]
-    latest = max(binding, key=lambda r: (r.at, -r.left))
-    if latest.at == at:
-        return min(binding, key=lambda r: r.left)
-    return latest
+    return tuple(_room_under(cap, counted_uses(cap, uses, amount), at) for cap in pack.caps)
 
 
-def _room_under(cap: Cap, used: list[datetime], at: datetime, pack: str) -> Room:
+def budget_brief(pack: RulePack, found: Sequence[Room]) -> str:
+    """For reasons: "attempt 3 of 20 in 30 days allowed by visa-2026-04"."""
+    return f"attempt {' and '.join(room.brief() for room in found)} allowed by {pack.name()}"
+
+
+def _room_under(cap: Cap, used: list[datetime], at: datetime) -> Room:
     window = timedelta(hours=cap.window_hours)
     recent = [u for u in used if u > at - window]
     if len(recent) >= cap.tries_max:
         at = recent[len(recent) - cap.tries_max] + window
         recent = [u for u in recent if u > at - window]
-    return Room(at=at, left=cap.tries_max - len(recent), cap=cap, pack=pack)
+    return Room(at=at, left=cap.tries_max - len(recent), cap=cap)

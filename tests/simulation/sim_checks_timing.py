@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import holidays
 from sim_books import Booked
 from sim_issuers import DEAD_CODES, ONLY_CUSTOMER_CODES
-from sim_rules import shipped
 from sim_view import Row, View
 
 from recovery.cases.obligation import ChargeStatus
+from recovery.declines.signals import Initiator
+from recovery.storage.codec import policy_from
 
 CUSTOMER = "customer_card"
 
@@ -20,7 +21,7 @@ CUSTOMER = "customer_card"
 def timing(view: View) -> Iterator[str]:
     """All checks about the moment and the card of our charges."""
     for attempt, charge in sorted(view.ours(), key=lambda pair: pair[0].started_at):
-        yield from _window(attempt, charge)
+        yield from _window(view, attempt, charge)
         yield from _budget(view, attempt, charge)
         yield from _details(view, attempt, charge)
         yield from _policy(view, attempt)
@@ -33,27 +34,47 @@ def _call_at(view: View, key: str) -> datetime:
     return next(call.machine_at for call in view.books.calls if call.key == key)
 
 
-def _window(attempt: Row, charge: Booked) -> Iterator[str]:
+def _window(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     if attempt.purpose == CUSTOMER:
         return
     country = charge.card.country
-    hours = shipped().banks.countries.get(country or "", shipped().banks.unknown)
-    if not _open(hours, country, attempt.started_at):
-        yield f"{attempt.id} ({attempt.purpose}) began {attempt.started_at}, outside {country}'s bank hours"
+    knowledge = view.rules_at(attempt.started_at)
+    hours = knowledge.banks.countries.get(country or "", knowledge.banks.unknown)
+    case = view.cases[attempt.case_id.removeprefix("case_")]
+    policy = policy_from(view.policies[case.policy]).of(case.segment)
+    ladder = policy.ladders.get(attempt.decline_class) if attempt.purpose == "silent" else None
+    risk_max = policy.risk_max if ladder is None or ladder.risk_max is None else ladder.risk_max
+    weight = max(_weight(hours, country, zone, attempt.started_at) for zone in hours.zones)
+    # Debit cards are tried at the start of the booking day where the weights say so.
+    booking = (
+        charge.card.funding in ("debit", "prepaid") and country == "GB" and attempt.decline_class == "wait_for_funds"
+    )
+    if booking and attempt.started_at.astimezone(ZoneInfo(hours.zones[0])).hour == 0:
+        return
+    if weight > risk_max:
+        yield f"{attempt.id} ({attempt.purpose}) began {attempt.started_at}, risk {weight} above {risk_max} in {country}"
 
 
-def _open(hours: Any, country: str | None, at: datetime) -> bool:
-    for zone in hours.zones:
-        local = at.astimezone(ZoneInfo(zone))
-        holiday = hours.holidays and country and local.date() in _holidays(country, local.year)
-        if local.weekday() in hours.weekend or holiday or not hours.opens <= local.time() < hours.closes:
-            return False
-    return True
+def _weight(hours: Any, country: str | None, zone: str, at: datetime) -> float:
+    """The shipped weights, recounted by hand for one zone."""
+    local = at.astimezone(ZoneInfo(zone))
+    night = 0.5 if local.hour >= 22 or local.hour < 6 else 0.0
+    if hours.holidays and country and local.date() in _holidays(country, hours.market, local.year):
+        return max(night, 0.25)
+    if local.weekday() in hours.weekend:
+        return max(night, 0.2)
+    if night:
+        return night
+    return 0.05 if hours.opens <= local.time() < hours.closes else 0.2
 
 
 @cache
-def _holidays(country: str, year: int) -> Any:
-    return holidays.country_holidays(country, years=year)
+def _holidays(country: str, market: str | None, year: int) -> Any:
+    if market is not None:
+        return holidays.financial_holidays(market, years=year)
+    known = holidays.country_holidays(country)
+    wanted = tuple(c for c in ("public", "bank") if c in known.supported_categories)
+    return holidays.country_holidays(country, years=year, categories=wanted)
 
 
 def _earlier(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
@@ -64,7 +85,9 @@ def _earlier(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
 
 
 def _budget(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
-    pack = view.rules_at(attempt.started_at).networks.in_force(charge.card.brand, attempt.started_at)
+    pack = view.rules_at(attempt.started_at).networks.in_force(
+        charge.card.brand, attempt.started_at, charge.card.country
+    )
     for cap in pack.caps:
         since = attempt.started_at - timedelta(hours=cap.window_hours)
         used = [
@@ -75,6 +98,7 @@ def _budget(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
             and (not cap.per_amount or c.amount == charge.amount)
             and (c.signals is None or c.signals.reached_network)
             and (cap.counted == "attempts" or c.status is not ChargeStatus.SUCCEEDED)
+            and (cap.customer_tries or c.initiator is not Initiator.CUSTOMER)
         ]
         if len(used) >= cap.tries_max:
             yield f"{attempt.id} was number {len(used) + 1} of {cap.tries_max} in {cap.window_hours} h ({pack.name()})"
@@ -102,7 +126,7 @@ def _policy(view: View, attempt: Row) -> Iterator[str]:
     if attempt.purpose != "silent":
         return
     case = view.cases[attempt.case_id.removeprefix("case_")]
-    policy = view.policies[case.policy]
+    policy = policy_from(view.policies[case.policy]).of(case.segment)
     if attempt.started_at > case.horizon_at:
         yield f"{attempt.id} began {attempt.started_at}, after the horizon {case.horizon_at}"
     before = [
@@ -110,5 +134,5 @@ def _policy(view: View, attempt: Row) -> Iterator[str]:
         for a, c in view.ours()
         if a.case_id == case.id and a.number < attempt.number and a.purpose != CUSTOMER and not c.beyond
     ]
-    if len(before) >= policy["silent_attempts_max"]:
-        yield f"{attempt.id} is silent attempt {len(before) + 1} of {policy['silent_attempts_max']}"
+    if len(before) >= policy.silent_attempts_max:
+        yield f"{attempt.id} is silent attempt {len(before) + 1} of {policy.silent_attempts_max}"

@@ -23,6 +23,7 @@ from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
+from recovery.charging.siblings import WakeSiblings
 from recovery.dunning.letter import Brand, Letters
 from recovery.dunning.send import SendEmail
 from recovery.engine.advance import advance
@@ -117,6 +118,7 @@ class Run:
         letters = Letters(CONFIG / "emails", Brand(name="Sim", sender="sim@example.com"))
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(self.door, self.gateway),
+            StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
             StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
             StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway),
             StepKind.SEND_EMAIL: SendEmail(self.door, self.gateway, self.mailer, letters, "example.com"),

@@ -55,6 +55,11 @@ def obligation_of_invoice(invoice: Json, around: Surroundings) -> Obligation:
         paid_at=instant(invoice, "status_transitions", "paid_at"),
         paid_out_of_band=status is ObligationStatus.PAID and _paid_elsewhere(invoice, around.charges),
         gateway_retry_at=instant(invoice, "next_payment_attempt"),
+        subscribed_at=instant(around.subscription, "start_date") or instant(around.subscription, "created"),
+        trial_ended_at=instant(around.subscription, "trial_end"),
+        interval=_interval(around.subscription),
+        country=text(invoice, "customer_address", "country"),
+        region=text(invoice, "customer_address", "state"),
         card=card_of_method(around.method),
         charges=around.charges,
     )
@@ -106,6 +111,13 @@ def lone_charges_of(invoice: Json, payments: Sequence[Json]) -> tuple[str, ...]:
     found = [ident(payment, "payment", "charge") for payment in payments]
     found.append(ident(invoice, "charge"))
     return tuple(dict.fromkeys(charge for charge in found if charge))
+
+
+def _interval(subscription: Json | None) -> str | None:
+    """How often the subscription renews: ``month``, ``year`` …; by its price, or its plan in old shapes."""
+    items = [*rows(subscription, "items"), {"plan": part(subscription, "plan")}]
+    found = (text(one, "price", "recurring", "interval") or text(one, "plan", "interval") for one in items)
+    return next((each for each in found if each), None)
 
 
 def _collection(invoice: Json) -> str | None:

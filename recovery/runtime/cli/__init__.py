@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 import typer
 
-from recovery.runtime.cli import cases, operate, report
+from recovery.runtime.cli import cases, operate, report, rules, worlds
+from recovery.runtime.cli.backtest import backtest
 from recovery.runtime.cli.demo import demo
 from recovery.runtime.cli.doctor import doctor
 from recovery.runtime.cli.explain import explanation
 from recovery.runtime.cli.output import told
+from recovery.runtime.cli.plan import plan
 from recovery.runtime.cli.sandbox import sandbox
 
 app = typer.Typer(
@@ -37,7 +39,9 @@ def _options(
 cases.add_to(app)
 report.add_to(app)
 operate.add_to(app)
-for command in (doctor, sandbox, demo):  # one function each; further single commands join this line
+rules.add_to(app)
+worlds.add_to(app)
+for command in (doctor, sandbox, demo, backtest, plan):  # one function each; further single commands join this line
     app.command()(command)
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from recovery.cases.case import Attempt, Case
 from recovery.runtime.cli.output import cells, console, grid, instant
+from recovery.runtime.cli.plan_view import points
 from recovery.storage.case_queries import CaseFile, CaseLine, JournalLine
 
 
@@ -142,7 +143,7 @@ def say_timeline(case: Case, lines: Sequence[JournalLine]) -> None:
     out.print(Text(f"{case.id} · {case.state.value} · {case.amount}", style="bold"))
     for line in lines:
         out.print(Text.assemble(instant(line.at), "  ", (line.fact, "bold"), f" → {line.state.value}"))
-        out.print(Padding(Text(line.reason), (0, 0, 0, 4)))
+        out.print(Padding(Text(points(line.reason)), (0, 0, 0, 4)))
 
 
 def _iso(at: datetime | None) -> str | None:

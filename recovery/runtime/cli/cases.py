@@ -11,6 +11,8 @@ from recovery.runtime.cli.case_view import case_values, line_values, say_case, s
 from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import cells, console, grid, instant, said, said_json
 from recovery.runtime.cli.session import command_stack
+from recovery.runtime.cli.standing_view import say_standing, standing_values
+from recovery.runtime.standing import standing_of
 from recovery.storage.case_queries import case_file, find_case, list_cases, timeline
 from recovery.storage.case_store import load_case
 
@@ -66,10 +68,14 @@ def why(case: CaseId, json: AsJson = False) -> None:
     with command_stack() as stack, stack.wiring.database.connect() as tx:
         case_id = find_case(tx, case)
         lines, now = timeline(tx, case_id), load_case(tx, case_id)
+        door = stack.wiring.door
+        standing = standing_of(tx, door.rulebook, now, now=door.clock())
     if json:
-        said_json({"case": case_id, "state": now.state.value, "timeline": timeline_values(lines)})
+        told = {"case": case_id, "state": now.state.value, "timeline": timeline_values(lines)}
+        said_json(told | {"standing": standing_values(standing)})
     else:
         say_timeline(now, lines)
+        say_standing(standing)
 
 
 @cases_app.command("resume")

@@ -7,6 +7,7 @@ import typer
 
 from recovery.runtime.clock import clock_from
 from recovery.runtime.settings import load_settings
+from recovery.runtime.worlds import DEFAULT_WORLD, load_world
 from recovery.simulation.sandbox.server import RunSettings, run_sandbox
 
 
@@ -17,6 +18,9 @@ def sandbox(
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same world.")] = 1,
     customers: Annotated[int, typer.Option(min=0, help="Customers whose payment fails; 0 for an empty sandbox.")] = 0,
     days: Annotated[float, typer.Option(min=1, help="Days over which the world lives.")] = 45,
+    world: Annotated[
+        str, typer.Option(help="Which world: a name in the configuration's folder `worlds`, or a file.")
+    ] = (DEFAULT_WORLD),
     start_at: Annotated[str | None, typer.Option(help="First instant, ISO 8601 with offset; now by default.")] = None,
     webhook: Annotated[
         list[str] | None,
@@ -37,6 +41,7 @@ def sandbox(
         seed=seed,
         customers=customers,
         days=days,
+        parameters=load_world(settings.config_dir, world),
         secret_key=key,
         webhook_endpoints=tuple((url, secrets[0]) for url in webhook or ()),
     )

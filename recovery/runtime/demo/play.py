@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,9 @@ from recovery.runtime.demo.outcome import outcome_of
 from recovery.runtime.demo.world_link import WorldLink
 from recovery.runtime.embedded import embedded_postgres, embedded_valkey
 from recovery.runtime.processes import ProcessGroup
+from recovery.runtime.worlds import DEFAULT_WORLD, START_AT
 from recovery.storage.connect import connect
 from recovery.storage.migrate import upgrade
-
-START_AT = datetime(2026, 9, 14, tzinfo=UTC)
-"""A fixed first day, so that a seed always plays the same: it crosses a month's end, both switches back from summer time and
-the Visa edition of 25 October."""
 
 CALL_SECONDS = 6.0
 SETTLE_MARGIN_SECONDS = 1.0
@@ -41,6 +38,7 @@ class DemoOptions:
     days: int = 45
     customers: int = 200
     seed: int = 1
+    world: str = DEFAULT_WORLD
     faults: dict[str, float] = field(default_factory=dict)
 
 
@@ -66,7 +64,8 @@ class Demo:
         until = START_AT + timedelta(days=options.days)
         self._driver(watch).run(until)
         outcome = outcome_of(self.database, self._world.ledger(), self._caught, first=START_AT, until=until)
-        return {"seed": options.seed, "customers": options.customers, "days": options.days} | outcome
+        played = {"seed": options.seed, "world": options.world, "customers": options.customers, "days": options.days}
+        return played | outcome
 
 
 @contextmanager
@@ -154,7 +153,7 @@ def _start(
     command = [sys.executable, "-m", "recovery.runtime.cli"]
     world = ["--port", str(sandbox_port), "--seed", str(options.seed), "--customers", str(options.customers)]
     webhook = ["--webhook", f"http://127.0.0.1:{web_port}/webhooks/stripe", "--start-at", START_AT.isoformat()]
-    days = ["--days", str(options.days)]
+    days = ["--days", str(options.days), "--world", options.world]
     started = [
         group.start("sandbox", [*command, "sandbox", *world, *webhook, *days], env=environment),
         group.start("web", [*command, "web"], env=environment),

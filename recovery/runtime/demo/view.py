@@ -50,8 +50,9 @@ def _lines(database: Engine, console: Console) -> Callable[[datetime], None]:
             last = time.monotonic()
             with database.connect() as tx:
                 cases = queries.counts_by(tx, "cases")
+                emails = sum(queries.counts_by(tx, "emails").values())
             states = "  ".join(f"{state.value} {cases.get(state.value, 0)}" for state in State)
-            console.print(f"{at:%d %b %Y}  {states}", highlight=False)
+            console.print(f"{at:%d %b %Y}  {states}  emails {emails}", highlight=False, soft_wrap=True)
             sys.stdout.flush()
 
     return line
@@ -64,9 +65,13 @@ def panel(database: Engine, at: datetime) -> Group:
         emails = queries.counts_by(tx, "emails")
         money = queries.money_by_kind(tx)
         reasons = queries.last_reasons(tx, limit=REASONS)
+        sources = queries.recovered_by_source(tx)
     head = Text(f"{at:%A %d %B %Y %H:%M} UTC", style="bold")
     states = Text(
         "  ".join(f"{state.value} {cases.get(state.value, 0)}" for state in State) + f"  emails {sum(emails.values())}"
+    )
+    won = Text(
+        "recovered by  " + ("  ".join(f"{name.replace('_', ' ')} {n}" for name, n in sorted(sources.items())) or "–")
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("currency", "at risk", "recovered", "lost", "withdrawn"):
@@ -78,7 +83,7 @@ def panel(database: Engine, at: datetime) -> Group:
         Text(f"{when:%d %b %H:%M}  {reason}", style="dim", no_wrap=True, overflow="ellipsis")
         for when, _, reason in reasons
     ]
-    return Group(head, states, Text(""), table, Text(""), *reversed(log))
+    return Group(head, states, won, Text(""), table, Text(""), *reversed(log))
 
 
 _SHOWN = (EntryKind.AT_RISK, EntryKind.RECOVERED, EntryKind.WRITTEN_OFF, EntryKind.WITHDRAWN)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from recovery.cases.lifecycle import State
 from recovery.runtime.web.render import rendered
+from recovery.runtime.web.schedule import schedule_of
 from recovery.runtime.wiring import Wiring
 from recovery.storage.case_queries import Place, case_file, find_case, list_cases
 from recovery.storage.case_store import NoSuchCase
@@ -61,7 +62,8 @@ class CasePages:
             except NoSuchCase as error:
                 raise HTTPException(404, detail=str(error)) from error
         waiting = [step for step in found.steps if step.state in ("planned", "in_flight")]
-        return rendered("case.html", {"title": found.case.id, "file": found, "case": found.case, "waiting": waiting})
+        values = {"title": found.case.id, "file": found, "case": found.case, "waiting": waiting}
+        return rendered("case.html", values | schedule_of(self._wiring, found.case))
 
 
 def _state(name: str) -> State | None:

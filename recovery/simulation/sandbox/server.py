@@ -20,6 +20,7 @@ from recovery.simulation.sandbox.app import build_app
 from recovery.simulation.sandbox.sandbox import Sandbox
 from recovery.simulation.sandbox.settings import SandboxOptions
 from recovery.simulation.world.build import build_world
+from recovery.simulation.world.parameters import Parameters
 
 # A server that is not up after this long never will be; loopback starts take about 0.1 s.
 _START_SECONDS = 15.0
@@ -96,6 +97,8 @@ class RunSettings:
     seed: int = 1
     customers: int = 200
     days: float = 45.0
+    parameters: Parameters = field(default_factory=Parameters)
+    """How the world is."""
     secret_key: str = field(default="sk_test_sandbox", repr=False)
     webhook_endpoints: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     options: SandboxOptions = field(default_factory=SandboxOptions)
@@ -111,7 +114,11 @@ def populated_sandbox(settings: RunSettings, *, now: Callable[[], datetime]) -> 
     )
     if settings.customers:
         world = build_world(
-            seed=settings.seed, customers=settings.customers, days=settings.days, start_at=settings.start_at
+            seed=settings.seed,
+            customers=settings.customers,
+            days=settings.days,
+            start_at=settings.start_at,
+            parameters=settings.parameters,
         )
         sandbox.inhabit(world)
     return sandbox

@@ -41,10 +41,24 @@ _INDEXED = {
 _ID_LENGTH = 18
 
 
+DEFAULT_SEED = "sandbox"
+
+
+def derived_id(seed: str, prefix: str, scope: str, number: int) -> str:
+    """The id of a scope's object of that number: whoever knows the name knows the id, with or without a sandbox."""
+    digest = hashlib.blake2b(f"{seed}/{prefix}/{scope}/{number}".encode(), digest_size=16).digest()
+    value = int.from_bytes(digest, "big")
+    letters = []
+    for _ in range(_ID_LENGTH):
+        value, digit = divmod(value, 36)
+        letters.append("0123456789abcdefghijklmnopqrstuvwxyz"[digit])
+    return f"{prefix}_{''.join(letters)}"
+
+
 class Store:
     """Objects by kind and id, in the order they were made. Hold `lock` around every use."""
 
-    def __init__(self, seed: str = "sandbox") -> None:
+    def __init__(self, seed: str = DEFAULT_SEED) -> None:
         self.lock = threading.RLock()
         self.busy: set[str] = set()
         self.scripts: dict[str, list[Answer]] = {}
@@ -60,13 +74,7 @@ class Store:
         """The next id; counted within a scope, so that one customer's ids do not depend on another's calls."""
         number = self._counts.get((prefix, scope), 0) + 1
         self._counts[prefix, scope] = number
-        digest = hashlib.blake2b(f"{self._seed}/{prefix}/{scope}/{number}".encode(), digest_size=16).digest()
-        value = int.from_bytes(digest, "big")
-        letters = []
-        for _ in range(_ID_LENGTH):
-            value, digit = divmod(value, 36)
-            letters.append("0123456789abcdefghijklmnopqrstuvwxyz"[digit])
-        return f"{prefix}_{''.join(letters)}"
+        return derived_id(self._seed, prefix, scope, number)
 
     def add(self, thing: Json) -> Json:
         """Keep a new object and give it back."""

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from recovery.simulation.answers import Answer, Authorization
-from recovery.simulation.world.dice import dice, drawn
+from recovery.simulation.world.dice import Dice, dice, drawn
 from recovery.simulation.world.issuers import answer
 from recovery.simulation.world.parameters import Cause, Parameters
 from recovery.simulation.world.people import Person, face
 from recovery.simulation.world.places import PLACES, Home
 from recovery.simulation.world.troubles import expired_face, make_trouble
+
+_PLACE_SHARES = {number: place.share for number, place in enumerate(PLACES)}
+_JUST_AFTER_MIDNIGHT = 0.02
+_BOOKED_IN_THE_MORNING = (6.0, 9.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +45,19 @@ def build_world(
     days: float,
     start_at: datetime,
     parameters: Parameters | None = None,
+    first: int = 0,
 ) -> World:
     """A world of that many customers, each with one renewal failing in its first days.
 
-    `start_at` is aware; the same arguments give the same world. Raises ValueError for a naive start.
+    `start_at` is aware; the same arguments give the same world; `first` numbers the first customer, so that parts of a world can
+    be built apart. Raises ValueError for a naive start.
     """
     if start_at.tzinfo is None:
         raise ValueError("start_at needs its offset")
     chosen = parameters or Parameters()
-    people = tuple(make_person(seed, index, chosen, start_at=start_at, days=days) for index in range(customers))
+    people = tuple(
+        make_person(seed, index, chosen, start_at=start_at, days=days) for index in range(first, first + customers)
+    )
     owners: dict[str, Person] = {}
     for person in people:
         renewed = person.trouble.renewed
@@ -61,8 +69,8 @@ def build_world(
 def make_person(seed: int, index: int, parameters: Parameters, *, start_at: datetime, days: float) -> Person:
     """The person of that number; depends on nothing but the arguments."""
     random = dice(seed, "person", index)
-    place = PLACES[drawn(random, {number: place.share for number, place in enumerate(PLACES)})]
-    home = Home(place=place, state=random.choice(list(place.zones)))
+    place = PLACES[drawn(random, _PLACE_SHARES)]
+    home = Home(place=place, state=random.choice(tuple(place.zones)))
     window = min(parameters.failures_within_days, days)
     fails_at = (start_at + timedelta(days=random.random() * window)).replace(microsecond=0)
     price, annual = random.choice(place.prices_minor), random.random() < parameters.annual_share
@@ -82,7 +90,14 @@ def make_person(seed: int, index: int, parameters: Parameters, *, start_at: date
         card=card,
         other_card=face(seed, index, place, number="other", at=fails_at),
         payday_rule=random.choice(place.paydays),
-        payday_hour=random.choice((0.02, 0.02, 6.0, 9.0)),  # half of salaries are booked at midnight
+        payday_hour=_payday_hour(random, parameters),
         fails_at=fails_at,
         trouble=trouble,
     )
+
+
+def _payday_hour(random: Dice, parameters: Parameters) -> float:
+    """Just after midnight, or when banks book in the morning."""
+    if random.random() < parameters.midnight_salary_share:
+        return _JUST_AFTER_MIDNIGHT
+    return random.choice(_BOOKED_IN_THE_MORNING)

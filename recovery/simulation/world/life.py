@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import Random
 
-from recovery.simulation.world.dice import dice, drawn
+from recovery.simulation.world.dice import Dice, dice, drawn
 from recovery.simulation.world.parameters import Cause, Parameters, Reaction
 from recovery.simulation.world.people import CardFace, Person
 
@@ -80,7 +79,7 @@ def beginnings(seed: int, parameters: Parameters, person: Person) -> list[Plan]:
     later = person.fails_at + timedelta(days=random.uniform(*parameters.unasked_days))
     throw = random.random()
     if throw < parameters.pays_unasked_share:
-        plans.append((later, _pay(random, person)))
+        plans.append((later, _pay(random, parameters, person)))
     elif throw < parameters.pays_unasked_share + parameters.cancels_unasked_share:
         plans.append((later, Cancel(feedback=random.choice(_FEEDBACK))))
     return plans
@@ -94,7 +93,7 @@ def after_mail(seed: int, parameters: Parameters, person: Person, *, at: datetim
         return []
     due_at = at + timedelta(hours=random.uniform(*parameters.reaction_hours))
     if reaction is Reaction.PAYS:
-        return [(due_at, _pay(random, person))]
+        return [(due_at, _pay(random, parameters, person))]
     if reaction is Reaction.CHANGES_CARD:
         return [(due_at, SaveCard(card=person.other_card))]
     if reaction is Reaction.CANCELS:
@@ -120,8 +119,8 @@ def after_charge(seed: int, parameters: Parameters, person: Person, *, at: datet
     return []
 
 
-def _pay(random: Random, person: Person) -> PayOnPage:
+def _pay(random: Dice, parameters: Parameters, person: Person) -> PayOnPage:
     """The card on file where it can still work, mostly; else another one."""
     useless = person.trouble.cause in (Cause.EXPIRED, Cause.REISSUED, Cause.CLOSED, Cause.LOST)
-    other = useless or random.random() < 0.3  # assumption: some use the occasion to change cards
+    other = useless or random.random() < parameters.other_card_share
     return PayOnPage(card=person.other_card if other else None)

@@ -5,8 +5,10 @@ Without paydays "try again when there is money" could not be better than "try ag
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _FRIDAY = 4
@@ -46,22 +48,37 @@ def _last_business_day(day: date) -> date:
 
 def paydays(rule: str, zone: str, *, hour: float, since: datetime) -> Iterator[datetime]:
     """The instants after `since` when money arrives, without end; `hour` is the local hour of booking."""
-    local = ZoneInfo(zone)
-    day = since.astimezone(local).date()
-    booked = time(int(hour), int(hour % 1 * 60))
+    year = since.year
     while True:
-        if _fits(rule, day):
-            at = datetime.combine(day, booked, tzinfo=local).astimezone(UTC)
+        for at in _instants(rule, zone, hour, year):
             if at > since:
                 yield at
-        day += timedelta(days=1)
+        year += 1
 
 
 def last_payday(rule: str, zone: str, *, hour: float, at: datetime) -> datetime:
     """The latest arrival of money at or before an instant."""
-    found = at - timedelta(days=45)  # every rule pays at least once in 45 days
-    for payday in paydays(rule, zone, hour=hour, since=found):
-        if payday > at:
-            return found
-        found = payday
-    raise AssertionError("paydays never end")
+    known = _around(rule, zone, hour, at.year)
+    return known[bisect_right(known, at) - 1]
+
+
+@lru_cache(maxsize=4096)
+def _around(rule: str, zone: str, hour: float, year: int) -> tuple[datetime, ...]:
+    """A year's paydays and, for its first days, those of the year before."""
+    return _instants(rule, zone, hour, year - 1) + _instants(rule, zone, hour, year)
+
+
+@lru_cache(maxsize=8192)
+def _instants(rule: str, zone: str, hour: float, year: int) -> tuple[datetime, ...]:
+    """The paydays whose instant lies in a year of UTC."""
+    local, booked = ZoneInfo(zone), time(int(hour), int(hour % 1 * 60))
+    days = [day for around in (year - 1, year, year + 1) for day in _days(rule, around)]
+    found = (datetime.combine(day, booked, tzinfo=local).astimezone(UTC) for day in days)
+    return tuple(at for at in found if at.year == year)
+
+
+@lru_cache(maxsize=1024)
+def _days(rule: str, year: int) -> tuple[date, ...]:
+    first = date(year, 1, 1)
+    days = (first + timedelta(days=number) for number in range(366))
+    return tuple(day for day in days if day.year == year and _fits(rule, day))

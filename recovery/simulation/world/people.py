@@ -15,7 +15,7 @@ from recovery.simulation.world.parameters import Cause
 from recovery.simulation.world.places import Home, Place
 
 _BRANDS = {"visa": 0.55, "mastercard": 0.37, "amex": 0.08}
-_LAST4_DIGITS = 10_000
+_LAST4_MAX = 9999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,6 @@ def face(seed: int, index: int, place: Place, *, number: str, at: datetime) -> C
         country=place.country,
         exp_month=random.randint(1, 12),
         exp_year=at.year + random.randint(1, 4),
-        last4=f"{random.randrange(_LAST4_DIGITS):04d}",
+        last4=f"{random.randint(0, _LAST4_MAX):04d}",
         fingerprint=digest,
     )

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from random import Random
 from zoneinfo import ZoneInfo
 
-from recovery.simulation.world.dice import dice, drawn
+from recovery.simulation.world.dice import Dice, dice, drawn
 from recovery.simulation.world.parameters import Cause, Parameters
 from recovery.simulation.world.people import CardFace, Trouble, face
 from recovery.simulation.world.places import Home, Place
@@ -78,7 +77,7 @@ def _renewed(seed: int, index: int, place: Place, *, cause: Cause, at: datetime)
     return replace(fresh, brand=first.brand, funding=first.funding, exp_year=at.year + 4)
 
 
-def _update(random: Random, parameters: Parameters, fails_at: datetime) -> datetime | None:
+def _update(random: Dice, parameters: Parameters, fails_at: datetime) -> datetime | None:
     if random.random() >= parameters.updater_knows_share:
         return None
     return fails_at + timedelta(days=random.uniform(*parameters.updater_days))

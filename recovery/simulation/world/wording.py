@@ -17,18 +17,17 @@ from recovery.simulation.world.troubles import CODES
 
 # Mastercard's "not before" advice codes and their hours, as its processors publish them.
 _NOT_BEFORE = (("24", 1), ("25", 24), ("26", 48), ("27", 96), ("28", 144), ("29", 192), ("30", 240))
-_ADVISED_SHARE = 0.4  # assumption: how many Mastercard issuers give a duration for missing funds
 
 
 def worded(seed: int, parameters: Parameters, person: Person, question: Authorization) -> Answer:
     """The refusal of one authorisation."""
     card = question.card
-    random = dice(seed, "words", card.fingerprint, question.at.isoformat(timespec="hours"))
+    random = dice(seed, "words", card.fingerprint, int(question.at.timestamp()) // 3600)
     code = person.trouble.first_code
     if random.random() < parameters.redrawn_code_share:
         code = drawn(random, CODES[person.trouble.cause])
     given = decline(code, brand=card.brand, network_codes=random.random() < parameters.network_code_share)
-    advised = card.brand == "mastercard" and random.random() < _ADVISED_SHARE
+    advised = card.brand == "mastercard" and random.random() < parameters.advised_share
     if advised and person.trouble.cause is Cause.FUNDS and code == "insufficient_funds":
         return replace(given, network_advice_code=_until_payday(person, question))
     return given

@@ -1,0 +1,119 @@
+"""Turns a case into the question when it may be tried next. Without it planning and firing would ask different questions."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recovery.cases.case import Case
+from recovery.cases.policy import Ladder
+from recovery.cases.rules import CardUse, Rules
+from recovery.declines.classify import DeclineClass
+from recovery.timing.banks import Issuer
+from recovery.timing.slots import Question
+from recovery.timing.windows import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What a question is asked with."""
+
+    now: datetime
+    rules: Rules
+    usage: CardUse
+
+
+def issuer_window(case: Case, rules: Rules, after: DeclineClass | None) -> Window:
+    """The hours of the bank behind the case's card, in the customer's own zone if it is known and the card is from there."""
+    card = case.card
+    country = card.country if card else None
+    zone = case.zone if rules.banks.is_zone_of(country, case.zone) else None
+    return rules.banks.window(Issuer(country=country, funding=card.funding if card else None, zone=zone, after=after))
+
+
+def fresh_question(case: Case, moment: Moment, *, windows: bool) -> Question:
+    """When details that were not tried before may be tried: at once, in hours without risk, within the budgets.
+
+    A new expiry date on the same number is the same card to its network, whose advice holds on.
+    """
+    assert case.card is not None
+    advised_at = _advised_at(case)
+    return Question(
+        not_before=max(moment.now, advised_at) if advised_at else moment.now,
+        because=_ADVISED if advised_at and advised_at > moment.now else "",
+        amount=case.amount,
+        networks=moment.rules.networks,
+        brand=case.card.brand,
+        country=case.card.country,
+        uses=moment.usage.uses,
+        window=issuer_window(case, moment.rules, None),
+        risk_max=moment.rules.policy.risk_max if windows else None,
+        last_try_at=None,
+    )
+
+
+_ADVISED = "not before the wait is over that the network advised for this card"
+
+
+def _advised_at(case: Case) -> datetime | None:
+    tried, card = case.tried_card, case.card
+    if (
+        case.verdict is None
+        or not case.verdict.wait_hours
+        or tried is None
+        or card is None
+        or case.last_failure_at is None
+    ):
+        return None
+    if tried.budget_key != card.budget_key:
+        return None
+    return case.last_failure_at + timedelta(hours=case.verdict.wait_hours)
+
+
+def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitter_seconds: int = 0) -> Question:
+    """When the tried details may be tried again, after the class's wait and the network's advice."""
+    assert case.verdict is not None
+    card, rules = case.card, moment.rules
+    last_at = case.last_failure_at or case.failed_at
+    window = issuer_window(case, rules, None)
+    if case.woken_at is not None and case.woken_at > last_at:
+        advised_at = last_at + timedelta(hours=case.verdict.wait_hours)
+        wanted, because, spaced_from = max(case.woken_at, advised_at), "a sibling invoice was paid", None
+    else:
+        wanted, because, payday = _wish(case, ladder, tried, rules, last_at)
+        if payday:  # hours of their own, such as the start of the booking day, hold only for the day the money comes
+            window = issuer_window(case, rules, case.verdict.decline_class)
+        spaced_from = _last_try(last_at, moment.usage) if ladder.one_per_day else None
+    return Question(
+        not_before=max(wanted, moment.now),
+        because=because,
+        amount=case.amount,
+        networks=rules.networks,
+        brand=card.brand if card else None,
+        country=card.country if card else None,
+        uses=moment.usage.uses,
+        window=window,
+        risk_max=rules.policy.risk_max if ladder.risk_max is None else ladder.risk_max,
+        last_try_at=spaced_from,
+        jitter_seconds=jitter_seconds,
+    )
+
+
+def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, last_at: datetime) -> tuple[datetime, str, bool]:
+    """The instant that class and advice wish for, whatever the clock says by now; why; and whether it is a payday."""
+    assert case.verdict is not None
+    gap_hours = ladder.gaps_hours[min(tried, len(ladder.gaps_hours) - 1)]
+    advised_at = last_at + timedelta(hours=case.verdict.wait_hours)
+    wanted, because = last_at + timedelta(hours=gap_hours), f"{gap_hours:g} hours after the last try"
+    if ladder.paydays and case.card is not None:
+        soonest = max(last_at + timedelta(hours=ladder.payday_gap_hours), advised_at)
+        window = issuer_window(case, rules, None)
+        payday = rules.paydays.next(window, case.card.country, case.card.funding, soonest)
+        if payday.at <= wanted or advised_at >= wanted:
+            return payday.at, f"payday {payday.day:%a %d %b} ({payday.rule})", True
+    if advised_at > wanted:
+        return advised_at, f"not before {case.verdict.wait_hours} hours have passed, as the network advises", False
+    return wanted, because, False
+
+
+def _last_try(last_at: datetime, usage: CardUse) -> datetime:
+    """The last try on the card that the network saw, on any case and by whomever."""
+    return max([last_at, *(use.at for use in usage.uses)])

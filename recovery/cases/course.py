@@ -1,0 +1,123 @@
+"""The course of one case without a database: facts in, steps out. Without it a plan, a comparison of rules and a backtest would each
+imitate the engine, and none of them would show what the engine does.
+
+It keeps what ``engine.advance`` keeps in rows: the case, its open steps and what counts against its cards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from recovery.cases.case import Case, Decision, Plan, WaitingStep
+from recovery.cases.decide import decide
+from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, LeaseLapsed, PaymentFailed, step_of
+from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, SPENT, AttemptStatus, StepKind
+from recovery.cases.rules import NO_USE, CardUse, Rules
+from recovery.timing.budgets import Use
+
+LOOK_BACK = timedelta(days=31)
+"""One day more than the longest window that a network rolls (30 days), as the database looks back."""
+
+_URGENT = tuple(StepKind)
+_NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
+_NEEDS_STEPS = (CardRefreshed, ChargeDue)
+
+
+class Course:
+    """One case as it goes through facts. Steps are performed one at a time: ``take`` the next, then ``tell`` what came of it."""
+
+    __slots__ = ("_again", "_busy", "_known", "_others", "_planned", "_rules", "_taken", "case")
+
+    def __init__(self, case: Case, *, rules: Rules) -> None:
+        self.case = case
+        self._rules = rules
+        self._known: set[str] = set()
+        self._planned: dict[StepKind, Plan] = {}
+        self._busy: Plan | None = None
+        self._again: datetime | None = None
+        self._taken = 0
+        self._others: list[tuple[str, Use]] = []
+
+    @property
+    def next_plan(self) -> Plan | None:
+        """The open step that is due first, in the engine's order where several are due at once; None when nothing is planned."""
+        if not self._planned:
+            return None
+        return min(self._planned.values(), key=lambda plan: (plan.due_at, _URGENT.index(plan.kind)))
+
+    def take(self, plan: Plan) -> int:
+        """Begin to perform a planned step; its id, which the fact that it brings has to carry."""
+        del self._planned[plan.kind]
+        self._busy, self._again = plan, None
+        self._taken += 1
+        return self._taken
+
+    def tell(self, fact: Fact, *, now: datetime) -> Decision | None:
+        """Let a fact have its effect, once; None when it was known."""
+        key = fact.key
+        if key in self._known:
+            return None
+        self._known.add(key)
+        case = replace(self.case, steps=self._waiting()) if isinstance(fact, _NEEDS_STEPS) else self.case
+        usage = self._usage(fact, now) if isinstance(fact, _NEEDS_USE) else NO_USE
+        decision = decide(case, fact, now=now, rules=self._rules, usage=usage)
+        if isinstance(fact, PaymentFailed):
+            self._note(fact)
+        self.case = decision.case
+        self._apply(decision, again=self._finish(fact, decision, now))
+        return decision
+
+    def _waiting(self) -> tuple[WaitingStep, ...]:
+        waiting = [WaitingStep(kind=p.kind, due_at=p.due_at, in_flight=False) for p in self._planned.values()]
+        if self._busy is not None:
+            waiting.append(WaitingStep(kind=self._busy.kind, due_at=self._busy.due_at, in_flight=True))
+        return tuple(waiting)
+
+    def _finish(self, fact: Fact, decision: Decision, now: datetime) -> Plan | None:
+        """End the step under way, unless it now carries an attempt or an email; what it was asked to repeat meanwhile."""
+        busy = self._busy
+        if busy is None or decision.start is not None or decision.email is not None:
+            return None
+        ends = step_of(fact) is not None or isinstance(fact, AttemptAnswered | LeaseLapsed)
+        if not ends and busy.kind is not StepKind.SEND_EMAIL:
+            return None
+        self._busy = None
+        if self._again is None or decision.case.state not in OPEN or busy.kind in decision.cancel:
+            return None
+        return Plan(kind=busy.kind, due_at=max(self._again, now))
+
+    def _apply(self, decision: Decision, *, again: Plan | None) -> None:
+        plans: Sequence[Plan] = decision.plan
+        for kind in decision.cancel:
+            self._planned.pop(kind, None)
+        if again is not None and all(plan.kind is not again.kind for plan in plans):
+            plans = (*plans, again)
+        for plan in plans:
+            self._planned.pop(plan.kind, None)
+            if self._busy is not None and self._busy.kind is plan.kind:
+                self._again = plan.due_at if self._again is None else min(self._again, plan.due_at)
+            else:
+                self._planned[plan.kind] = plan
+
+    def _note(self, fact: PaymentFailed) -> None:
+        charge = fact.charge
+        if charge.card is not None and (charge.signals is None or charge.signals.reached_network):
+            self._others.append(
+                (charge.card.budget_key, Use(at=charge.created_at, amount=charge.amount, declined=True))
+            )
+
+    def _usage(self, fact: Fact, now: datetime) -> CardUse:
+        """What counts against the card that the decision is about, as the engine reads it from its rows."""
+        read = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
+        card = read or self.case.card
+        if card is None:
+            return NO_USE
+        key, since = card.budget_key, now - LOOK_BACK
+        uses = [use for other, use in self._others if other == key and use.at > since]
+        for attempt in self.case.attempts:
+            counts = attempt.status in SPENT and (attempt.signals is None or attempt.signals.reached_network)
+            if counts and attempt.card.budget_key == key and attempt.started_at > since:
+                open_still = attempt.status in OPEN_ATTEMPTS
+                declined = None if open_still else attempt.status is not AttemptStatus.SUCCEEDED
+                uses.append(Use(at=attempt.started_at, amount=attempt.amount, declined=declined))
+        return CardUse(budget_key=key, uses=tuple(sorted(uses, key=lambda use: use.at)))

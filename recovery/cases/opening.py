@@ -1,0 +1,31 @@
+"""How a case begins. Without one place for it engine, plans and backtests would open different cases for the same failure."""
+
+from datetime import timedelta
+
+from recovery.cases.case import Case
+from recovery.cases.lifecycle import State
+from recovery.cases.obligation import Charge, Obligation
+from recovery.cases.rules import Rules
+from recovery.cases.segments import Standing, segment_of
+
+
+def opened_case(
+    charge: Charge, obligation: Obligation, *, rules: Rules, case_id: str, gateway: str, policy: str
+) -> Case:
+    """The case of an obligation whose charge failed, pinned on a policy version; nothing is decided yet."""
+    failed_at = charge.created_at
+    segment = segment_of(rules.policy.segments, Standing.of(obligation, failed_at=failed_at))
+    return Case(
+        id=case_id,
+        gateway=gateway,
+        obligation=obligation.id,
+        customer=obligation.customer,
+        subscription=obligation.subscription,
+        amount=obligation.remaining,
+        state=State.SILENT,
+        policy=policy,
+        failed_at=failed_at,
+        horizon_at=failed_at + timedelta(days=rules.policy.of(segment).horizon_days),
+        segment=segment,
+        zone=rules.banks.zone_of(obligation.country, obligation.region),
+    )

@@ -1,0 +1,104 @@
+"""``recovery backtest``: what a policy would have won, on thousands of cases, without servers."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from recovery.cases.policy import Policy
+from recovery.cases.rules import Rules
+from recovery.runtime.cli.backtest_view import cause_table, figures_table, sources
+from recovery.runtime.cli.output import console
+from recovery.runtime.knowledge import Knowledge, load_file, load_knowledge, rules_of
+from recovery.runtime.settings import load_settings
+from recovery.runtime.worlds import DEFAULT_WORLD, START_AT, load_world, world_names
+from recovery.simulation.backtest.compare import NOTHING, ORACLE, OURS
+from recovery.simulation.backtest.many import Plan
+from recovery.simulation.backtest.many import backtest as played
+from recovery.simulation.backtest.picture import draw
+from recovery.simulation.backtest.tally import Tally, as_json
+from recovery.simulation.world import Parameters
+
+
+def backtest(
+    *,
+    world: Annotated[
+        str, typer.Option(help="A world of the configuration's folder `worlds`, or a file.")
+    ] = DEFAULT_WORLD,
+    all_worlds: Annotated[bool, typer.Option("--all-worlds", help="Every world of the configuration.")] = False,
+    cases: Annotated[int, typer.Option(min=10, max=1_000_000, help="Cases in each world.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed plays the same cases.")] = 1,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A policy to try beside the configured one.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")] = None,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw them: an .svg or .png file.")] = None,
+    processes: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as there are cores.")] = 0,
+) -> None:
+    """Compare, on the same cases: nothing at all, fixed ladders, Stripe's rhythm, the policy, and an oracle that knows the truth.
+
+    Needs neither servers nor a database: every decision is made by the code that decides in production.
+    """
+    if picture is not None and picture.suffix not in (".svg", ".png"):
+        raise typer.BadParameter(f"{picture}: a picture is an .svg or a .png", param_hint="--picture")
+    settings = load_settings()
+    knowledge = load_knowledge(settings.config_dir)
+    policies = _policies(knowledge, policy)
+    names = world_names(settings.config_dir) if all_worlds else [world]
+    results: dict[str, dict[str, Tally]] = {}
+    out = console()
+    for name in names:
+        parameters = load_world(settings.config_dir, name)
+        began = time.monotonic()
+        plan = Plan(parameters=parameters, seed=seed, cases=cases, start_at=START_AT, policies=policies)
+        results[parameters.name] = _run(plan, processes or os.cpu_count() or 1)
+        _show(out, parameters, results[parameters.name], seconds=time.monotonic() - began)
+    out.print(sources(), style="dim")
+    if json_file is not None:
+        content = {"seed": seed, "cases": cases, "worlds": {name: _json(found) for name, found in results.items()}}
+        json_file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        out.print(f"figures written to {json_file}")
+    if picture is not None:
+        draw(results, picture)
+        out.print(f"picture written to {picture}")
+
+
+def _policies(knowledge: Knowledge, file: Path | None) -> dict[str, Rules]:
+    found = {OURS: rules_of(knowledge)}
+    if file is not None:
+        tried = load_file(file, Policy)
+        found[f"{tried.name} ({file.name})"] = rules_of(knowledge, policy=tried)
+    return found
+
+
+def _run(plan: Plan, processes: int) -> dict[str, Tally]:
+    tallies: dict[str, Tally] = {}
+    shown = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
+        task = progress.add_task(f"world {plan.parameters.name}", total=plan.cases)
+        for done, so_far in played(plan, processes=processes):
+            tallies = so_far
+            progress.update(task, completed=done)
+    return tallies
+
+
+def _show(out: Console, parameters: Parameters, tallies: dict[str, Tally], *, seconds: float) -> None:
+    cases = tallies[NOTHING].cases
+    out.print()
+    out.print(f"World “{parameters.name}”. {parameters.summary}", style="bold")
+    lives = cases * (len(tallies))
+    out.print(f"{cases} cases, {lives} lives in {seconds:.1f} s; recovered means paid within 45 days", style="dim")
+    out.print(figures_table(tallies))
+    out.print()
+    out.print(cause_table(tallies))
+
+
+def _json(tallies: dict[str, Tally]) -> dict[str, object]:
+    nothing, oracle = tallies[NOTHING], tallies[ORACLE]
+    return {name: as_json(tally, nothing=nothing, oracle=oracle) for name, tally in tallies.items()}

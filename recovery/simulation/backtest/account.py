@@ -1,0 +1,220 @@
+"""One customer's account at the gateway, as plain values: cards on file, one invoice, what was charged.
+
+Without it each authorisation of a backtest would build a dozen JSON objects. It answers as the sandbox does, which a test compares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+
+from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
+from recovery.declines.signals import Card, Initiator, Signals
+from recovery.money import Money
+from recovery.simulation.answers import (
+    GATEWAY_REFUSES_AFTER,
+    NOT_SENT,
+    Answer,
+    Authorization,
+    CardOnFile,
+    PastTry,
+    Verdict,
+)
+from recovery.simulation.sandbox.store import DEFAULT_SEED, derived_id
+from recovery.simulation.world.build import World
+from recovery.simulation.world.people import CardFace, Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One authorisation and its answer."""
+
+    charge: Charge
+    answer: Answer
+    card: CardOnFile
+
+    @property
+    def approved(self) -> bool:
+        """Whether money moved."""
+        return self.answer.verdict is Verdict.APPROVED
+
+
+class Account:
+    """The gateway's view of one person, whose renewal has failed or is about to."""
+
+    __slots__ = ("_default", "_named", "_number", "_obligation", "_refused", "_world", "history", "person", "tries")
+
+    def __init__(self, world: World, person: Person) -> None:
+        self._world = world
+        self.person = person
+        self._default = person.card
+        self._named = person.card if person.names_own_card else None
+        self._number = 0
+        self._refused: dict[str, tuple[int, int, str]] = {}
+        self.history: dict[str, list[PastTry]] = {}
+        self.tries: list[Tried] = []
+        self._obligation = _opening(person)
+
+    @property
+    def obligation(self) -> Obligation:
+        """The invoice as it would be read now."""
+        return self._obligation
+
+    @property
+    def owed(self) -> bool:
+        """Whether the invoice is open and the subscription alive."""
+        return self._obligation.status is ObligationStatus.OPEN and self._obligation.subscription_live
+
+    @property
+    def on_file(self) -> CardFace:
+        """What the gateway would charge by default: the subscription's own method before the customer's."""
+        return self._named or self._default
+
+    @property
+    def card(self) -> Card:
+        """The card on file as the engine reads it."""
+        return card_of(self.on_file)
+
+    def update(self, renewed: CardFace) -> None:
+        """The network tells new details of the card that failed."""
+        if self._named == self.person.card:
+            self._named = renewed
+        if self._default == self.person.card:
+            self._default = renewed
+
+    def save(self, face: CardFace) -> None:
+        """The customer saves a card in the portal: only the default changes."""
+        self._default = face
+
+    def cancel(self) -> None:
+        """The subscription ends; the invoice stays open but is no longer collected."""
+        self._obligation = replace(self._obligation, subscription_live=False)
+
+    def charge(self, at: datetime, face: CardFace, *, initiator: Initiator, key: str | None = None) -> Tried:
+        """Try to pay the invoice. A customer is present and can authenticate; everybody else is not."""
+        question = self._question(at, face, on_session=initiator is Initiator.CUSTOMER)
+        answer = NOT_SENT if self._gateway_refuses(question) else self._world.answer(question)
+        self._number += 1
+        approved = answer.verdict is Verdict.APPROVED
+        charge = Charge(
+            id=f"ch_{self._number}",
+            status=ChargeStatus.SUCCEEDED if approved else ChargeStatus.FAILED,
+            amount=self._obligation.remaining,
+            created_at=at.replace(microsecond=0),  # gateways tell whole seconds
+            card=card_of(face),
+            signals=None if approved else signals_of(answer),
+            initiator=initiator,
+            idempotency_key=key,
+        )
+        self._book(question, answer, initiator)
+        tried = Tried(charge=charge, answer=answer, card=question.card)
+        self.tries.append(tried)
+        if approved:
+            self._obligation = replace(
+                self._obligation, status=ObligationStatus.PAID, paid_at=charge.created_at, charges=(charge,)
+            )
+        return tried
+
+    def _question(self, at: datetime, face: CardFace, *, on_session: bool) -> Authorization:
+        return Authorization(
+            card=on_file(face),
+            customer=self._obligation.customer,
+            invoice=self._obligation.id,
+            amount_minor=self._obligation.remaining.minor,
+            currency=self._obligation.remaining.currency,
+            at=at,
+            on_session=on_session,
+            history=tuple(self.history.get(face.fingerprint, ())),
+        )
+
+    def _gateway_refuses(self, question: Authorization) -> bool:
+        card = question.card
+        details = (card.exp_month, card.exp_year, card.last4)
+        return not question.on_session and self._refused.get(card.fingerprint) == details
+
+    def _book(self, question: Authorization, answer: Answer, initiator: Initiator) -> None:
+        card, approved = question.card, answer.verdict is Verdict.APPROVED
+        past = PastTry(
+            at=question.at,
+            approved=approved,
+            amount_minor=question.amount_minor,
+            reached_network=answer.verdict is not Verdict.BLOCKED,
+            decline_code=answer.decline_code,
+            initiator=initiator.value,
+        )
+        self.history.setdefault(card.fingerprint, []).append(past)
+        if approved:
+            self._refused.pop(card.fingerprint, None)
+        elif {answer.decline_code, answer.reason} & GATEWAY_REFUSES_AFTER:
+            self._refused[card.fingerprint] = (card.exp_month, card.exp_year, card.last4)
+
+
+def _opening(person: Person) -> Obligation:
+    """The invoice of the renewal, named as the sandbox names it."""
+    customer, invoice = _names(person.email)
+    return Obligation(
+        id=invoice,
+        customer=customer,
+        status=ObligationStatus.OPEN,
+        remaining=Money(minor=person.amount_minor, currency=person.place.currency),
+        livemode=False,
+        charge_automatically=True,
+        billing_reason="subscription_cycle",
+        created_at=person.fails_at,
+        subscription=f"sub of {customer}",
+        subscribed_at=person.since,
+        interval=person.interval,
+        country=person.place.country,
+        region=person.home.state,
+    )
+
+
+@lru_cache(maxsize=64)
+def _names(email: str) -> tuple[str, str]:
+    customer = derived_id(DEFAULT_SEED, "cus", email, 1)
+    return customer, derived_id(DEFAULT_SEED, "in", customer, 1)
+
+
+def on_file(face: CardFace) -> CardOnFile:
+    """A card's details as a charge is sent with them."""
+    return CardOnFile(
+        payment_method=face.fingerprint,
+        fingerprint=face.fingerprint,
+        brand=face.brand,
+        funding=face.funding,
+        country=face.country,
+        exp_month=face.exp_month,
+        exp_year=face.exp_year,
+        last4=face.last4,
+    )
+
+
+def card_of(face: CardFace) -> Card:
+    """A card's details as the engine reads them."""
+    return Card(
+        payment_method=face.fingerprint,
+        brand=face.brand,
+        funding=face.funding,
+        country=face.country,
+        last4=face.last4,
+        exp_month=face.exp_month,
+        exp_year=face.exp_year,
+        fingerprint=face.fingerprint,
+    )
+
+
+@lru_cache(maxsize=4096)
+def signals_of(answer: Answer) -> Signals:
+    """What the engine reads of a decline."""
+    blocked = answer.verdict is Verdict.BLOCKED
+    return Signals(
+        error_code=answer.code or "card_declined",
+        decline_code=answer.decline_code,
+        advice_code=answer.advice_code,
+        network_decline_code=answer.network_decline_code,
+        network_advice_code=answer.network_advice_code,
+        outcome_type="blocked" if blocked else "issuer_declined",
+        outcome_reason=answer.reason,
+        reached_network=not blocked,
+    )

@@ -1,0 +1,98 @@
+"""The same people under every strategy. Without the same cases side by side chance would pass for skill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from recovery.cases.rules import Rules
+from recovery.declines.networks import NetworkRules
+from recovery.money import Money
+from recovery.simulation.backtest.breaches import breaches
+from recovery.simulation.backtest.lives import Ending, Scene, Strategy, life_ends_at, play
+from recovery.simulation.backtest.oracle import clairvoyant
+from recovery.simulation.backtest.policies import LADDERS, STRIPE_RHYTHM, EnginePolicy, FixedLadder, LadderPlan, Nothing
+from recovery.simulation.world.build import World
+from recovery.simulation.world.parameters import Cause
+from recovery.simulation.world.people import Person
+
+NOTHING = "nothing"
+ORACLE = "oracle"
+OURS = "our policy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """One person under one strategy. ``dollars`` is what was at risk, at the world's own rates."""
+
+    strategy: str
+    cause: Cause
+    dollars: float
+    paid_days: float | None
+    """Days from the failure to the money; None: it never came."""
+    by_try: bool
+    """A charge of the strategy brought it, not the customer on the page."""
+    tries: int
+    """Charges of the strategy that reached the network."""
+    emails: int
+    breaches: int
+
+
+def strategies(policies: Mapping[str, Rules]) -> dict[str, Callable[[Scene], Strategy]]:
+    """All strategies but the oracle, by name, the idle one first and the policies last."""
+    made: dict[str, Callable[[Scene], Strategy]] = {NOTHING: Nothing}
+    for ladder in (*LADDERS, STRIPE_RHYTHM):
+        made[ladder.name] = _ladder(ladder)
+    for name, rules in policies.items():
+        made[name] = _policy(rules)
+    return made
+
+
+def _ladder(plan: LadderPlan) -> Callable[[Scene], Strategy]:
+    return lambda scene: FixedLadder(scene, plan)
+
+
+def _policy(rules: Rules) -> Callable[[Scene], Strategy]:
+    return lambda scene: EnginePolicy(scene, rules)
+
+
+def compare(
+    world: World, policies: Mapping[str, Rules], *, until: datetime | None = None
+) -> Iterator[tuple[Played, ...]]:
+    """Each person of a world under every strategy, the oracle last. ``until`` ends all lives at one instant, as a demo does."""
+    made = strategies(policies)
+    networks = next(iter(policies.values())).networks
+    for person in world.people:
+        endings = {named: one_life(world, person, make, until=until) for named, make in made.items()}
+        endings[ORACLE] = _best(clairvoyant(world, person), endings)
+        yield tuple(judged(named, person, ending, networks) for named, ending in endings.items())
+
+
+def one_life(
+    world: World, person: Person, make: Callable[[Scene], Strategy], *, until: datetime | None = None
+) -> Ending:
+    """One person under one strategy."""
+    scene = Scene(world, person)
+    return play(scene, make(scene), until=until or life_ends_at(person))
+
+
+def _best(oracle: Ending, endings: dict[str, Ending]) -> Ending:
+    """Who knows everything also knows what the others would have got."""
+    return oracle if oracle.won else next((ending for ending in endings.values() if ending.won), oracle)
+
+
+def judged(name: str, person: Person, ending: Ending, networks: NetworkRules) -> Played:
+    """What one ending amounts to."""
+    won = ending.won
+    owed = Money(minor=person.amount_minor, currency=person.place.currency)
+    return Played(
+        strategy=name,
+        cause=person.trouble.cause,
+        dollars=float(owed.major()) * person.place.dollars,
+        paid_days=(won.charge.created_at - person.fails_at).total_seconds() / 86400 if won else None,
+        by_try=won is not None and won in ending.tried,
+        tries=sum(1 for tried in ending.tried if tried.charge.signals is None or tried.charge.signals.reached_network),
+        emails=len(ending.mailed_at),
+        breaches=breaches(ending.charges, networks),
+    )

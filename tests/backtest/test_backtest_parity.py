@@ -1,0 +1,145 @@
+"""The same customers through the engine, on a real database and over HTTP, and through the backtest: the same decisions."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from building import CONFIG, wired
+from conftest import SmtpCatcher
+
+from recovery.cases.case import Case
+from recovery.engine.claims import perform_due
+from recovery.gateways.stripe.notices import notice_of
+from recovery.intake.receive import event_of
+from recovery.runtime.clock import SharedClock, machine_now
+from recovery.runtime.knowledge import load_knowledge, rules_of
+from recovery.runtime.wiring import EVENT_KINDS, Wiring
+from recovery.runtime.worlds import START_AT, load_world
+from recovery.simulation.backtest.lives import Scene, play
+from recovery.simulation.backtest.policies import EnginePolicy
+from recovery.simulation.sandbox import Sandbox
+from recovery.simulation.sandbox.server import serve_sandbox
+from recovery.simulation.world import World, build_world
+from recovery.storage.case_store import case_id_of, cases_of, load_case
+from recovery.storage.event_store import event_counts, store_event
+from recovery.storage.moment import Moment
+from recovery.storage.outcome_queries import obligations
+from recovery.storage.step_store import backlog
+
+DAYS = 40
+CUSTOMERS = int(os.environ.get("RECOVERY_PARITY_CUSTOMERS", "25"))
+"""In each of the worlds. Each customer costs about half a second of two busy cores; set the variable for some hundreds."""
+ENDS_AT = START_AT + timedelta(days=DAYS)
+WORLDS = ("mixed", "hours", "outages")
+
+
+@dataclass(slots=True)
+class Stage:
+    """Engine and sandbox in one process, driven from one due instant to the next as the demo's driver does."""
+
+    sandbox: Sandbox
+    wiring: Wiring
+    clock: SharedClock
+    catcher: SmtpCatcher
+    mails: int = 0
+    events: int = 0
+
+    def run(self) -> None:
+        while (due_at := self._next()) is not None and due_at <= ENDS_AT:
+            self.clock.set(due_at)
+            self.sandbox.play(due_at)
+            while self._take_events() + self.wiring.process_events() + self._perform() + self._read_mail():
+                pass
+
+    def _next(self) -> datetime | None:
+        moment = Moment(now=self.clock.now(), machine_now=machine_now())
+        with self.wiring.database.connect() as tx:
+            ours = backlog(tx, moment=moment).next_due_at
+            assert event_counts(tx) == {"waiting": 0, "set_aside": 0}
+        theirs = self.sandbox.core.agenda.next_due_at
+        return min((at for at in (ours, theirs) if at is not None), default=None)
+
+    def _take_events(self) -> int:
+        """Every event of the sandbox since the last look, verified by nobody but otherwise as a webhook brings it."""
+        with self.sandbox.core.store.lock:
+            events = list(self.sandbox.core.store.newest("event"))[::-1][self.events :]
+            notices = [notice_of(event) for event in events]
+        self.events += len(notices)
+        with self.wiring.database.begin() as tx:
+            for notice in notices:
+                if notice.kind in EVENT_KINDS:
+                    store_event(tx, event_of(notice, "stripe"), machine_now=machine_now())
+        return len(notices)
+
+    def _perform(self) -> int:
+        return perform_due(self.wiring.door, self.wiring.performers, batch=50, threads=1)
+
+    def _read_mail(self) -> int:
+        fresh = self.catcher.messages[self.mails :]
+        self.mails += len(fresh)
+        for caught in fresh:
+            assert self.sandbox.mail(caught.recipients[0])
+        return len(fresh)
+
+
+@pytest.fixture
+def stage(database_url: str, smtp_catcher: SmtpCatcher, tmp_path: Path) -> Iterator[Stage]:
+    clock = SharedClock(tmp_path / "clock")
+    clock.set(START_AT)
+    sandbox = Sandbox(now=clock.now)
+    with serve_sandbox(sandbox) as url:
+        settings: dict[str, Any] = {
+            "stripe_api_base": url,
+            "stripe_secret_key": sandbox.secret_key,
+            "clock_file": tmp_path / "clock",
+            "smtp_host": smtp_catcher.host,
+            "smtp_port": smtp_catcher.port,
+            "smtp_security": "none",
+        }
+        with wired(database_url, **settings) as wiring:
+            yield Stage(sandbox=sandbox, wiring=wiring, clock=clock, catcher=smtp_catcher)
+
+
+def _backtested(world: World) -> dict[str, Case]:
+    rules = rules_of(load_knowledge(CONFIG))
+    found = {}
+    for person in world.people:
+        scene = Scene(world, person)
+        policy = EnginePolicy(scene, rules)
+        play(scene, policy, until=ENDS_AT)
+        assert policy.case is not None
+        found[policy.case.id] = policy.case
+    return found
+
+
+def _decided(case: Case) -> dict[str, Any]:
+    """Everything that was decided, and when; ids and what only storage knows are left out."""
+    return {
+        "state": case.state,
+        "attempts": [
+            (a.number, a.started_at, a.purpose, a.status, a.card.fingerprint, a.card.exp_year, a.signals)
+            for a in case.attempts
+        ],
+        "exhausted": case.exhausted,
+        "emailed_at": case.emailed_at,
+        "ended_at": case.ended_at,
+        "source": case.source,
+    }
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_engine_and_backtest_decide_alike(stage: Stage, name: str) -> None:
+    world = build_world(seed=7, customers=CUSTOMERS, days=DAYS, start_at=START_AT, parameters=load_world(CONFIG, name))
+    stage.sandbox.inhabit(world)
+    stage.run()
+    expected = _backtested(world)
+    with stage.wiring.database.connect() as tx:
+        real = {case_id_of(name): load_case(tx, cases_of(tx, obligation=name)[0]) for name in obligations(tx)}
+    assert set(real) == set(expected)
+    assert len({case.state for case in real.values()}) >= 2
+    for case_id, case in real.items():
+        assert _decided(case) == _decided(expected[case_id]), case_id

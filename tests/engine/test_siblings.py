@@ -1,0 +1,121 @@
+"""One customer's invoices: the oldest first, and one success wakes the others, on a real database."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from building import Life, _card, wired
+from sqlalchemy import text
+
+from recovery.cases.facts import PaymentFailed, PolicyMoved, SiblingRecovered
+from recovery.cases.lifecycle import State, StepKind
+from recovery.charging.siblings import WakeSiblings
+from recovery.engine.advance import advance, open_case
+from recovery.engine.claims import perform_due
+from recovery.storage.case_queries import timeline
+
+
+@pytest.fixture
+def life(database_url: str) -> Iterator[Life]:
+    with wired(database_url) as wiring:
+        yield Life(wiring)
+
+
+def siblings(life: Life) -> tuple[str, str]:
+    """Two invoices of one customer that fail an hour apart."""
+    first = life.fail("in_1")
+    owed = life._owed[first]
+    charge = replace(owed.charges[0], id="ch_second", created_at=life.at + timedelta(hours=1), card=_card("in_2"))
+    younger = replace(owed, id="in_2", charges=(charge,))
+    open_case(life.door, PaymentFailed(charge=charge, obligation=younger), gateway="stripe")
+    life._owed["case_in_2"] = younger
+    return first, "case_in_2"
+
+
+def reasons(life: Life, case_id: str) -> list[str]:
+    with life.wiring.database.connect() as tx:
+        return [line.reason for line in timeline(tx, case_id)]
+
+
+def test_the_younger_waits_for_the_older(life: Life) -> None:
+    older, younger = siblings(life)
+    life.refresh(older)
+    life.refresh(younger)
+    with pytest.raises(AssertionError, match="the try was not made"):
+        life.attempt(younger)
+    assert "older invoice goes first" in reasons(life, younger)[-1]
+    planned = [life.case(each).step(StepKind.CHARGE_CARD) for each in (older, younger)]
+    assert planned[0] is not None
+    assert planned[1] is not None
+    assert planned[1].due_at > planned[0].due_at
+
+
+def test_one_success_wakes_the_other_once(life: Life) -> None:
+    older, younger = siblings(life)
+    life.refresh(older)
+    life.refresh(younger)
+    before = life.case(younger).step(StepKind.CHARGE_CARD)
+    life.at += timedelta(hours=20)
+    life.pay(older)
+    assert life.case(older).state is State.RECOVERED
+    performers = {StepKind.WAKE_SIBLINGS: WakeSiblings(life.door)}
+    assert perform_due(life.door, performers, batch=5, threads=1) == 1
+    assert perform_due(life.door, performers, batch=5, threads=1) == 0
+    after = life.case(younger).step(StepKind.CHARGE_CARD)
+    assert before is not None
+    assert after is not None
+    assert after.due_at < before.due_at
+    assert "a sibling invoice was paid" in reasons(life, younger)[-1]
+    told = advance(life.door, younger, SiblingRecovered(case_id=older, at=life.at))
+    assert told.decision is None
+
+
+def test_a_woken_try_is_made(life: Life) -> None:
+    older, younger = siblings(life)
+    life.refresh(younger)
+    life.at += timedelta(hours=20)
+    life.pay(older)
+    perform_due(life.door, {StepKind.WAKE_SIBLINGS: WakeSiblings(life.door)}, batch=5, threads=1)
+    life.attempt(younger)
+    assert life.case(younger).state is State.RECOVERED
+
+
+def test_who_is_alone_wakes_nobody(life: Life) -> None:
+    only = life.fail("in_9")
+    life.pay(only)
+    assert life.case(only).step(StepKind.WAKE_SIBLINGS) is None
+
+
+def test_a_case_moves_to_another_policy_on_purpose(life: Life) -> None:
+    case_id = life.fail("in_1")
+    life.refresh(case_id)
+    book = life.wiring.rulebook
+    shorter = replace(book.rules_for(None, book.current).policy, name="shorter", horizon_days=2)  # type: ignore[arg-type]
+    version = book.adopt(shorter, database=life.wiring.database, machine_now=life.at)
+    before = life.case(case_id)
+    assert before.policy != version
+    life.tell(case_id, PolicyMoved(version=version, moved_at=life.at))
+    after = life.case(case_id)
+    assert after.policy == version
+    assert after.horizon_at == before.failed_at + timedelta(days=2)
+    assert after.state is State.DUNNING
+    assert after.exhausted is not None
+    assert "moved from policy" in reasons(life, case_id)[-1]
+
+
+def test_outcomes_are_kept_by_the_issuer_s_clock(life: Life) -> None:
+    case_id = life.fail("in_1")
+    life.attempt(case_id, life.declined())
+    life.attempt(case_id)
+    with life.wiring.database.connect() as tx:
+        rows = tx.execute(
+            text(
+                "SELECT country, funding, zone, local_hour, local_weekday, succeeded FROM attempt_outcomes ORDER BY number"
+            )
+        ).all()
+    assert [(row.country, row.funding, row.zone, row.succeeded) for row in rows] == [
+        ("US", "credit", "America/New_York", False),
+        ("US", "credit", "America/New_York", True),
+    ]
+    assert all(12 <= row.local_hour < 17 and 1 <= row.local_weekday <= 5 for row in rows)
