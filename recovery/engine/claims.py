@@ -14,6 +14,7 @@ from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.gateways.port import NotFound
 from recovery.storage.attempt_store import attempt_of_step
+from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.email_store import email_of_step
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
 from recovery.storage.step_store import ClaimedStep, claim_steps, due_kinds, release_step
@@ -81,19 +82,33 @@ def _claim(door: Door, kind: StepKind, performer: Performer, *, batch: int, thre
 
 def _perform(door: Door, performer: Callable[[ClaimedStep], None], step: ClaimedStep) -> None:
     try:
-        performer(step)
-    except NotFound as gone:
-        log.error("obligation_missing", case=step.case_id, step=step.id, kind=step.kind.value)
-        advance(door, step.case_id, ObligationMissing(step_id=step.id, detail=str(gone)), step=step)
+        _perform_or_ask(door, performer, step)
     except Postponed as postponed:
         _give_back(door, step, postponed.hold_seconds, detail=postponed.detail, postponed=postponed)
+    except OUR_MISTAKES as error:
+        log.exception("step_failed", case=step.case_id, step=step.id, kind=step.kind.value)
+        _failed(door, step, error)
     except SQLAlchemyError as error:
         log.warning("database_trouble", case=step.case_id, step=step.id, error=type(error).__name__)
         raise
     except Exception as error:
-        hold = min(BACKOFF_SECONDS_FIRST * 2**step.failures, BACKOFF_SECONDS_MAX)
-        log.exception("step_failed", case=step.case_id, step=step.id, kind=step.kind.value, hold_seconds=hold)
-        _give_back(door, step, hold, detail=f"{type(error).__name__}: {error}", postponed=None)
+        log.exception("step_failed", case=step.case_id, step=step.id, kind=step.kind.value)
+        _failed(door, step, error)
+
+
+def _perform_or_ask(door: Door, performer: Callable[[ClaimedStep], None], step: ClaimedStep) -> None:
+    """What is gone at the gateway comes back never: not a failure to be repeated, but a matter for a person."""
+    try:
+        performer(step)
+    except NotFound as gone:
+        log.error("obligation_missing", case=step.case_id, step=step.id, kind=step.kind.value)
+        advance(door, step.case_id, ObligationMissing(step_id=step.id, detail=str(gone)), step=step)
+
+
+def _failed(door: Door, step: ClaimedStep, error: Exception) -> None:
+    hold = min(BACKOFF_SECONDS_FIRST * 2**step.failures, BACKOFF_SECONDS_MAX)
+    words = str(error).partition("\n")[0]  # a database error goes on with the statement and its values
+    _give_back(door, step, hold, detail=f"{type(error).__name__}: {words}", postponed=None)
 
 
 def _give_back(door: Door, step: ClaimedStep, hold_seconds: float, *, detail: str, postponed: Postponed | None) -> None:

@@ -10,6 +10,7 @@ from recovery.engine.door import Door
 from recovery.gateways.port import Gateway, GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.intake.outcome import Done, Held
 from recovery.intake.translate import translate
+from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.event_store import StoredEvent, claim_events, finish_event, hold_event
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,9 @@ class Intake:
     def _one(self, event: StoredEvent) -> None:
         try:
             outcome = translate(self.door, self.gateway, event)
+        except OUR_MISTAKES as error:
+            log.exception("event_failed", event_id=event.id, kind=event.kind)
+            self._failed(event, f"{type(error).__name__}: {error.orig}")
         except SQLAlchemyError as error:
             log.warning("database_trouble", event_id=event.id, error=type(error).__name__)
             raise

@@ -1,6 +1,11 @@
 """One way to a database engine. Without it each process would choose its own pool, timeouts and time zone."""
 
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+
+OUR_MISTAKES = (IntegrityError, DataError, ProgrammingError)
+"""What the database refuses because of what was asked, not of how it is: one step's or event's own failure, never a reason to
+stop working on the others."""
 
 
 def connect(url: str, *, pool_size: int = 5, application: str = "recovery") -> Engine:

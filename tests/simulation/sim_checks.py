@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from sim_books import Called
 from sim_checks_timing import timing
 from sim_play import Run
 from sim_view import LATE, View
@@ -55,11 +56,19 @@ def no_haste(view: View) -> Iterator[str]:
                 continue
             if older.landed_at is not None and older.landed_at > call.machine_at:
                 yield f"{call.key} was sent before {older.key} had landed"
+            if call.key in view.attempts and older.key in view.attempts and _number(view, call) <= _number(view, older):
+                yield f"{call.key} was sent after {older.key}"
         started = view.attempts[call.key].started_at if call.key in view.attempts else call.at
+        if call.at - started > LATE:
+            yield f"{call.key} was sent {call.at - started} after its intent: its lease had ended long before"
         invoice = view.books.invoices[call.obligation]
         ended = [at for at in (invoice.paid_at, invoice.ended_at, invoice.subscription_ended_at) if at]
         if any(at < started - LATE for at in ended):
             yield f"{call.key} began {started} although the invoice ended at {min(ended)}"
+
+
+def _number(view: View, call: Called) -> int:
+    return int(view.attempts[call.key].number)
 
 
 def nothing_waits(view: View) -> Iterator[str]:

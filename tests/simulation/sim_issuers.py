@@ -11,6 +11,7 @@ _CODES: Final = {
     "advice": (0.4, Signals(error_code="card_declined", decline_code="insufficient_funds", network_advice_code="26")),
     "ill": (0.5, Signals(error_code="processing_error", decline_code="processing_error")),
     "honor": (0.25, Signals(error_code="card_declined", decline_code="do_not_honor", network_decline_code="05")),
+    "never": (0.0, Signals(error_code="card_declined", decline_code="do_not_honor", network_decline_code="05")),
     "odd": (0.3, Signals(error_code="card_declined", decline_code="a_code_of_tomorrow")),
     "expired": (0.0, Signals(error_code="expired_card", decline_code="expired_card", network_decline_code="54")),
     "lost": (0.0, Signals(error_code="card_declined", decline_code="lost_card", network_decline_code="41")),
@@ -43,7 +44,7 @@ def answer(mood: str, dice: random.Random, *, on_session: bool) -> tuple[ChargeS
     """What the issuer says to one authorisation."""
     share, signals = _CODES[mood]
     if on_session and mood not in ("expired", "lost", "blocked"):
-        share = 0.8
+        share = max(share, 0.8)
     if dice.random() < share:
         return ChargeStatus.SUCCEEDED, None
     return ChargeStatus.FAILED, signals if mood != "good" else _CODES["honor"][1]

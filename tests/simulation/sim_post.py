@@ -65,6 +65,11 @@ class Post:
         due = self.clocks.at + timedelta(seconds=seconds)
         heapq.heappush(self._due, (due.timestamp(), next(self._numbers), notice_id))
 
+    def lose_all(self) -> None:
+        """Whatever is on its way never arrives."""
+        self.lost |= {notice_id for _, _, notice_id in self._due}
+        self._due.clear()
+
     @property
     def next_due(self) -> float | None:
         """When the next delivery is due, as a timestamp of business time."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from recovery.engine.door import Door
 from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import Limits, StripeGateway
 from recovery.runtime.clock import SharedClock, clock_from, machine_now
+from recovery.runtime.knowledge import Knowledge, load_knowledge
+from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import load_settings
 from recovery.runtime.web.app import create_app
 from recovery.runtime.wiring import Wiring
@@ -78,6 +80,12 @@ class StoryWiring(Wiring):
         return self.ways.gateway(made)
 
     @cached_property
+    def rulebook(self) -> StoredRuleBook:
+        """The files as they are, read once for all stories."""
+        settle_seconds = self.settings.stripe_call_seconds + self.settings.settle_margin_seconds
+        return StoredRuleBook(_knowledge(), settle_seconds=settle_seconds)
+
+    @cached_property
     def door(self) -> Door:
         """Business time is machine time, as where nobody plays."""
         self.rulebook.keep_current(self.database, machine_now=machine_now())
@@ -127,6 +135,11 @@ def house(database_url: str, folder: Path, *, smtp_port: int, ways: Ways, option
         stack.callback(_close, wiring.gateway)
         sandbox.add_webhook_endpoint(f"{web_url}/webhooks/stripe", ways.signed_with)
         yield House(sandbox=sandbox, wiring=wiring, clock=clock, web_url=web_url, api_url=api_url)
+
+
+@cache
+def _knowledge() -> Knowledge:
+    return load_knowledge(CONFIG)
 
 
 def _close(gateway: Gateway) -> None:

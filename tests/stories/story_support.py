@@ -6,8 +6,10 @@ Without it each story would drive the clock in its own way, and some would jump 
 import hashlib
 import hmac
 import json
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -29,6 +31,14 @@ from recovery.storage.flag_store import read_flags
 
 PASSES_MAX = 500
 """No instant of a story takes more than a few dozen passes; more means that something goes in circles."""
+
+
+WAKES = """(
+    SELECT greatest(due_at, hold_until) AS at FROM steps WHERE state = 'planned'
+    UNION ALL SELECT lease_until FROM steps WHERE state = 'in_flight'
+    UNION ALL SELECT hold_until FROM events WHERE state = 'waiting'
+) AS wakes"""
+"""Every instant at which the engine has something to do."""
 
 
 class Mails(Protocol):
@@ -82,13 +92,24 @@ class Life:
         """Everything that can be done at this instant."""
         for _ in range(PASSES_MAX):
             assert self.sandbox.wait_for_webhooks(30), "webhooks do not get through"
-            if self.one_pass() == 0 and self.sandbox.state()["pending_webhooks"] == 0:
+            idle = not self._something_due() or self.one_pass() == 0
+            if idle and self.sandbox.state()["pending_webhooks"] == 0:
                 return
         raise AssertionError(f"something goes in circles at {self.now}: {self.sandbox.state()}")
 
     def one_pass(self) -> int:
         """What the workers do at one ring of each bell."""
         return self.wiring.process_events() + self.wiring.perform_steps() + self.wiring.sweep()
+
+    @contextmanager
+    def working(self) -> Iterator[threading.Thread]:
+        """A worker performs what is due while the story goes on beside it."""
+        worker = threading.Thread(target=self.wiring.perform_steps)
+        worker.start()
+        try:
+            yield worker
+        finally:
+            worker.join()
 
     def run_until(self, at: datetime) -> None:
         """Live until an instant, from due instant to due instant of the engine or the world."""
@@ -115,15 +136,15 @@ class Life:
         self.sandbox.play(at)
         self.work()
 
-    def _next_at(self) -> datetime | None:
-        wakes = """
-            SELECT min(at) FROM (
-                SELECT greatest(due_at, hold_until) AS at FROM steps WHERE state = 'planned'
-                UNION ALL SELECT lease_until FROM steps WHERE state = 'in_flight'
-                UNION ALL SELECT hold_until FROM events WHERE state = 'waiting'
-            ) AS wakes WHERE at > :now"""
+    def _something_due(self) -> bool:
+        """Whether a pass could find anything at all; asking is cheaper than passing."""
         with self.wiring.database.connect() as tx:
-            ours = tx.execute(text(wakes), {"now": self.now}).scalar_one()
+            found = tx.execute(text(f"SELECT count(*) FROM {WAKES} WHERE at IS NULL OR at <= :now"), {"now": self.now})
+            return bool(found.scalar_one())
+
+    def _next_at(self) -> datetime | None:
+        with self.wiring.database.connect() as tx:
+            ours = tx.execute(text(f"SELECT min(at) FROM {WAKES} WHERE at > :now"), {"now": self.now}).scalar_one()
         world = self.sandbox.state()["next_due_at"]
         return min((at for at in (ours, world and datetime.fromisoformat(world)) if at), default=None)
 

@@ -1,5 +1,7 @@
 """A gateway that hangs, fails, refuses or answers late: one charge at most, and the case goes on."""
 
+import time
+
 import pytest
 from story_house import HASTY, Ways
 from story_support import Begin, Killed, Life
@@ -34,9 +36,10 @@ def _statuses(life: Life) -> list[AttemptStatus]:
 def test_a_charge_whose_answer_never_comes_is_settled_as_paid(begin: Begin, heard: bool) -> None:
     life = begin(ways=Ways(patience=HASTY))
     _before_the_try(life, PayFault(kind="charge_then_hang", seconds=0.8), heard=heard)
+    life.run(minutes=5)
+    assert _statuses(life) == [AttemptStatus.SUCCEEDED], "settled at once, not found out at the next try"
     life.run(days=5)
     assert life.case().source is Source.SILENT_RETRY
-    assert _statuses(life) == [AttemptStatus.SUCCEEDED]
     assert "unknown" in life.reasons()
 
 
@@ -44,9 +47,10 @@ def test_a_charge_whose_answer_never_comes_is_settled_as_paid(begin: Begin, hear
 def test_a_charge_answered_by_an_error_is_settled_as_paid(begin: Begin, heard: bool) -> None:
     life = begin()
     _before_the_try(life, PayFault(kind="charge_then_500"), heard=heard)
+    life.run(minutes=5)
+    assert _statuses(life) == [AttemptStatus.SUCCEEDED], "settled at once, not found out at the next try"
     life.run(days=5)
     assert life.case().source is Source.SILENT_RETRY
-    assert _statuses(life) == [AttemptStatus.SUCCEEDED]
 
 
 def test_an_error_without_a_charge_is_tried_again_under_a_new_key(begin: Begin) -> None:
@@ -143,6 +147,31 @@ def test_a_call_that_gets_through_after_many_refusals_is_left_to_a_person(begin:
     assert life.case().state is State.REVIEW
     assert _statuses(life) == [AttemptStatus.NOT_SENT] * 8
     assert life.tries() == []
+
+
+def test_a_customer_who_pays_while_our_call_is_under_way_pays_once(begin: Begin) -> None:
+    life = begin()
+    _before_the_try(life, PayFault(kind="slow", seconds=2.0))
+    with life.working():
+        ends_at = time.monotonic() + 20
+        while "slow" not in life.sandbox.state()["faults_happened"] and time.monotonic() < ends_at:
+            time.sleep(0.01)
+        assert life.sandbox.customer_pays(life.invoice) is None
+    life.forgiven_calls = 1
+    life.run(days=5)
+    assert life.case().source is Source.CUSTOMER_UNASKED
+    assert _statuses(life) == [AttemptStatus.ALREADY_SETTLED]
+    assert life.tries() == []
+
+
+def test_two_workers_at_once_make_one_charge(begin: Begin) -> None:
+    life = begin()
+    _before_the_try(life)
+    with life.working(), life.working(), life.working():
+        life.wiring.perform_steps()
+    life.work()
+    assert _statuses(life) == [AttemptStatus.SUCCEEDED]
+    assert len(life.tries()) == 1
 
 
 class _Deadly:

@@ -23,7 +23,7 @@ JITTER = timedelta(minutes=45)
         ("JP", "insufficient_funds", "2026-11-01T03:00Z", "2026-11-04T00:00Z", "bank holiday ("),
         ("GB", "insufficient_funds", "2026-10-23T12:00Z", "2026-10-26T09:00Z", "bank weekend"),
         ("DE", "processing_error", "2026-10-06T20:30Z", "2026-10-07T07:00Z", "issuer off-hours"),
-        ("NP", "processing_error", "2026-10-16T11:30Z", "2026-10-18T04:15Z", "issuer off-hours"),
+        ("NP", "processing_error", "2026-11-20T11:30Z", "2026-11-22T04:15Z", "issuer off-hours"),
     ],
 )
 def test_a_try_waits_for_the_issuers_next_open_day(
@@ -92,7 +92,7 @@ def test_invoices_of_one_amount_share_the_twenty_tries_of_a_visa_card(begin: Beg
     life.sandbox.make_card(customer, [*["insufficient_funds"] * 20, "approve"])
     twins = [life.sandbox.make_failed_invoice(customer) for _ in range(2)]
     other = life.sandbox.make_failed_invoice(customer, amount_minor=1500)
-    for kind in ("payment_intent.payment_failed", "charge.failed"):
+    for kind in ("payment_intent.payment_failed", "invoice.payment_failed"):
         life.sandbox.faults.queue([WebhookFault(kind="lost", event_type=kind)] * 17)
     for number in range(17):
         assert life.sandbox.customer_pays(twins[number % 2]) is not None

@@ -7,7 +7,7 @@ from story_house import Ways
 from story_support import Begin, Killed
 
 from recovery.cases.lifecycle import Source, State, StepKind
-from recovery.dunning.mailer import Mailer
+from recovery.dunning.mailer import MailAmbiguous, Mailer
 
 pytest_plugins = ["story_fixtures"]
 
@@ -73,24 +73,38 @@ def test_a_payment_that_nobody_told_us_of_is_found_before_writing(begin: Begin) 
     assert life.mails.messages == []
 
 
-class _Deadly:
-    """The real mailer, over whose first email the worker dies, before or after the hand-over."""
+class _Broken:
+    """The real mailer, with which something goes wrong before or after the hand-over."""
 
-    def __init__(self, real: Mailer, *, handed_over: bool) -> None:
+    def __init__(self, real: Mailer, wrong: BaseException, *, handed_over: bool) -> None:
         self._real = real
+        self._wrong = wrong
         self._handed_over = handed_over
         self.lease_seconds = real.lease_seconds
 
     def send(self, message: EmailMessage, *, to: str) -> None:
-        """Dies."""
+        """Goes wrong."""
         if self._handed_over:
             self._real.send(message, to=to)
-        raise Killed
+        raise self._wrong
+
+
+def test_an_email_whose_acknowledgement_got_lost_is_not_sent_again(begin: Begin) -> None:
+    lost = MailAmbiguous("the connection broke after the content")
+    life = begin(ways=Ways(mailer=lambda real: _Broken(real, lost, handed_over=True)))
+    life.ambiguous = 1
+    life.fail("authentication_required")
+    life.run(days=3)
+    assert [email.status for email in life.file().emails] == ["ambiguous"]
+    assert len(life.mails.messages) == 1
+    life.sandbox.customer_pays(life.invoice)
+    life.work()
+    assert life.case().source is Source.CUSTOMER_AFTER_EMAIL
 
 
 @pytest.mark.parametrize("handed_over", [True, False])
 def test_an_email_over_which_the_worker_died_is_not_sent_again(begin: Begin, handed_over: bool) -> None:
-    life = begin(ways=Ways(mailer=lambda real: _Deadly(real, handed_over=handed_over)))
+    life = begin(ways=Ways(mailer=lambda real: _Broken(real, Killed(), handed_over=handed_over)))
     life.ambiguous = int(handed_over)
     with pytest.raises(Killed):
         life.fail("authentication_required")

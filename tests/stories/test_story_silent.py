@@ -11,9 +11,9 @@ from recovery.simulation.answers import Answer, Verdict
 pytest_plugins = ["story_fixtures"]
 
 
-@pytest.mark.parametrize("shape", ["basil", "legacy"])
-def test_insufficient_funds_are_recovered_silently(begin: Begin, shape: str) -> None:
-    life = begin(shape=shape)
+@pytest.mark.parametrize(("shape", "told_in"), [("basil", None), ("legacy", None), ("basil", "legacy")])
+def test_insufficient_funds_are_recovered_silently(begin: Begin, shape: str, told_in: str | None) -> None:
+    life = begin(shape=shape, event_shape=told_in)
     life.fail("insufficient_funds", "insufficient_funds", "approve")
     life.run(days=30)
     case = life.case()
@@ -71,11 +71,10 @@ def test_fresh_details_are_found_by_reading_when_the_updaters_word_is_lost(begin
 
 def test_a_lost_card_is_left_alone_when_another_one_is_the_default(begin: Begin) -> None:
     life = begin()
-    lost = life.sandbox
-    customer = lost.make_customer()
-    lost.make_card(customer, ["lost_card"])
-    life.invoice = lost.make_failed_invoice(customer)
-    other = lost.make_card(customer, ["approve"], last4="1881")
+    customer = life.sandbox.make_customer()
+    life.sandbox.make_card(customer, ["lost_card"])
+    life.invoice = life.sandbox.make_failed_invoice(customer)
+    other = life.sandbox.make_card(customer, ["approve"], last4="1881")
     life.work()
     case = life.case()
     assert (case.state, case.source) == (State.RECOVERED, Source.REFRESHED_CARD)

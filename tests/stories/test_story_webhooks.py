@@ -1,7 +1,6 @@
 """Webhooks that are lost, doubled, reordered, late or early: the end is the same."""
 
 import json
-import threading
 import time
 
 import pytest
@@ -61,14 +60,12 @@ def test_our_webhook_may_come_before_our_answer(begin: Begin) -> None:
     life.fail("insufficient_funds", "approve")
     life.run_to_step(StepKind.CHARGE_CARD)
     life.sandbox.faults.queue([PayFault(kind="slow", seconds=2.0)])
-    worker = threading.Thread(target=life.wiring.perform_steps)
-    worker.start()
-    ends_at = time.monotonic() + 20
-    while life.case().state is not State.RECOVERED and time.monotonic() < ends_at:
-        life.wiring.process_events()
-        time.sleep(0.01)
-    early = worker.is_alive()
-    worker.join()
+    with life.working() as worker:
+        ends_at = time.monotonic() + 20
+        while life.case().state is not State.RECOVERED and time.monotonic() < ends_at:
+            life.wiring.process_events()
+            time.sleep(0.01)
+        early = worker.is_alive()
     assert early, "the answer was quicker than the webhook"
     life.run(days=1)
     assert life.case().source is Source.SILENT_RETRY
