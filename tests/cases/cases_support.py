@@ -14,14 +14,14 @@ from recovery.cases.obligation import Charge, ChargeStatus, Obligation, Obligati
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.money import Money
-from recovery.runtime.knowledge import load_knowledge
+from recovery.runtime.knowledge import load_knowledge, rules_of
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 FAILED_AT = datetime(2026, 10, 6, 15, 0, tzinfo=UTC)
 """A Tuesday, 08:00 in Los Angeles: every bank of the card's country is open an hour later."""
 
-OPEN_HOUR = datetime(2026, 10, 8, 17, 0, tzinfo=UTC)
-NIGHT = datetime(2026, 10, 9, 4, 0, tzinfo=UTC)
+OPEN_HOUR = datetime(2026, 10, 9, 17, 0, tzinfo=UTC)
+NIGHT = datetime(2026, 10, 10, 4, 0, tzinfo=UTC)
 OWED = Money(minor=4900, currency="usd")
 CARD = Card(
     payment_method="pm_1", brand="visa", country="US", last4="4242", exp_month=1, exp_year=2030, fingerprint="fp_1"
@@ -35,10 +35,7 @@ LOST = Signals(error_code="card_declined", decline_code="lost_card")
 @cache
 def rules() -> Rules:
     """The shipped rules."""
-    known = load_knowledge(CONFIG)
-    return Rules(
-        policy=known.policy, declines=known.declines, networks=known.networks, banks=known.banks, settle_seconds=90
-    )
+    return replace(rules_of(load_knowledge(CONFIG)), settle_seconds=90)
 
 
 def charge(name: str = "ch_1", status: ChargeStatus = ChargeStatus.FAILED, **others: Any) -> Charge:

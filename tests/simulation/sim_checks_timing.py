@@ -133,4 +133,4 @@ def _policy(view: View, attempt: Row) -> Iterator[str]:
         if a.case_id == case.id and a.number < attempt.number and a.purpose != CUSTOMER and not c.beyond
     ]
     if len(before) >= policy.silent_attempts_max:
-        yield f"{attempt.id} is silent attempt {len(before) + 1} of {policy['silent_attempts_max']}"
+        yield f"{attempt.id} is silent attempt {len(before) + 1} of {policy.silent_attempts_max}"

@@ -20,9 +20,9 @@ def test_insufficient_funds_are_recovered_silently(begin: Begin, shape: str, tol
     assert (case.state, case.source, len(case.attempts)) == (State.RECOVERED, Source.SILENT_RETRY, 2)
     assert life.booked() == {"at_risk": 4900, "recovered": 4900}
     assert life.mails.messages == []
-    # Two days, then three more; the third falls on a Sunday before Columbus Day.
-    assert [at.date().isoformat() for at in life.tries()] == ["2026-10-08", "2026-10-13"]
-    assert "moved from Sun 11 Oct" in life.reasons()
+    # Fridays and the 15th are paydays.
+    assert [at.date().isoformat() for at in life.tries()] == ["2026-10-09", "2026-10-15"]
+    assert "payday Thu 15 Oct (day 15)" in life.reasons()
 
 
 def test_an_ill_issuer_is_tried_again_within_hours(begin: Begin) -> None:
@@ -31,8 +31,8 @@ def test_an_ill_issuer_is_tried_again_within_hours(begin: Begin) -> None:
     life.run(days=2)
     assert life.case().source is Source.SILENT_RETRY
     first, second = life.tries()
-    assert timedelta(hours=1) <= first - datetime(2026, 10, 6, 17, tzinfo=UTC) <= timedelta(hours=1, minutes=46)
-    assert second > first + timedelta(hours=3)
+    assert timedelta(hours=6) <= first - datetime(2026, 10, 6, 17, tzinfo=UTC) <= timedelta(hours=6, minutes=46)
+    assert second > first + timedelta(hours=14)
 
 
 def test_a_code_that_nobody_knows_is_treated_with_care_and_reported(begin: Begin) -> None:
