@@ -107,7 +107,8 @@ def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, last_at: datetim
         soonest = max(last_at + timedelta(hours=ladder.payday_gap_hours), advised_at)
         window = issuer_window(case, rules, None)
         payday = rules.paydays.next(window, case.card.country, case.card.funding, soonest)
-        if payday.at <= wanted or advised_at >= wanted:
+        # A try so shortly before a payday would keep the payday's own from being made.
+        if payday.at < wanted + timedelta(hours=ladder.payday_gap_hours) or advised_at >= wanted:
             return payday.at, f"payday {payday.day:%a %d %b} ({payday.rule})", True
     if advised_at > wanted:
         return advised_at, f"not before {case.verdict.wait_hours} hours have passed, as the network advises", False

@@ -21,7 +21,7 @@ class Ladder:
 
     ``gaps_hours`` are the waits before the 1st, 2nd, … try, counted from the try before (the last one repeats). At most
     ``tries_max`` tries follow declines of this class. With ``paydays`` the next payday of the issuer's country comes first if it
-    lies at least ``payday_gap_hours`` after the last try and before the wait ends. ``risk_max`` replaces the policy's.
+    lies at least ``payday_gap_hours`` after the last try, and not so long after the wait ends. ``risk_max`` replaces the policy's.
     ``one_per_day`` allows one try per card and local day of the issuer.
     """
 

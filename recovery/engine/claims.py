@@ -13,6 +13,7 @@ from recovery.cases.lifecycle import StepKind
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.gateways.port import NotFound
+from recovery.storage.amounts import dearest_first
 from recovery.storage.attempt_store import attempt_of_step
 from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.email_store import email_of_step
@@ -77,7 +78,8 @@ def _claim(door: Door, kind: StepKind, performer: Performer, *, batch: int, thre
         if kind is StepKind.CHARGE_CARD and is_raised(tx, CHARGING_HALTED):
             return []
         lease = performer.lease_seconds * rounds
-        return claim_steps(tx, (kind,), moment=door.moment(), limit=batch, lease_seconds=lease)
+        claimed = claim_steps(tx, (kind,), moment=door.moment(), limit=batch, lease_seconds=lease)
+        return dearest_first(tx, claimed) if kind is StepKind.CHARGE_CARD else claimed
 
 
 def _perform(door: Door, performer: Callable[[ClaimedStep], None], step: ClaimedStep) -> None:

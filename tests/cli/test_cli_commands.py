@@ -181,7 +181,7 @@ def test_all_mistakes_of_the_configuration_are_told_at_once(
     monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(broken))
     ran = run("config", "check")
     assert ran.code == 1
-    for words in ("recovery.toml: horizon_days", "banks.toml: the file is missing", letter.name):
+    for words in ("recovery.toml:", ": horizon_days: ", "banks.toml: the file is missing", letter.name):
         assert words in ran.err
 
 

@@ -14,6 +14,7 @@ from recovery.charging.siblings import WakeSiblings
 from recovery.engine.advance import advance, open_case
 from recovery.engine.claims import perform_due
 from recovery.storage.case_queries import timeline
+from recovery.storage.step_store import ClaimedStep
 
 
 @pytest.fixture
@@ -119,3 +120,24 @@ def test_outcomes_are_kept_by_the_issuer_s_clock(life: Life) -> None:
         ("US", "credit", "America/New_York", True),
     ]
     assert all(12 <= row.local_hour < 17 and 1 <= row.local_weekday <= 5 for row in rows)
+
+
+def test_the_dearest_try_of_a_batch_goes_first(life: Life) -> None:
+    small, large, yen = (
+        life.fail("in_1", minor=900),
+        life.fail("in_2", minor=90_000),
+        life.fail("in_3", minor=2_000, currency="jpy"),
+    )
+    for each in (small, large, yen):
+        life.refresh(each)
+    life.at += timedelta(days=7)
+    tried: list[str] = []
+
+    class Noted:
+        lease_seconds = 60.0
+
+        def __call__(self, step: ClaimedStep) -> None:
+            tried.append(step.case_id)
+
+    perform_due(life.door, {StepKind.CHARGE_CARD: Noted()}, batch=10, threads=1)
+    assert tried == [yen, large, small]

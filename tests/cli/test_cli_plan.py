@@ -1,0 +1,109 @@
+"""``recovery plan``, ``rules`` and ``config check`` as a person at a terminal meets them; ``plan`` needs no database."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+ASKED = [
+    *("plan", "--code", "insufficient_funds", "--country", "US", "--brand", "visa", "--funding", "debit"),
+    *("--amount", "49.00", "--currency", "USD", "--failed-at", "2026-11-20T23:40:00-05:00"),
+]
+
+
+def recovery(*words: str, config: Path = CONFIG, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the command in an empty folder, so that nothing of this checkout's data is used."""
+    return subprocess.run(
+        [sys.executable, "-m", "recovery.runtime.cli", *words],
+        env={"RECOVERY_CONFIG_DIR": str(config), "PYTHONPATH": str(CONFIG.parent), "PATH": "/usr/bin:/bin", "HOME": str(cwd)},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_plan_shows_tries_reasons_and_a_calendar_and_starts_no_database(tmp_path: Path) -> None:
+    told = recovery(*ASKED, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "payday Fri 27 Nov (weekday friday)" in told.stdout
+    assert "allowed by visa-2026-10" in told.stdout
+    assert "Mon    Tue    Wed" in told.stdout
+    assert "then dunning (rule horizon)" in told.stdout
+    assert not (tmp_path / ".recovery").exists()
+
+
+def test_a_plan_as_json_is_the_same_every_time(tmp_path: Path) -> None:
+    first, second = (recovery(*ASKED, "--json", cwd=tmp_path) for _ in range(2))
+    assert first.stdout == second.stdout
+    plan = json.loads(first.stdout)
+    tries = [step for step in plan["steps"] if step["attempt"]]
+    assert [step["attempt"] for step in tries] == list(range(1, len(tries) + 1))
+    assert plan["zone"] == "America/New_York"
+    assert plan["rule"] == "horizon"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--zone", "Mars/Olympus"), "no IANA time zone"),
+        (("--zone", "Europe/Berlin"), "no zone of US"),
+        (("--segment", "princes"), "is none of"),
+        (("--amount", "49.001"), "no amount"),
+        (("--failed-at", "2026-11-20T23:40:00"), "offset is missing"),
+    ],
+)
+def test_a_wrong_option_is_told(tmp_path: Path, words: tuple[str, str], told: str) -> None:
+    asked = [*ASKED, *words]
+    result = recovery(*asked, cwd=tmp_path)
+    assert result.returncode == 2
+    assert told in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(tmp_path: Path) -> None:
+    broken = tmp_path / "config"
+    shutil.copytree(CONFIG, broken)
+    banks = (broken / "banks.toml").read_text().replace('zones = ["Europe/Berlin"], opens', 'zones = ["Europe/Bonn"], opens')
+    (broken / "banks.toml").write_text(banks)
+    paydays = (broken / "paydays.toml").read_text().replace('CH = { rules = ["day:25"] }', 'CH = { rules = ["day:31"] }')
+    (broken / "paydays.toml").write_text(paydays)
+    policy = (broken / "recovery.toml").read_text().replace("horizon_days = 21", "horizon_days = 210")
+    (broken / "recovery.toml").write_text(policy.replace("careful = { tries_max = 5 }", "carefull = { tries_max = 5 }"))
+    told = recovery("config", "check", config=broken, cwd=tmp_path)
+    assert told.returncode == 1
+    for name, words in (
+        ("banks.toml", ("countries.DE.zones", "'Europe/Bonn' is no IANA time zone", "write it as")),
+        ("paydays.toml", ("countries.CH.rules", "'day:31' is none of", "use one of these")),
+        ("recovery.toml", ("horizon_days", "less than or equal to 90", "lower the value")),
+    ):
+        line = next(each for each in told.stderr.splitlines() if words[0] in each)
+        path, number, _ = line.removeprefix(f"{broken}/").split(":", 2)
+        assert path == name
+        key = words[0].split(".")[-2] if "." in words[0] else words[0]
+        assert (broken / name).read_text().splitlines()[int(number) - 1].startswith(key)
+        assert all(word in line for word in words)
+
+
+def test_a_segment_that_changes_nothing_known_is_told(tmp_path: Path) -> None:
+    broken = tmp_path / "config"
+    shutil.copytree(CONFIG, broken)
+    policy = (broken / "recovery.toml").read_text().replace("careful = { tries_max = 5 }", "carefull = { tries_max = 5 }")
+    (broken / "recovery.toml").write_text(policy)
+    told = recovery("config", "check", config=broken, cwd=tmp_path)
+    assert told.returncode == 1
+    assert "there is no carefull to change" in told.stderr
+
+
+def test_a_threshold_that_shuts_a_country_is_told(tmp_path: Path) -> None:
+    broken = tmp_path / "config"
+    shutil.copytree(CONFIG, broken)
+    banks = (broken / "banks.toml").read_text().replace("open = 0.0", "open = 0.2")
+    (broken / "banks.toml").write_text(banks)
+    told = recovery("config", "check", config=broken, cwd=tmp_path)
+    assert told.returncode == 1
+    assert "raise risk_max" in told.stderr
