@@ -19,7 +19,12 @@ def recovery(*words: str, config: Path = CONFIG, cwd: Path) -> "subprocess.Compl
     """Run the command in an empty folder, so that nothing of this checkout's data is used."""
     return subprocess.run(
         [sys.executable, "-m", "recovery.runtime.cli", *words],
-        env={"RECOVERY_CONFIG_DIR": str(config), "PYTHONPATH": str(CONFIG.parent), "PATH": "/usr/bin:/bin", "HOME": str(cwd)},
+        env={
+            "RECOVERY_CONFIG_DIR": str(config),
+            "PYTHONPATH": str(CONFIG.parent),
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(cwd),
+        },
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -68,9 +73,15 @@ def test_a_wrong_option_is_told(tmp_path: Path, words: tuple[str, str], told: st
 def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(tmp_path: Path) -> None:
     broken = tmp_path / "config"
     shutil.copytree(CONFIG, broken)
-    banks = (broken / "banks.toml").read_text().replace('zones = ["Europe/Berlin"], opens', 'zones = ["Europe/Bonn"], opens')
+    banks = (
+        (broken / "banks.toml")
+        .read_text()
+        .replace('zones = ["Europe/Berlin"], opens', 'zones = ["Europe/Bonn"], opens')
+    )
     (broken / "banks.toml").write_text(banks)
-    paydays = (broken / "paydays.toml").read_text().replace('CH = { rules = ["day:25"] }', 'CH = { rules = ["day:31"] }')
+    paydays = (
+        (broken / "paydays.toml").read_text().replace('CH = { rules = ["day:25"] }', 'CH = { rules = ["day:31"] }')
+    )
     (broken / "paydays.toml").write_text(paydays)
     policy = (broken / "recovery.toml").read_text().replace("horizon_days = 21", "horizon_days = 210")
     (broken / "recovery.toml").write_text(policy.replace("careful = { tries_max = 5 }", "carefull = { tries_max = 5 }"))
@@ -92,7 +103,9 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(tmp_path: Path
 def test_a_segment_that_changes_nothing_known_is_told(tmp_path: Path) -> None:
     broken = tmp_path / "config"
     shutil.copytree(CONFIG, broken)
-    policy = (broken / "recovery.toml").read_text().replace("careful = { tries_max = 5 }", "carefull = { tries_max = 5 }")
+    policy = (
+        (broken / "recovery.toml").read_text().replace("careful = { tries_max = 5 }", "carefull = { tries_max = 5 }")
+    )
     (broken / "recovery.toml").write_text(policy)
     told = recovery("config", "check", config=broken, cwd=tmp_path)
     assert told.returncode == 1
