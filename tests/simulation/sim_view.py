@@ -86,7 +86,8 @@ class View:
         """When an attempt was committed, in machine time."""
         attempt = self.attempts[attempt_id]
         lines = [row for row in self._rows("journal") if row.case_id == attempt.case_id and row.fact == "ChargeDue"]
-        found: datetime = next(row.booked_at for row in lines if row.at == attempt.started_at)
+        begun = f"attempt {attempt.number}: "  # an instant is not enough: a driven clock stands still for hours
+        found: datetime = next(row.booked_at for row in lines if row.reason.startswith(begun))
         return found
 
     def ours(self) -> list[tuple[Row, Booked]]:
