@@ -138,6 +138,8 @@ steps = Table(
     _instant("again_at", nullable=True),
     Column("claims", Integer, nullable=False, server_default=text("0")),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("unended", Integer, nullable=False, server_default=text("0")),
+    _instant("set_aside_at", nullable=True),
     Column("error", Text),
     _one_of("kind", StepKind),
     _one_of("state", StepState),
@@ -151,6 +153,8 @@ steps = Table(
     ),
     Index("ix_steps_due", "due_at", postgresql_where=text("state = 'planned'")),
     Index("ix_steps_leases", "lease_until", postgresql_where=text("state = 'in_flight'")),
+    Index("ix_steps_suspects", "due_at", postgresql_where=text("state = 'planned' AND unended >= 2")),
+    Index("ix_steps_set_aside", "set_aside_at", postgresql_where=text("set_aside_at IS NOT NULL")),
 )
 
 attempts = Table(
@@ -279,10 +283,12 @@ events = Table(
     Column("state", Text, nullable=False),
     _instant("hold_until", nullable=True),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("unended", Integer, nullable=False, server_default=text("0")),
     Column("detail", Text),
     _one_of("state", EVENT_STATES),
     Index("ix_events_waiting", "seq", postgresql_where=text("state = 'waiting'")),
     Index("ix_events_set_aside", "seq", postgresql_where=text("state = 'set_aside'")),
+    Index("ix_events_suspects", "seq", postgresql_where=text("state = 'waiting' AND unended >= 2")),
 )
 
 flags = Table(
