@@ -56,6 +56,7 @@ def claim_events(
 
     The claim is counted before anything is done; ``suspects``, begun twice and never ended, are claimed apart.
     """
+    least_suspect = (events.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     ready = (
         select(events.c.seq)
         .where(
@@ -63,7 +64,7 @@ def claim_events(
             or_(events.c.hold_until.is_(None), events.c.hold_until <= machine_now),
             events.c.unended >= SUSPECT_AFTER if suspects else events.c.unended < SUSPECT_AFTER,
         )
-        .order_by(events.c.seq)
+        .order_by(*least_suspect, events.c.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("ready")  # evaluated once: as a plain subquery the limit could be passed over
@@ -116,6 +117,22 @@ def replay_set_aside(tx: Connection, event_id: str | None = None) -> int:
     if event_id is not None:
         query = query.where(events.c.id == event_id)
     return int(tx.execute(query).rowcount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventAside:
+    """One event that waits for a person, and why."""
+
+    id: str
+    kind: str
+    detail: str
+
+
+def events_set_aside(tx: Connection, *, limit: int) -> list[EventAside]:
+    """What was set aside, oldest first."""
+    waiting = select(events.c.id, events.c.kind, events.c.detail).where(events.c.state == "set_aside")
+    rows = tx.execute(waiting.order_by(events.c.seq).limit(limit))
+    return [EventAside(id=row.id, kind=row.kind, detail=row.detail or "") for row in rows]
 
 
 def event_counts(tx: Connection) -> dict[str, int]:

@@ -121,6 +121,7 @@ def claim_steps(
     The claim is counted before anything is performed. ``suspects`` are those that were begun twice and never ended: they are
     claimed apart, so that what kills a worker takes no innocent step with it.
     """
+    least_suspect = (steps.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     due = (
         select(steps.c.id)
         .where(
@@ -128,7 +129,7 @@ def claim_steps(
             steps.c.kind.in_(kinds),
             steps.c.unended >= SUSPECT_AFTER if suspects else steps.c.unended < SUSPECT_AFTER,
         )
-        .order_by(steps.c.due_at, steps.c.id)
+        .order_by(*least_suspect, steps.c.due_at, steps.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")  # evaluated once: as a plain subquery the limit could be passed over

@@ -45,9 +45,6 @@ metadata = MetaData(
     }
 )
 
-EMAIL_STATUSES = ("sending", "sent", "ambiguous", "refused")
-EVENT_STATES = ("waiting", "done", "set_aside")
-
 
 def _one_of(column: str, values: object) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload]
@@ -236,7 +233,7 @@ emails = Table(
         name="fk_emails_exhaustion",
     ),
     CheckConstraint("begun_at >= exhausted_at", name="only_after_exhaustion"),
-    _one_of("status", EMAIL_STATUSES),
+    _one_of("status", ("sending", "sent", "ambiguous", "refused")),
     UniqueConstraint("case_id", "number"),
     Index(
         "uq_emails_one_that_may_have_gone",
@@ -285,7 +282,7 @@ events = Table(
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("unended", Integer, nullable=False, server_default=text("0")),
     Column("detail", Text),
-    _one_of("state", EVENT_STATES),
+    _one_of("state", ("waiting", "done", "set_aside")),
     Index("ix_events_waiting", "seq", postgresql_where=text("state = 'waiting'")),
     Index("ix_events_set_aside", "seq", postgresql_where=text("state = 'set_aside'")),
     Index("ix_events_suspects", "seq", postgresql_where=text("state = 'waiting' AND unended >= 2")),
