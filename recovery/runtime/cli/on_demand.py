@@ -14,7 +14,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "demo": ("demo",),
     "sandbox": ("sandbox",),
     "doctor": ("doctor",),
-    "operate": ("migrate", "web", "worker", "beat", "config", "events", "charging"),
+    "operate": ("migrate", "web", "worker", "beat", "config", "events", "steps", "charging"),
     "cases": ("case", "why"),
     "report": ("report",),
     "plan": ("plan",),
