@@ -103,10 +103,24 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fee:
+    """One line of the gateway's balance with what it kept; ``id`` is the line's. A negative amount was given back.
+
+    The currency is that of the balance, which may differ from the charge's.
+    """
+
+    id: str
+    charge_id: str
+    amount: Money
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reversal:
     """Money that went back: one refund or dispute, mapped to the obligation whose charge it concerns.
 
     ``status`` is the gateway's word: refunds pending/succeeded/failed…, disputes needs_response/under_review/won/lost…
+    ``ended_at`` is when it was decided or undone, if the gateway tells. ``fees`` are what it cost besides.
     """
 
     id: str
@@ -115,6 +129,8 @@ class Reversal:
     amount: Money
     status: str
     occurred_at: datetime
+    ended_at: datetime | None = None
+    fees: tuple[Fee, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +184,10 @@ class Gateway(Protocol):
 
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         """All refunds and all disputes of one charge; both empty when the charge belongs to no invoice."""
+        ...
+
+    def read_fee(self, charge: str) -> Fee | None:
+        """What the gateway kept of a charge that succeeded; None as long as its balance does not show the charge."""
         ...
 
     def read_contact(self, obligation: str) -> Contact:

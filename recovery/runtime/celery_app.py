@@ -14,6 +14,7 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import SQLAlchemyError
 
+from recovery.gateways.port import GatewayError
 from recovery.runtime.logging import set_up_logging
 from recovery.runtime.settings import Settings
 from recovery.runtime.wiring import Wiring
@@ -27,6 +28,7 @@ class Bell(StrEnum):
     EVENTS = "recovery.events"
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
+    BOOKS = "recovery.books"
 
 
 QUEUE = "recovery"
@@ -38,8 +40,14 @@ DRAIN_SECONDS = 30.0
 HARD_LIMIT_SECONDS = 900
 """Longer than the longest lease of a batch: whoever is killed here has lost its leases already."""
 
+BOOKS_SECONDS = 30.0
+"""How often missing fees are asked for: nothing waits for them but the report."""
+
 SWEEP_SECONDS = 10.0
 """How often lapsed leases are looked for: the work of a dead worker lies idle for at most this much longer than its lease."""
+
+
+_SLOWER = {Bell.SWEEP: SWEEP_SECONDS, Bell.BOOKS: BOOKS_SECONDS}
 
 
 def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
@@ -72,10 +80,7 @@ def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
             "health_check_interval": 25,
         },
         timezone="UTC",
-        beat_schedule={
-            bell.value: {"task": bell.value, "schedule": SWEEP_SECONDS if bell is Bell.SWEEP else ring_seconds}
-            for bell in Bell
-        },
+        beat_schedule={bell.value: {"task": bell.value, "schedule": _SLOWER.get(bell, ring_seconds)} for bell in Bell},
     )
     return app
 
@@ -110,6 +115,10 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
                 # Leases and holds bring the work back; the next ring tries again.
                 log.warning("database_away", bell=bell.value, error=type(error).__name__)
                 return
+            except GatewayError as error:
+                # Only the books ask the gateway outside of a step; what is missing is asked for again at the next ring.
+                log.warning("gateway_away", bell=bell.value, error=type(error).__name__)
+                return
             if done and then_steps:
                 _ring_softly(ring, Bell.STEPS)
 
@@ -118,6 +127,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
+    task(Bell.BOOKS, Wiring.keep_books, then_steps=False)
 
 
 def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:

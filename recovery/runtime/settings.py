@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     pages: Pages = Pages.OFF
     pages_password: SecretStr | None = None
 
+    report_zone: str = "UTC"
+
     batch: int = Field(default=20, ge=1, le=500)
     threads: int = Field(default=10, ge=1, le=100)
     worker_processes: int = Field(default=2, ge=1, le=64)

@@ -22,14 +22,19 @@ from recovery.engine.sweep import sweep
 from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import KINDS, Limits, StripeGateway
 from recovery.intake.events import Intake
+from recovery.intake.fees import book_fees
 from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.knowledge import load_knowledge
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import Settings, SettingsInvalid
 from recovery.storage.connect import connect
+from recovery.storage.report_rollup import roll_up
 
 EVENT_KINDS = KINDS
 """The explicit set of events that intake keeps; all others are acknowledged and forgotten."""
+
+ROLLED_UP_MAX = 2000
+"""Cases whose figures are made in one transaction: some tenths of a second."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,11 @@ class Wiring:
     def process_events(self) -> int:
         """One bounded batch of waiting events; returns how many were taken."""
         return self.intake.process(batch=self.settings.batch)
+
+    def keep_books(self) -> int:
+        """Roll up the cases that changed and book fees that the ledger lacks, a bounded batch each; returns how many."""
+        rolled_up = roll_up(self.database, machine_now=machine_now(), limit=ROLLED_UP_MAX)
+        return rolled_up + book_fees(self.door, self.gateway, limit=self.settings.batch)
 
     def sweep(self) -> int:
         """Take back lapsed leases; returns how many."""

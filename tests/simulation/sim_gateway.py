@@ -29,6 +29,7 @@ from recovery.declines.signals import Card, Initiator, Signals
 from recovery.gateways.port import (
     ChargeOrder,
     Contact,
+    Fee,
     Gateway,
     GatewayMisconfigured,
     GatewayUnavailable,
@@ -37,6 +38,7 @@ from recovery.gateways.port import (
     Reversal,
     Standing,
 )
+from recovery.money import Money
 
 BOUND_SECONDS: Final = 80.0
 MARGIN_SECONDS: Final = 30.0
@@ -241,6 +243,12 @@ class SimGateway(Gateway):
             for dispute in (False, True)
         }
         return shown[False], shown[True]
+
+    def read_fee(self, charge: str) -> Fee | None:
+        self._read(f"fee of {charge}")
+        made = self.till.books.charges[charge]
+        fee = Money(minor=made.amount.minor * 29 // 1000 + 30, currency=made.amount.currency)
+        return Fee(id=f"txn_{charge}", charge_id=charge, amount=fee, occurred_at=made.at)
 
     def read_contact(self, obligation: str) -> Contact:
         self._read(f"contact of {obligation}")

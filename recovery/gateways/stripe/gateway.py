@@ -11,9 +11,10 @@ import stripe
 from recovery.cases.answers import Answer
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.declines.signals import Card
-from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Reversal, Standing
+from recovery.gateways.port import ChargeOrder, Contact, Fee, Gateway, Notice, Reversal, Standing
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
+from recovery.gateways.stripe.fees import read_fee
 from recovery.gateways.stripe.fields import flag, ident, text
 from recovery.gateways.stripe.listing import notices_since
 from recovery.gateways.stripe.notices import notice_of
@@ -103,6 +104,10 @@ class StripeGateway(Gateway):
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         with self._calls.within():
             return read_reversals(self._calls, self._reading, name=charge)
+
+    def read_fee(self, charge: str) -> Fee | None:
+        with self._calls.within():
+            return read_fee(self._calls, charge)
 
     def read_contact(self, obligation: str) -> Contact:
         with self._calls.within():

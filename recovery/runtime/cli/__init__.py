@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from recovery.runtime.cli import cases, operate, report, rules, worlds
+from recovery.runtime.cli import cases, closing, operate, report, rules, worlds
 from recovery.runtime.cli.backtest import backtest
 from recovery.runtime.cli.demo import demo
 from recovery.runtime.cli.doctor import doctor
@@ -38,6 +38,7 @@ def _options(
 
 cases.add_to(app)
 report.add_to(app)
+closing.add_to(app)
 operate.add_to(app)
 rules.add_to(app)
 worlds.add_to(app)

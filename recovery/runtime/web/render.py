@@ -10,6 +10,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from recovery.reporting.table import Kind, money, shown
+from recovery.runtime.web.drill import drilled
 
 FOLDER = Path(__file__).parent
 
@@ -39,10 +40,19 @@ _environment.filters["words"] = lambda text: str(text).replace("_", " ")
 _environment.globals["shown"] = shown
 _environment.globals["money"] = money
 _environment.globals["Kind"] = Kind
+_environment.globals["drilled"] = drilled
+
+
+_environment.globals["style"] = lambda: Markup((FOLDER / "static" / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+
+
+def page_of(template: str, values: Mapping[str, object]) -> str:
+    """A page as text. Raises jinja2.UndefinedError when a value is missing."""
+    return _environment.get_template(template).render(values)
 
 
 def rendered(
     template: str, values: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A page. Raises jinja2.UndefinedError when a value is missing."""
-    return HTMLResponse(_environment.get_template(template).render(values), status_code=status, headers=headers)
+    return HTMLResponse(page_of(template, values), status_code=status, headers=headers)

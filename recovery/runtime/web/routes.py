@@ -8,6 +8,7 @@ from starlette.staticfiles import StaticFiles
 from recovery.runtime.settings import Pages
 from recovery.runtime.web.access import Access
 from recovery.runtime.web.case_pages import CasePages
+from recovery.runtime.web.openapi import openapi_page
 from recovery.runtime.web.render import FOLDER
 from recovery.runtime.web.report_pages import ReportPages
 from recovery.runtime.wiring import Wiring
@@ -23,7 +24,11 @@ def page_routes(wiring: Wiring, access: Access) -> list[BaseRoute]:
         Route("/", guarded(_to_report)),
         Route("/report", guarded(reports.page)),
         Route("/report.csv", guarded(reports.csv)),
+        Route("/report.xlsx", guarded(reports.xlsx)),
         Route("/report.json", guarded(reports.json)),
+        Route("/report/cases", guarded(reports.cases)),
+        Route("/report/entries", guarded(reports.entries)),
+        Route("/openapi.json", guarded(openapi_page)),
         Route("/cases", guarded(cases.many)),
         Route("/cases/{case_id}", guarded(cases.one)),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),  # a style sheet and an icon: no secret
