@@ -89,6 +89,8 @@ cases = Table(
     Column("signals", JSONB(none_as_null=True)),
     _instant("last_failure_at", nullable=True),
     Column("dead_cards", JSONB(none_as_null=True), nullable=False),
+    Column("wallet", JSONB(none_as_null=True), nullable=False, server_default=text("'[]'")),
+    Column("choice", Text),
     Column("refreshes", Integer, nullable=False),
     Column("emails_sent", Integer, nullable=False),
     _instant("emailed_at", nullable=True),
