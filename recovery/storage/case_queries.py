@@ -57,6 +57,7 @@ class StepLine:
     claims: int
     failures: int
     error: str | None
+    set_aside_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +202,7 @@ def timeline(tx: Connection, case_id: str) -> tuple[JournalLine, ...]:
 
 
 def _steps(tx: Connection, case_id: str) -> tuple[StepLine, ...]:
-    names = ("kind", "state", "due_at", "claims", "failures", "error")
+    names = ("kind", "state", "due_at", "claims", "failures", "error", "set_aside_at")
     rows = tx.execute(select(steps).where(steps.c.case_id == case_id).order_by(steps.c.due_at, steps.c.id)).mappings()
     return tuple(StepLine(**{name: row[name] for name in names}) for row in rows)
 

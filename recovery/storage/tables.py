@@ -45,9 +45,6 @@ metadata = MetaData(
     }
 )
 
-EMAIL_STATUSES = ("sending", "sent", "ambiguous", "refused")
-EVENT_STATES = ("waiting", "done", "set_aside")
-
 
 def _one_of(column: str, values: object) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload]
@@ -140,6 +137,8 @@ steps = Table(
     _instant("again_at", nullable=True),
     Column("claims", Integer, nullable=False, server_default=text("0")),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("unended", Integer, nullable=False, server_default=text("0")),
+    _instant("set_aside_at", nullable=True),
     Column("error", Text),
     _one_of("kind", StepKind),
     _one_of("state", StepState),
@@ -153,6 +152,8 @@ steps = Table(
     ),
     Index("ix_steps_due", "due_at", postgresql_where=text("state = 'planned'")),
     Index("ix_steps_leases", "lease_until", postgresql_where=text("state = 'in_flight'")),
+    Index("ix_steps_suspects", "due_at", postgresql_where=text("state = 'planned' AND unended >= 2")),
+    Index("ix_steps_set_aside", "set_aside_at", postgresql_where=text("set_aside_at IS NOT NULL")),
 )
 
 attempts = Table(
@@ -234,7 +235,7 @@ emails = Table(
         name="fk_emails_exhaustion",
     ),
     CheckConstraint("begun_at >= exhausted_at", name="only_after_exhaustion"),
-    _one_of("status", EMAIL_STATUSES),
+    _one_of("status", ("sending", "sent", "ambiguous", "refused")),
     UniqueConstraint("case_id", "number"),
     Index(
         "uq_emails_one_that_may_have_gone",
@@ -281,10 +282,12 @@ events = Table(
     Column("state", Text, nullable=False),
     _instant("hold_until", nullable=True),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("unended", Integer, nullable=False, server_default=text("0")),
     Column("detail", Text),
-    _one_of("state", EVENT_STATES),
+    _one_of("state", ("waiting", "done", "set_aside")),
     Index("ix_events_waiting", "seq", postgresql_where=text("state = 'waiting'")),
     Index("ix_events_set_aside", "seq", postgresql_where=text("state = 'set_aside'")),
+    Index("ix_events_suspects", "seq", postgresql_where=text("state = 'waiting' AND unended >= 2")),
 )
 
 flags = Table(
