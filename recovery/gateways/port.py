@@ -8,7 +8,7 @@ SignatureRejected and PayloadRejected (a webhook that is not the gateway's, or n
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from recovery.cases.answers import Answer
 from recovery.cases.case import Attempt
@@ -134,6 +134,35 @@ class Reversal:
     fees: tuple[Fee, ...] = ()
 
 
+FAILED_REFUND: Final = frozenset({"failed", "canceled"})
+WON_DISPUTE: Final = frozenset({"won", "warning_closed"})
+CLOSED_DISPUTE: Final = WON_DISPUTE | {"lost"}
+"""The gateway's words for how a refund or dispute ended. An inquiry that was closed took nothing in the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCharge:
+    """One charge in the gateway's own list."""
+
+    id: str
+    customer: str | None
+    amount: Money
+    succeeded: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenReversal:
+    """One refund or dispute in the gateway's own list; ``status`` as in Reversal."""
+
+    id: str
+    dispute: bool
+    charge_id: str
+    amount: Money
+    status: str
+    occurred_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What the gateway says about our access: the doctor's view."""
@@ -185,6 +214,18 @@ class Gateway(Protocol):
 
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         """All refunds and all disputes of one charge; both empty when the charge belongs to no invoice."""
+        ...
+
+    def read_charge(self, charge: str) -> SeenCharge:
+        """One charge as the gateway's list shows it."""
+        ...
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        """All charges that were made in a stretch of time, page by page; each page within the bound of a call."""
+        ...
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        """All refunds and disputes that were made in a stretch of time, in the same way."""
         ...
 
     def read_fee(self, charge: str) -> Fee | None:

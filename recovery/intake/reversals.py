@@ -6,17 +6,13 @@ from recovery.cases.facts import DisputeClosed, DisputeOpened, Fact, InvoicePaid
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
-from recovery.gateways.port import Gateway, Reversal
+from recovery.gateways.port import CLOSED_DISPUTE, FAILED_REFUND, WON_DISPUTE, Gateway, Reversal
 from recovery.intake.fees import fee_charged
 from recovery.intake.outcome import Done, Held
 from recovery.storage.case_store import cases_of, load_case
 
 UNSETTLED_SECONDS = 20.0
 """How long a reversal waits for an open attempt of ours to be settled."""
-
-_FAILED_REFUND = frozenset({"failed", "canceled"})
-_WON = frozenset({"won", "warning_closed"})
-_CLOSED = _WON | {"lost"}
 
 
 def reversal_seen(door: Door, gateway: Gateway, charge: str, *, told_at: datetime) -> Done | Held:
@@ -72,7 +68,7 @@ def _payment_read(obligation: Obligation) -> Fact:
 
 def _refund_facts(refund: Reversal, told_at: datetime) -> list[Fact]:
     made = PaymentRefunded(refund_id=refund.id, charge_id=refund.charge_id, amount=refund.amount, at=refund.occurred_at)
-    if refund.status not in _FAILED_REFUND:
+    if refund.status not in FAILED_REFUND:
         return [made]
     undone = PaymentRefunded(
         refund_id=refund.id,
@@ -88,13 +84,13 @@ def _dispute_facts(dispute: Reversal, told_at: datetime) -> list[Fact]:
     opened = DisputeOpened(
         dispute_id=dispute.id, charge_id=dispute.charge_id, amount=dispute.amount, at=dispute.occurred_at
     )
-    if dispute.status not in _CLOSED:
+    if dispute.status not in CLOSED_DISPUTE:
         return [opened]
     closed = DisputeClosed(
         dispute_id=dispute.id,
         charge_id=dispute.charge_id,
         amount=dispute.amount,
         at=dispute.ended_at or max(told_at, dispute.occurred_at),
-        won=dispute.status in _WON,
+        won=dispute.status in WON_DISPUTE,
     )
     return [opened, closed]

@@ -13,9 +13,10 @@ class SettingsInvalid(ValueError):
 
 
 class Pages(StrEnum):
-    """Who may read the pages: nobody, whoever has the password, or everybody who reaches the port."""
+    """Who may read the pages: nobody, whoever signs in, whoever has the one password, or everybody who reaches the port."""
 
     OFF = "off"
+    LOGIN = "login"
     PASSWORD = "password"  # noqa: S105 - a mode, not a password
     OPEN = "open"
 

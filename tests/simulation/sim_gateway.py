@@ -37,6 +37,8 @@ from recovery.gateways.port import (
     NotFound,
     Notice,
     Reversal,
+    SeenCharge,
+    SeenReversal,
     Standing,
 )
 from recovery.money import Money
@@ -244,6 +246,20 @@ class SimGateway(Gateway):
             for dispute in (False, True)
         }
         return shown[False], shown[True]
+
+    def read_charge(self, charge: str) -> SeenCharge:
+        made = self.till.books.charges[charge]
+        shown = made.as_charge()
+        succeeded = shown.status is ChargeStatus.SUCCEEDED
+        return SeenCharge(
+            id=charge, customer=None, amount=shown.amount, succeeded=succeeded, created_at=shown.created_at
+        )
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        return iter(())
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        return iter(())
 
     def read_fee(self, charge: str) -> Fee | None:
         self._read(f"fee of {charge}")

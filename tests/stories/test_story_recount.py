@@ -18,6 +18,7 @@ from recovery.reporting.export import as_csv, as_json
 from recovery.reporting.period import Asked, span_of
 from recovery.reporting.report import Report, View, report
 from recovery.reporting.table import TOTAL
+from recovery.reporting.tie_out import Cause, tie_out
 from recovery.runtime.clock import machine_now
 from recovery.storage.closing_store import AlreadyClosed
 from recovery.storage.report_rollup import roll_up
@@ -153,8 +154,30 @@ def test_the_report_equals_a_recount_of_the_gateways_book(lived: tuple[Life, dic
         "now_minor": 3000,
         "restated_minor": -2000,
     }
+    _tied_out(life, made["dinars"])
     _late_booking(life, made["dollars"])
     _rolled_up_is_the_same(life)
+
+
+def _differences(life: Life, month: str) -> list[tuple[Cause, str, str]]:
+    span = span_of(Asked(month=month, zone=ZONE), now=life.now)
+    found = tie_out(life.wiring.database, life.wiring.gateway, span)
+    assert found.entries > 0
+    return [(one.cause, one.kind, one.ref) for one in found.differences]
+
+
+def _tied_out(life: Life, invoice: str) -> None:
+    """Both months are clean; a refund nobody told us of is a difference until it is told."""
+    assert _differences(life, "2026-10") == []
+    assert _differences(life, "2026-11") == []
+    life.lose_webhooks()
+    refund = life.sandbox.refund(invoice, amount_minor=7)
+    life.run(minutes=5)
+    assert _differences(life, "2026-11") == [(Cause.NOT_BOOKED, "refunded", refund)]
+    life.sandbox.faults.clear()
+    assert life.post("refund.updated", life.sandbox.read(refund)).status_code == 200
+    life.work()
+    assert _differences(life, "2026-11") == []
 
 
 def _late_booking(life: Life, invoice: str) -> None:
@@ -174,6 +197,7 @@ def _late_booking(life: Life, invoice: str) -> None:
     rows = {row["key"]: row["restated_minor"] for row in _restated(shown(life)) if row["currency"] == "usd"}
     assert rows["2026-10 net, by cash date"] == -100
     assert rows["2026-10 refunded, by cash date"] == 100
+    assert _differences(life, "2026-10") == [(Cause.NOT_AT_GATEWAY, "refunded", "re_late")]
 
 
 def _restated(found: Report) -> list[dict[str, Any]]:

@@ -11,7 +11,17 @@ import stripe
 from recovery.cases.answers import Answer
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.cases.wallet import Wallet
-from recovery.gateways.port import ChargeOrder, Contact, Fee, Gateway, Notice, Reversal, Standing
+from recovery.gateways.port import (
+    ChargeOrder,
+    Contact,
+    Fee,
+    Gateway,
+    Notice,
+    Reversal,
+    SeenCharge,
+    SeenReversal,
+    Standing,
+)
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
 from recovery.gateways.stripe.fees import read_fee
@@ -23,6 +33,7 @@ from recovery.gateways.stripe.reading import Reading
 from recovery.gateways.stripe.reversals import read_reversals
 from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
+from recovery.gateways.stripe.statements import charges_between, reversals_between, seen_charge
 from recovery.gateways.stripe.transport import DEFAULT_LIMITS, Limits, Transport
 
 API_BASE: Final = "https://api.stripe.com"
@@ -104,6 +115,16 @@ class StripeGateway(Gateway):
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         with self._calls.within():
             return read_reversals(self._calls, self._reading, name=charge)
+
+    def read_charge(self, charge: str) -> SeenCharge:
+        with self._calls.within():
+            return seen_charge(self._reading.charge(charge))
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        return charges_between(self._calls, start, end)
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        return reversals_between(self._calls, start, end)
 
     def read_fee(self, charge: str) -> Fee | None:
         with self._calls.within():

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +12,12 @@ from starlette.responses import HTMLResponse, Response
 
 from recovery.reporting.table import Kind, money, shown
 from recovery.runtime.web.drill import drilled
+from recovery.storage.user_store import Session
 
 FOLDER = Path(__file__).parent
+
+SIGNED_IN: ContextVar[Session | None] = ContextVar("signed_in", default=None)
+"""Who reads the page that is being made; each request has a context of its own."""
 
 
 def _instant(at: datetime | None) -> Markup:
@@ -48,7 +53,7 @@ _environment.globals["style"] = lambda: Markup((FOLDER / "static" / "style.css")
 
 def page_of(template: str, values: Mapping[str, object]) -> str:
     """A page as text. Raises jinja2.UndefinedError when a value is missing."""
-    return _environment.get_template(template).render(values)
+    return _environment.get_template(template).render({"signed_in": SIGNED_IN.get(), **values})
 
 
 def rendered(
