@@ -25,12 +25,19 @@ class Purpose(StrEnum):
     SILENT = "silent"
     REFRESHED_CARD = "refreshed_card"
     CUSTOMER_CARD = "customer_card"
+    BETWEEN_EMAILS = "between_emails"
+    CUSTOMER_DATE = "customer_date"
 
+
+_ASKED = (Purpose.CUSTOMER_CARD, Purpose.CUSTOMER_DATE, Purpose.BETWEEN_EMAILS)
+"""Tries that do not use up the policy's silent attempts: they come after those, with limits of their own."""
 
 SOURCE_OF = {
     Purpose.SILENT: Source.SILENT_RETRY,
     Purpose.REFRESHED_CARD: Source.REFRESHED_CARD,
     Purpose.CUSTOMER_CARD: Source.CUSTOMER_AFTER_EMAIL,
+    Purpose.BETWEEN_EMAILS: Source.SILENT_RETRY,
+    Purpose.CUSTOMER_DATE: Source.CUSTOMER_AFTER_EMAIL,
 }
 
 
@@ -77,7 +84,9 @@ class Case:
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
     presented again. ``segment`` names the segments that its policy is read for, ``zone`` is the customer's own time zone if the
-    address tells it, ``woken_at`` when a paid sibling made waiting pointless.
+    address tells it, ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that were
+    sent or left out, ``letter_tries`` the tries at the current one; ``email_tries`` numbers all. ``wished_at`` is the date that the
+    customer chose for a try, ``left_because`` the reason given for leaving.
     """
 
     id: str
@@ -106,6 +115,12 @@ class Case:
     emails_sent: int = 0
     emailed_at: datetime | None = None
     email_tries: int = 0
+    letters_done: int = 0
+    letter_tries: int = 0
+    mail_stopped: bool = False
+    wished_at: datetime | None = None
+    wishes: int = 0
+    left_because: str | None = None
     escalations: int = 0
     source: Source | None = None
     ended_at: datetime | None = None
@@ -118,7 +133,7 @@ class Case:
     @property
     def silent_tries(self) -> int:
         """How many of the policy's silent attempts are used up."""
-        return sum(1 for a in self.attempts if a.status in SPENT and a.purpose is not Purpose.CUSTOMER_CARD)
+        return sum(1 for a in self.attempts if a.status in SPENT and a.purpose not in _ASKED)
 
     def attempt(self, attempt_id: str) -> Attempt:
         """One attempt by its id. Raises LookupError."""
@@ -174,7 +189,7 @@ class Decision:
     """What a fact leads to: the new case, what to plan and cancel, and a reason that a person can read.
 
     ``start`` is an attempt to begin: its row is written before the gateway is called. ``email`` is the number of an email to
-    begin. ``halt`` stops all charging, with the reason.
+    begin, ``template`` its text. ``halt`` stops all charging, with the reason.
     """
 
     case: Case
@@ -184,4 +199,5 @@ class Decision:
     entries: tuple[Entry, ...] = ()
     start: Attempt | None = None
     email: int | None = None
+    template: str | None = None
     halt: str | None = None

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from recovery.cases.facts import ObligationMissing
@@ -18,6 +19,7 @@ from recovery.storage.attempt_store import attempt_of_step
 from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.email_store import email_of_step
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
+from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep, claim_steps, due_kinds, release_step
 
 log = structlog.get_logger(__name__)
@@ -37,6 +39,15 @@ class Performer(Protocol):
 
     def __call__(self, step: ClaimedStep) -> None:
         """Perform the step. Raises Postponed to try later without counting a failure."""
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A performer whose steps are taken up at a pace that all workers share."""
+
+    def places(self, tx: Connection, *, wanted: int, moment: Moment) -> int:
+        """How many steps may be taken up now."""
         ...
 
 
@@ -78,7 +89,9 @@ def _claim(door: Door, kind: StepKind, performer: Performer, *, batch: int, thre
         if kind is StepKind.CHARGE_CARD and is_raised(tx, CHARGING_HALTED):
             return []
         lease = performer.lease_seconds * rounds
-        claimed = claim_steps(tx, (kind,), moment=door.moment(), limit=batch, lease_seconds=lease)
+        moment = door.moment()
+        limit = performer.places(tx, wanted=batch, moment=moment) if isinstance(performer, Paced) else batch
+        claimed = claim_steps(tx, (kind,), moment=moment, limit=limit, lease_seconds=lease) if limit else []
         return dearest_first(tx, claimed) if kind is StepKind.CHARGE_CARD else claimed
 
 

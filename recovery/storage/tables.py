@@ -46,6 +46,7 @@ metadata = MetaData(
 )
 
 EMAIL_STATUSES = ("sending", "sent", "ambiguous", "refused")
+SUPPRESSION_REASONS = ("unsubscribed", "bounced", "complained", "refused")
 EVENT_STATES = ("waiting", "done", "set_aside")
 
 
@@ -93,6 +94,12 @@ cases = Table(
     Column("emails_sent", Integer, nullable=False),
     _instant("emailed_at", nullable=True),
     Column("email_tries", Integer, nullable=False),
+    Column("letters_done", Integer, nullable=False, server_default=text("0")),
+    Column("letter_tries", Integer, nullable=False, server_default=text("0")),
+    Column("mail_stopped", Boolean, nullable=False, server_default=text("false")),
+    _instant("wished_at", nullable=True),
+    Column("wishes", Integer, nullable=False, server_default=text("0")),
+    Column("left_because", Text),
     Column("escalations", Integer, nullable=False),
     Column("source", Text),
     _instant("ended_at", nullable=True),
@@ -222,6 +229,8 @@ emails = Table(
     Column("exhaustion_id", BigInteger, nullable=False),
     _instant("exhausted_at"),
     Column("number", Integer, nullable=False),
+    Column("letter", Integer, nullable=False, server_default=text("1")),
+    Column("template", Text, nullable=False, server_default=text("'payment_due'")),
     Column("status", Text, nullable=False),
     _instant("begun_at"),
     _instant("finished_at", nullable=True),
@@ -232,14 +241,32 @@ emails = Table(
         name="fk_emails_exhaustion",
     ),
     CheckConstraint("begun_at >= exhausted_at", name="only_after_exhaustion"),
+    CheckConstraint("letter >= 1", name="letter"),
     _one_of("status", EMAIL_STATUSES),
     UniqueConstraint("case_id", "number"),
     Index(
-        "uq_emails_one_that_may_have_gone",
+        "uq_emails_letter_that_may_have_gone",
         "case_id",
+        "letter",
         unique=True,
         postgresql_where=text("status IN ('sending', 'sent', 'ambiguous')"),
     ),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address_hash", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    _instant("since"),
+    _one_of("reason", SUPPRESSION_REASONS),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _instant("free_at"),
 )
 
 ledger = Table(
