@@ -76,6 +76,8 @@ class EmailLine:
     """One email about a case: that it was written, never to whom."""
 
     number: int
+    letter: int
+    template: str
     status: str
     begun_at: datetime
     finished_at: datetime | None
@@ -222,7 +224,7 @@ def _bookings(tx: Connection, case_id: str) -> tuple[LedgerLine, ...]:
 
 
 def _emails(tx: Connection, case_id: str) -> tuple[EmailLine, ...]:
-    names = ("number", "status", "begun_at", "finished_at", "detail")
+    names = ("number", "letter", "template", "status", "begun_at", "finished_at", "detail")
     rows = tx.execute(select(emails).where(emails.c.case_id == case_id).order_by(emails.c.number)).mappings()
     return tuple(EmailLine(**{name: row[name] for name in names}) for row in rows)
 
