@@ -17,6 +17,9 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
+from recovery.cases.customer_facts import CustomerLeft as CustomerLeft
+from recovery.cases.customer_facts import DateWished as DateWished
+from recovery.cases.customer_facts import MailStopped as MailStopped
 from recovery.cases.lifecycle import State
 from recovery.cases.money_facts import DisputeClosed as DisputeClosed
 from recovery.cases.money_facts import DisputeOpened as DisputeOpened
@@ -160,39 +163,6 @@ class EmailRefused:
     @property
     def key(self) -> str:
         return f"email:{self.email_id}:refused"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DateWished:
-    """The customer chose the day on which to be charged again."""
-
-    wished_at: datetime
-
-    @property
-    def key(self) -> str:
-        return f"customer:wish:{self.wished_at.isoformat()}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerLeft:
-    """The customer wants to leave, or told why they left; ``because`` is one of the reasons that the page offers."""
-
-    because: str
-
-    @property
-    def key(self) -> str:
-        return "customer:left"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailStopped:
-    """The customer is not to be written to any more: unsubscribed, the address bounced, or they complained."""
-
-    why: str
-
-    @property
-    def key(self) -> str:
-        return f"customer:mail_stopped:{self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Without one door two writers would each believe they know the case, and one of t
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -33,10 +34,14 @@ from recovery.storage.case_store import case_id_of, insert_case, knows_fact, loc
 from recovery.storage.email_store import finish_email, insert_email, with_mailed
 from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
 from recovery.storage.foreign_store import note_foreign_charges
+from recovery.storage.lease_store import extend_leases, holds_lease
 from recovery.storage.moment import Moment
-from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step, holds_lease
+from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step
 
 log = structlog.get_logger(__name__)
+
+SEND_WITHIN_SECONDS = 15.0
+"""A call begins at most so long after its intent, or not at all. Longer than a commit that waited for a lock (10 s)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +116,8 @@ def _let_in(
     if decision.start is not None:
         assert step is not None, "an attempt needs the lease of its step"
         insert_attempt(tx, case.id, decision.start, step_id=step.id)
+        # Whoever takes the attempt back must do so after its worker's last moment for sending: from then on the call's bound counts.
+        extend_leases(tx, [step], until=moment.machine_now + timedelta(seconds=SEND_WITHIN_SECONDS))
     email_id = None
     if decision.email is not None:
         assert step is not None, "an email needs the lease of its step"

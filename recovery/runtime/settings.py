@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     batch: int = Field(default=20, ge=1, le=500)
     threads: int = Field(default=10, ge=1, le=100)
     worker_processes: int = Field(default=2, ge=1, le=64)
+    lease_seconds: float = Field(default=30.0, ge=1, le=300)
     ring_seconds: float = Field(default=3.0, gt=0, le=60)
     clock_file: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -18,6 +18,7 @@ from recovery.dunning.mailer import SmtpMailer
 from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
+from recovery.engine.leases import LeaseKeeper
 from recovery.engine.sweep import sweep
 from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import KINDS, Limits, StripeGateway
@@ -107,7 +108,12 @@ class Wiring:
     @cached_property
     def intake(self) -> Intake:
         """Works through stored events."""
-        return Intake(self.door, self.gateway)
+        return Intake(self.door, self.gateway, self.keeper)
+
+    @cached_property
+    def keeper(self) -> LeaseKeeper:
+        """Renews what this process has claimed."""
+        return LeaseKeeper(lease_seconds=self.settings.lease_seconds)
 
     @cached_property
     def performers(self) -> Mapping[StepKind, Performer]:
@@ -125,7 +131,8 @@ class Wiring:
 
     def perform_steps(self) -> int:
         """One bounded batch of due steps of each kind; returns how many were claimed."""
-        return perform_due(self.door, self.performers, batch=self.settings.batch, threads=self.settings.threads)
+        ways = {"batch": self.settings.batch, "threads": self.settings.threads}
+        return perform_due(self.door, self.performers, **ways, keeper=self.keeper)
 
     def process_events(self) -> int:
         """One bounded batch of waiting events; returns how many were taken."""

@@ -7,8 +7,9 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from recovery.cases.case import Case, Decision
 from recovery.cases.rules import CardUse
+from recovery.storage.mail_tables import emails
 from recovery.storage.moment import Moment
-from recovery.storage.tables import cases, emails, exhaustions
+from recovery.storage.tables import cases, exhaustions
 
 LOOK_BACK_DAYS = 31
 """One day more than the span in which emails to one customer are counted."""

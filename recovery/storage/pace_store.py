@@ -5,8 +5,8 @@ from datetime import timedelta
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from recovery.storage.mail_tables import paces
 from recovery.storage.moment import Moment
-from recovery.storage.tables import paces
 
 
 def take_places(tx: Connection, name: str, pace: tuple[float, float], *, wanted: int, moment: Moment) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from recovery.storage.tables import suppressions
+from recovery.storage.mail_tables import suppressions
 
 
 def suppress(tx: Connection, address_hash: str, reason: str, *, at: datetime) -> None:

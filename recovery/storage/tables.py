@@ -11,7 +11,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
-    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -44,10 +43,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-EMAIL_STATUSES = ("sending", "sent", "ambiguous", "refused")
-SUPPRESSION_REASONS = ("unsubscribed", "bounced", "complained", "refused")
-EVENT_STATES = ("waiting", "done", "set_aside")
 
 
 def _one_of(column: str, values: object) -> CheckConstraint:
@@ -145,6 +140,8 @@ steps = Table(
     _instant("again_at", nullable=True),
     Column("claims", Integer, nullable=False, server_default=text("0")),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("unended", Integer, nullable=False, server_default=text("0")),
+    _instant("set_aside_at", nullable=True),
     Column("error", Text),
     _one_of("kind", StepKind),
     _one_of("state", StepState),
@@ -158,6 +155,8 @@ steps = Table(
     ),
     Index("ix_steps_due", "due_at", postgresql_where=text("state = 'planned'")),
     Index("ix_steps_leases", "lease_until", postgresql_where=text("state = 'in_flight'")),
+    Index("ix_steps_suspects", "due_at", postgresql_where=text("state = 'planned' AND unended >= 2")),
+    Index("ix_steps_set_aside", "set_aside_at", postgresql_where=text("set_aside_at IS NOT NULL")),
 )
 
 attempts = Table(
@@ -220,55 +219,6 @@ exhaustions = Table(
     UniqueConstraint("id", "case_id", "at"),
 )
 
-emails = Table(
-    "emails",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
-    Column("step_id", BigInteger, ForeignKey("steps.id"), nullable=False),
-    Column("exhaustion_id", BigInteger, nullable=False),
-    _instant("exhausted_at"),
-    Column("number", Integer, nullable=False),
-    Column("letter", Integer, nullable=False, server_default=text("1")),
-    Column("template", Text, nullable=False, server_default=text("'payment_due'")),
-    Column("status", Text, nullable=False),
-    _instant("begun_at"),
-    _instant("finished_at", nullable=True),
-    Column("detail", Text),
-    ForeignKeyConstraint(
-        ["exhaustion_id", "case_id", "exhausted_at"],
-        ["exhaustions.id", "exhaustions.case_id", "exhaustions.at"],
-        name="fk_emails_exhaustion",
-    ),
-    CheckConstraint("begun_at >= exhausted_at", name="only_after_exhaustion"),
-    CheckConstraint("letter >= 1", name="letter"),
-    _one_of("status", EMAIL_STATUSES),
-    UniqueConstraint("case_id", "number"),
-    Index(
-        "uq_emails_letter_that_may_have_gone",
-        "case_id",
-        "letter",
-        unique=True,
-        postgresql_where=text("status IN ('sending', 'sent', 'ambiguous')"),
-    ),
-)
-
-suppressions = Table(
-    "suppressions",
-    metadata,
-    Column("address_hash", Text, primary_key=True),
-    Column("reason", Text, nullable=False),
-    _instant("since"),
-    _one_of("reason", SUPPRESSION_REASONS),
-)
-
-paces = Table(
-    "paces",
-    metadata,
-    Column("name", Text, primary_key=True),
-    _instant("free_at"),
-)
-
 ledger = Table(
     "ledger",
     metadata,
@@ -306,10 +256,12 @@ events = Table(
     Column("state", Text, nullable=False),
     _instant("hold_until", nullable=True),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("unended", Integer, nullable=False, server_default=text("0")),
     Column("detail", Text),
-    _one_of("state", EVENT_STATES),
+    _one_of("state", ("waiting", "done", "set_aside")),
     Index("ix_events_waiting", "seq", postgresql_where=text("state = 'waiting'")),
     Index("ix_events_set_aside", "seq", postgresql_where=text("state = 'set_aside'")),
+    Index("ix_events_suspects", "seq", postgresql_where=text("state = 'waiting' AND unended >= 2")),
 )
 
 flags = Table(

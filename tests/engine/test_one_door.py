@@ -19,7 +19,8 @@ from recovery.gateways.port import NotFound
 from recovery.money import Money
 from recovery.storage import tables
 from recovery.storage.flag_store import UNKNOWN_CODE, read_flags
-from recovery.storage.step_store import ClaimedStep, claim_steps, holds_lease, release_step
+from recovery.storage.lease_store import holds_lease, release_step
+from recovery.storage.step_store import ClaimedStep, claim_steps
 
 
 @pytest.fixture

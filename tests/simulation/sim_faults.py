@@ -45,6 +45,7 @@ KINDS: Final = (
     "shared_card",
     "not_by_card",
     "driven",
+    "short_leases",
 )
 """Everything that a run may be told to leave out while it is shrunk."""
 

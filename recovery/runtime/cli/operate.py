@@ -11,12 +11,15 @@ from recovery.runtime.cli.output import said
 from recovery.runtime.cli.serve import serve_beat, serve_web, serve_worker
 from recovery.runtime.cli.session import command_stack, settings_for_command, settings_for_process
 from recovery.runtime.knowledge import ConfigInvalid, Knowledge, load_knowledge
+from recovery.storage.aside_store import replay_steps
+from recovery.storage.case_queries import find_case
 from recovery.storage.event_store import replay_set_aside
 from recovery.storage.flag_store import CHARGING_HALTED, lower_flag, read_flags
 from recovery.storage.migrate import upgrade
 
 config_app = typer.Typer(no_args_is_help=True, help="The policy and knowledge files.")
 events_app = typer.Typer(no_args_is_help=True, help="The gateway's events that were stored.")
+steps_app = typer.Typer(no_args_is_help=True, help="The orders that workers perform.")
 charging_app = typer.Typer(no_args_is_help=True, help="The switch that stops all charging.")
 
 
@@ -24,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.add_typer(config_app, name="config")
     app.add_typer(events_app, name="events")
+    app.add_typer(steps_app, name="steps")
     app.add_typer(charging_app, name="charging")
     app.command("migrate")(migrate)
     app.command("web")(web)
@@ -67,6 +71,18 @@ def replay(
     if event is not None and count == 0:
         raise Refused(f"no event {event} is set aside.")
     said(f"{count} events are back in line")
+
+
+@steps_app.command("replay")
+def replay_step(
+    case: Annotated[str | None, typer.Argument(metavar="[CASE]", help="One case; all cases without it.")] = None,
+) -> None:
+    """Put steps that were set aside back in line."""
+    with command_stack() as stack, stack.wiring.database.begin() as tx:
+        count = replay_steps(tx, case and find_case(tx, case))
+    if case is not None and count == 0:
+        raise Refused(f"no step of {case} is set aside.")
+    said(f"{count} steps are back in line")
 
 
 @charging_app.command("resume")
