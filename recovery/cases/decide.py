@@ -107,7 +107,7 @@ def _method_changed(
     return refresh_now(case, now=now, why=f"{fact.what}; the card is read again at once")
 
 
-def _email_due(case: Case, fact: facts.EmailDue, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+def _email_due(case: Case, fact: facts.EmailDue, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
     ended = money_moves.ended_by_reading(case, fact.obligation, now=now)
     if ended is not None:
         return ended
@@ -119,6 +119,9 @@ def _email_due(case: Case, fact: facts.EmailDue, now: datetime, _rules: Rules, _
         later = now + timedelta(hours=1)
         wait = (Plan(kind=StepKind.SEND_EMAIL, due_at=later),)
         return Decision(case=case, reason="the email waits: a charge is still open", plan=wait)
+    waits = firing.before_writing(case, fact.obligation, now=now, rules=rules)
+    if waits is not None:
+        return waits
     number = case.email_tries + 1
     assert case.exhausted is not None
     return Decision(

@@ -82,6 +82,8 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         signals=codec.signals_from(row["signals"]),
         last_failure_at=row["last_failure_at"],
         dead_cards=codec.cards_from(row["dead_cards"]),
+        wallet=codec.wallet_from(row["wallet"]),
+        choice=row["choice"],
         attempts=tuple(attempt_from(a) for a in tried),
         steps=tuple(
             WaitingStep(kind=StepKind(kind), due_at=due_at, in_flight=state == StepState.IN_FLIGHT)
@@ -122,6 +124,8 @@ def _case_row(case: Case) -> dict[str, Any]:
         "signals": codec.signals_json(case.signals),
         "last_failure_at": case.last_failure_at,
         "dead_cards": codec.cards_json(case.dead_cards),
+        "wallet": codec.wallet_json(case.wallet),
+        "choice": case.choice,
         "refreshes": case.refreshes,
         "emails_sent": case.emails_sent,
         "emailed_at": case.emailed_at,
