@@ -43,7 +43,7 @@ simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make s
 	@$(IN) exec "$(VENV)/bin/python" tests/simulation/run.py --seeds $(SEEDS) $(ARGS)
 
 chaos: setup-dev  ## real processes killed at random, servers too, judged by checkers: make chaos MINUTES=10
-	@$(IN) exec "$(VENV)/bin/python" tests/chaos/run.py --minutes $(MINUTES) $(ARGS)
+	@$(IN) exec "$(VENV)/bin/python" tests/chaos/chaos_run.py --minutes $(MINUTES) $(ARGS)
 
 lock:  ## write constraints.txt anew from what pyproject.toml admits
 	@$(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py --renew-pins
