@@ -1,4 +1,4 @@
-"""Rounds of chaos until the time is up: ``python tests/chaos/chaos_run.py --minutes 10``. Prints kills, recovery times and violations."""
+"""Rounds of chaos until the time is up: ``make chaos MINUTES=10``. Prints kills, recovery times and violations."""
 
 import argparse
 import statistics
