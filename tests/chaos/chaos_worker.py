@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 
 from recovery.cases.answers import Answer
 from recovery.cases.obligation import Obligation
-from recovery.declines.signals import Card
+from recovery.cases.wallet import Wallet
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.runtime import celery_app
 from recovery.runtime.cli.operate import worker
@@ -46,8 +46,8 @@ class MinedGateway:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def read_card(self, obligation: Obligation) -> Card | None:
-        found = self._real.read_card(obligation)
+    def read_wallet(self, obligation: Obligation) -> Wallet:
+        found = self._real.read_wallet(obligation)
         _at.next_commit = "before_intent"
         return found
 
