@@ -17,6 +17,9 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
+from recovery.cases.customer_facts import CustomerLeft as CustomerLeft
+from recovery.cases.customer_facts import DateWished as DateWished
+from recovery.cases.customer_facts import MailStopped as MailStopped
 from recovery.cases.lifecycle import State
 from recovery.cases.money_facts import DisputeClosed as DisputeClosed
 from recovery.cases.money_facts import DisputeOpened as DisputeOpened
@@ -264,6 +267,9 @@ Fact = (
     | EmailDue
     | EmailSent
     | EmailRefused
+    | DateWished
+    | CustomerLeft
+    | MailStopped
     | EscalationDue
     | CloseDue
     | ObligationMissing

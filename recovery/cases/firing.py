@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 from recovery.cases import facts
 from recovery.cases.asking import issuer_window
+from recovery.cases.between import purpose_between
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
 from recovery.cases.choosing import is_fresh, is_untried, needs_agreement, next_card, noticed, turned_to
+from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Rule, State, StepKind
 from recovery.cases.money_moves import ended_by_reading, part_entries
 from recovery.cases.obligation import Obligation
@@ -136,18 +138,33 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
     if card is None or case.is_dead(card) or needs_agreement(case, card, rules.policy):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
     purpose = case.purpose_of(card)
+    if purpose is Purpose.SILENT and case.state is State.DUNNING:
+        return _fire_between(_on(case, card), card, now=now, rules=rules, usage=usage)
     if purpose is Purpose.SILENT:
         case = _judged_anew(_on(case, card), now=now, rules=rules)
         held = _held_back(case, card, now=now, rules=rules, usage=usage)
         if held is not None:
             return held
-    if purpose is Purpose.SILENT and case.state is State.DUNNING:
-        return Decision(case=_on(case, card), reason="not tried: these details were tried; the customer is asked")
     case = _on(case, card)
     forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
     if forbidden is not None:
         if purpose is Purpose.SILENT:
             return next_silent(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
+        return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
+    zone = issuer_window(case, rules, None).zone
+    return _begin(case, card, purpose, zone=zone, now=now)
+
+
+def _fire_between(case: Case, card: Card, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    """A try on unchanged details while the customer is asked: on a payday, or on the day that the customer chose."""
+    case = _judged_anew(case, now=now, rules=rules)
+    purpose = purpose_between(case, now=now, rules=rules)
+    if purpose is None:
+        case, letter = after_wish(case, now=now, rules=rules)
+        plan = (letter,) if letter else ()
+        return Decision(case=case, reason="not tried: these details were tried; the customer is asked", plan=plan)
+    forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
+    if forbidden is not None:
         return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
     zone = issuer_window(case, rules, None).zone
     return _begin(case, card, purpose, zone=zone, now=now)

@@ -26,7 +26,7 @@ from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
 from recovery.dunning.letter import Brand, Letters
-from recovery.dunning.send import SendEmail
+from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.advance import advance
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
@@ -141,7 +141,9 @@ class Run:
             StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
             StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
             StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway),
-            StepKind.SEND_EMAIL: SendEmail(self.door, self.gateway, self.mailer, letters, "example.com"),
+            StepKind.SEND_EMAIL: SendEmail(
+                self.door, self.gateway, self.mailer, letters, Outbox(sender_domain="example.com")
+            ),
             StepKind.CLOSE_CASE: CloseCase(self.door, self.gateway),
             StepKind.ESCALATE: Escalate(self.door),
         }
