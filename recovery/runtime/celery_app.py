@@ -29,6 +29,7 @@ class Bell(StrEnum):
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
     BOOKS = "recovery.books"
+    BACKFILL = "recovery.backfill"
 
 
 QUEUE = "recovery"
@@ -46,8 +47,11 @@ BOOKS_SECONDS = 30.0
 SWEEP_SECONDS = 10.0
 """How often lapsed leases are looked for: the work of a dead worker lies idle for at most this much longer than its lease."""
 
+BACKFILL_SECONDS = 1800.0
+"""How often the gateway's lists are read for what never arrived: a few calls each time, and half an hour is little against days."""
 
-_SLOWER = {Bell.SWEEP: SWEEP_SECONDS, Bell.BOOKS: BOOKS_SECONDS}
+RHYTHMS = {Bell.SWEEP: SWEEP_SECONDS, Bell.BOOKS: BOOKS_SECONDS, Bell.BACKFILL: BACKFILL_SECONDS}
+"""The bells that ring more seldom than the others."""
 
 
 def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
@@ -80,7 +84,7 @@ def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
             "health_check_interval": 25,
         },
         timezone="UTC",
-        beat_schedule={bell.value: {"task": bell.value, "schedule": _SLOWER.get(bell, ring_seconds)} for bell in Bell},
+        beat_schedule={bell.value: {"task": bell.value, "schedule": RHYTHMS.get(bell, ring_seconds)} for bell in Bell},
     )
     return app
 
@@ -110,14 +114,13 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     def task(bell: Bell, work: Callable[[Wiring], int], *, then_steps: bool) -> None:
         def run() -> None:
             try:
-                done = drain(lambda: work(wiring()), seconds=DRAIN_SECONDS)
+                done = drain(lambda: work(wiring()), seconds=DRAIN_SECONDS if bell is not Bell.BACKFILL else 0.0)
             except SQLAlchemyError as error:
                 # Leases and holds bring the work back; the next ring tries again.
                 log.warning("database_away", bell=bell.value, error=type(error).__name__)
                 return
             except GatewayError as error:
-                # Only the books ask the gateway outside of a step; what is missing is asked for again at the next ring.
-                log.warning("gateway_away", bell=bell.value, error=type(error).__name__)
+                log.warning("gateway_away", bell=bell.value, error=str(error))
                 return
             if done and then_steps:
                 _ring_softly(ring, Bell.STEPS)
@@ -128,6 +131,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
     task(Bell.BOOKS, Wiring.keep_books, then_steps=False)
+    task(Bell.BACKFILL, Wiring.backfill, then_steps=True)
 
 
 def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:

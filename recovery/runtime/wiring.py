@@ -22,6 +22,7 @@ from recovery.engine.leases import LeaseKeeper
 from recovery.engine.sweep import sweep
 from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import KINDS, Limits, StripeGateway
+from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
 from recovery.intake.fees import book_fees
 from recovery.runtime.asking import addresses_of, letters_of, links_of
@@ -147,6 +148,11 @@ class Wiring:
         """Roll up the cases that changed and book fees that the ledger lacks, a bounded batch each; returns how many."""
         rolled_up = roll_up(self.database, machine_now=machine_now(), limit=ROLLED_UP_MAX)
         return rolled_up + book_fees(self.door, self.gateway, limit=self.settings.batch)
+
+    def backfill(self) -> int:
+        """Read the gateway's lists for what never arrived; returns how many events and cases were new."""
+        found = Backfill(self.door, self.gateway, EVENT_KINDS).run()
+        return found.events_new + found.cases_opened + found.cases_told
 
     def sweep(self) -> int:
         """Take back lapsed leases; returns how many."""
