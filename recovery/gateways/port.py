@@ -165,6 +165,32 @@ class SeenReversal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenSubscription:
+    """One subscription in the gateway's own list. ``amount_minor`` is paid every ``interval_count`` intervals (day, week, month, year).
+
+    ``ended_because`` is the gateway's word: cancellation_requested, payment_failed, payment_disputed.
+    """
+
+    id: str
+    customer: str
+    currency: str
+    amount_minor: int
+    interval: str | None
+    interval_count: int
+    started_at: datetime
+    ended_at: datetime | None
+    ended_because: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionsPage:
+    """One page of subscriptions; ``last`` is what the next page begins behind, None after the last page."""
+
+    subscriptions: tuple[SeenSubscription, ...]
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What the gateway says about our access: the doctor's view."""
 
@@ -237,6 +263,10 @@ class Gateway(Protocol):
 
     def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
         """All refunds and disputes that were made in a stretch of time, in the same way."""
+        ...
+
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        """One page of all subscriptions there ever were, newest first."""
         ...
 
     def read_fee(self, charge: str) -> Fee | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
+from recovery.reporting.churn import churn_table
 from recovery.reporting.closing import restated
 from recovery.reporting.figures import (
     attempt_table,
@@ -18,6 +19,7 @@ from recovery.reporting.figures import (
 from recovery.reporting.table import Table
 from recovery.reporting.views import CUTS
 from recovery.reporting.views import View as View
+from recovery.storage.churn_queries import churn_sums
 from recovery.storage.report_queries import (
     cash_sums,
     cohort_sums,
@@ -71,5 +73,7 @@ def _tables(tx: Connection, span: Span, views: Collection[View]) -> Iterator[Tab
             yield attempt_table(attempts)
         elif view is View.HOURS:
             yield hour_table(hours)
+        elif view is View.CHURN:
+            yield churn_table(churn_sums(tx, span))
         else:
             yield restated_table(restated(tx, span))

@@ -226,7 +226,7 @@ def recovered_totals(tx: Connection) -> list[RecoveredTotal]:
     """All recovered money by currency and source."""
     query = """SELECT currency, source, sum(amount_minor) AS recovered_minor FROM ledger
                WHERE kind = 'recovered' GROUP BY currency, source ORDER BY currency, source"""
-    return [RecoveredTotal(**_whole(row)) for row in tx.execute(text(query)).mappings()]
+    return [RecoveredTotal(**whole_minor(row)) for row in tx.execute(text(query)).mappings()]
 
 
 def narrowing(span: Span) -> str:
@@ -259,9 +259,9 @@ def _rows(tx: Connection, statement: str, span: Span, **others: Any) -> Iterator
     }
     wanted = {name: value for name, value in given.items() if f":{name}" in statement}
     for row in tx.execute(text(statement), wanted).mappings():
-        yield _whole(row)
+        yield whole_minor(row)
 
 
-def _whole(row: RowMapping) -> dict[str, Any]:
+def whole_minor(row: RowMapping) -> dict[str, Any]:
     """Sums of the database are exact decimals; as amounts they are whole minor units."""
     return {name: int(value) if name.endswith("_minor") else value for name, value in row.items()}

@@ -50,6 +50,7 @@ from recovery.gateways.port import (
     SeenCharge,
     SeenReversal,
     Standing,
+    SubscriptionsPage,
 )
 from recovery.money import Money
 
@@ -291,6 +292,9 @@ class SimGateway(Gateway):
 
     def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
         return iter(())
+
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        return SubscriptionsPage(subscriptions=(), last=None)
 
     def read_fee(self, charge: str) -> Fee | None:
         self._read(f"fee of {charge}")
