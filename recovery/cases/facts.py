@@ -39,7 +39,12 @@ class PaymentFailed:
 
     @property
     def key(self) -> str:
-        return f"charge:{self.charge.id}:failed"
+        return failure_key(self.charge.id)
+
+
+def failure_key(charge_id: str) -> str:
+    """The key under which the failure of one charge has its effect once, whichever event tells of it."""
+    return f"charge:{charge_id}:failed"
 
 
 _ANSWER_NAMES: dict[type[Answer], str] = {

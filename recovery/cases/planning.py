@@ -41,7 +41,9 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         detail = (
             f"{slot.reason}; {days} ends" if slot.at is None else f"the next slot ({told(slot)}) lies beyond {days}"
         )
-        why = f"{why}; {case.verdict.brief()}"
+        # What pushed the slot out, such as a used-up budget; a try that was refused at firing has told it already.
+        pushed = [f"rejected {move}" for move in slot.rejected if move not in why]
+        why = "; ".join([why, case.verdict.brief(), *pushed])
         return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
     return Decision(
         case=case if case.state is State.SILENT else replace(case, state=State.SILENT),

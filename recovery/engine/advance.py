@@ -23,6 +23,7 @@ from recovery.cases.facts import (
     fact_name,
 )
 from recovery.cases.lifecycle import OPEN, StepKind
+from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.opening import opened_case
 from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
@@ -30,6 +31,7 @@ from recovery.storage.card_store import card_use, lock_card, with_siblings
 from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
 from recovery.storage.email_store import finish_email, insert_email
 from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
+from recovery.storage.foreign_store import note_foreign_charges
 from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step, holds_lease
 
@@ -98,6 +100,7 @@ def _let_in(
     key = (card or case.card).budget_key if (card or case.card) else None  # type: ignore[union-attr]
     if isinstance(fact, ChargeDue) and key is not None:
         lock_card(tx, key)
+    note_foreign_charges(tx, case, _charges_read(fact))
     usage = with_siblings(tx, case, card_use(tx, key, now=moment.now))
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
     save_decision(tx, case, fact, decision, moment=moment)
@@ -115,6 +118,13 @@ def _let_in(
     _raise_flags(tx, case, decision, moment)
     log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
     return Advanced(case=decision.case, decision=decision, attempt=decision.start, email_id=email_id)
+
+
+def _charges_read(fact: Fact) -> tuple[Charge, ...]:
+    """The charges on the obligation that the fact's reading shows; the failed one of others first, which says who made it."""
+    reading = getattr(fact, "obligation", None)
+    shown = reading.charges if isinstance(reading, Obligation) else ()
+    return (fact.charge, *shown) if isinstance(fact, PaymentFailed) else shown
 
 
 def _finished_steps(tx: Connection, fact: Fact, step: ClaimedStep | None, decision: Decision | None) -> list[int]:

@@ -17,6 +17,7 @@ from recovery.cases.facts import (
     PaymentFailed,
     PaymentMethodChanged,
     SubscriptionCancelled,
+    failure_key,
 )
 from recovery.cases.lifecycle import OPEN_ATTEMPTS, REFUSED, AttemptStatus
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
@@ -27,7 +28,7 @@ from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.intake.outcome import Done, Held
 from recovery.intake.reversals import reversal_seen
 from recovery.storage.attempt_store import attempt_of_charge, case_of_attempt, open_attempt_of_obligation
-from recovery.storage.case_store import cases_of, knows_failure, load_case
+from recovery.storage.case_store import cases_of, knows_fact, load_case
 from recovery.storage.event_store import StoredEvent
 from recovery.storage.flag_store import GATEWAY_RETRIES_SEEN, raise_flag
 
@@ -94,8 +95,8 @@ def _failed(desk: _Desk) -> Done | Held:
             seconds = PROCESSING_WAIT_SECONDS if slow else WAIT_SECONDS
             return Held("an attempt of ours is open on this invoice", seconds=seconds)
         known = cases_of(tx, obligation=obligation_id)
-        known_charge = desk.text("charge")
-        if known_charge and known and all(knows_failure(tx, case_id, known_charge) for case_id in known):
+        failure = failure_key(desk.text("charge") or "")
+        if known and all(knows_fact(tx, case_id, failure) for case_id in known):
             return Done("known: several events tell of one charge")
     obligation = desk.gateway.read_obligation(obligation_id)
     charge = _failed_charge(desk, obligation)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ValidationError
 
 from recovery.cases.policy import Policy
+from recovery.declines.classify import DeclineClass
 from recovery.declines.networks import OTHER_BRANDS, RulePack
 from recovery.storage.codec import policy_from, policy_json
 from recovery.timing.banks import BankHours, Banks, Issuer
@@ -90,22 +91,31 @@ def segment_mistakes(policy: Policy) -> Mistakes:
 
 
 def threshold_mistakes(policy: Policy, banks: Banks) -> Mistakes:
-    """Thresholds below which some country has no hour at all, in any segment."""
+    """Thresholds below which some country has no hour at all, in any segment; fresh cards go by the policy's own."""
     found: Mistakes = []
     for name in ("", *(segment.name for segment in policy.segments)):
-        for decline_class, ladder in policy.of(name).ladders.items():
-            risk_max = policy.of(name).risk_max if ladder.risk_max is None else ladder.risk_max
-            shut = []
-            for country in (None, *banks.countries):
-                for funding in ("credit", "debit"):
-                    window = banks.window(Issuer(country=country, funding=funding, after=decline_class))
-                    if window.next_within(risk_max, _SOME_WEEK) is None:
-                        shut.append(f"{country or 'unknown countries'} {funding}")
+        own = policy.of(name)
+        asked: list[tuple[tuple[str, ...], float, DeclineClass | None]] = [(("risk_max",), own.risk_max, None)]
+        for decline_class, ladder in own.ladders.items():
+            risk_max = own.risk_max if ladder.risk_max is None else ladder.risk_max
+            asked += [(("ladders", decline_class.value), risk_max, after) for after in (decline_class, None)]
+        for key, risk_max, after in asked:
+            shut = _shut(banks, risk_max, after)
             if shut:
                 where = f"in segment {name}, " if name else ""
                 reason = f"{where}no hour of {', '.join(shut)} has a risk of at most {risk_max:g}"
-                found.append((("ladders", decline_class.value), f"{reason}; raise risk_max, or mend banks.toml"))
-    return found
+                found.append((key, f"{reason}; raise risk_max, or mend banks.toml"))
+    return list(dict.fromkeys(found))
+
+
+def _shut(banks: Banks, risk_max: float, after: DeclineClass | None) -> list[str]:
+    """The issuers that have no hour within a threshold."""
+    return [
+        f"{country or 'unknown countries'} {funding}"
+        for country in (None, *banks.countries)
+        for funding in ("credit", "debit")
+        if banks.window(Issuer(country=country, funding=funding, after=after)).next_within(risk_max, _SOME_WEEK) is None
+    ]
 
 
 def pack_mistakes(folder: Path, read: Sequence[tuple[Path, RulePack]]) -> list[tuple[Path, Mistakes]]:

@@ -22,7 +22,10 @@ _BLACKED_OUT: Final = (
 )
 """Email addresses, Stripe's keys and webhook secrets, passwords in addresses of servers, and what is as long as a card number."""
 
-_TALKATIVE: Final = ("stripe", "urllib3", "matplotlib", "kombu", "amqp", "fontTools")
+_TALKATIVE: Final = (
+    *("stripe", "urllib3", "matplotlib", "kombu", "amqp", "fontTools"),
+    *("celery.worker.strategy", "celery.app.trace"),  # two lines for every ring, whether or not there was work
+)
 """Libraries whose debug and info lines tell nothing about payments, or quote whole requests."""
 
 

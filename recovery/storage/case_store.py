@@ -6,7 +6,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
-from recovery.cases.facts import Fact, PaymentFailed, fact_name
+from recovery.cases.facts import Fact, fact_name
 from recovery.cases.lifecycle import OPEN_STEPS, Rule, Source, State, StepKind, StepState
 from recovery.money import Money
 from recovery.storage import codec
@@ -16,7 +16,6 @@ from recovery.storage.tables import (
     attempts,
     cases,
     exhaustions,
-    foreign_charges,
     journal,
     ledger,
     steps,
@@ -139,16 +138,8 @@ def knows_fact(tx: Connection, case_id: str, fact_key: str) -> bool:
     return tx.execute(found).first() is not None
 
 
-def knows_failure(tx: Connection, case_id: str, charge_id: str) -> bool:
-    """Whether a case knows of a failed charge that was not one of our attempts."""
-    found = select(foreign_charges.c.charge_id).where(
-        foreign_charges.c.case_id == case_id, foreign_charges.c.charge_id == charge_id
-    )
-    return tx.execute(found).first() is not None
-
-
 def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, *, moment: Moment) -> int:
-    """Write the new case, its journal line, exhaustion, attempts, foreign charge and ledger entries; the journal id."""
+    """Write the new case, its journal line, exhaustion, attempts and ledger entries; the journal id."""
     after = decision.case
     row = _case_row(after) | {"changed_at": moment.now}
     tx.execute(update(cases).where(cases.c.id == after.id).values(row))
@@ -169,27 +160,9 @@ def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, 
                 case_id=after.id, journal_id=journal_id, rule=used_up.rule.value, at=used_up.at, detail=used_up.detail
             )
         )
-    if isinstance(fact, PaymentFailed):
-        _save_foreign_charge(tx, after.id, fact)
     save_changed_attempts(tx, before.attempts, after.attempts)
     _save_entries(tx, after, decision, moment)
     return journal_id
-
-
-def _save_foreign_charge(tx: Connection, case_id: str, fact: PaymentFailed) -> None:
-    charge = fact.charge
-    row = {
-        "charge_id": charge.id,
-        "case_id": case_id,
-        "budget_key": charge.card.budget_key if charge.card else None,
-        "amount_minor": charge.amount.minor,
-        "currency": charge.amount.currency,
-        "at": charge.created_at,
-        "initiator": charge.initiator.value if charge.initiator else None,
-        "signals": codec.signals_json(charge.signals),
-        "counts": charge.signals is None or charge.signals.reached_network,
-    }
-    tx.execute(pg_insert(foreign_charges).values(row).on_conflict_do_nothing())
 
 
 def _save_entries(tx: Connection, case: Case, decision: Decision, moment: Moment) -> None:

@@ -20,8 +20,18 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
 FAILED_AT = datetime(2026, 10, 6, 15, 0, tzinfo=UTC)
 """A Tuesday, 08:00 in Los Angeles: every bank of the card's country is open an hour later."""
 
+BEFORE_PAYDAY = datetime(2026, 10, 8, 17, 0, tzinfo=UTC)
+"""The Thursday after: banks are open, but the next payday is Friday's."""
+
 OPEN_HOUR = datetime(2026, 10, 9, 17, 0, tzinfo=UTC)
-NIGHT = datetime(2026, 10, 10, 4, 0, tzinfo=UTC)
+"""Friday, the first payday after the failure: 13:00 in New York, 10:00 in Los Angeles, an hour after the slot opened."""
+
+NIGHT = datetime(2026, 10, 14, 4, 0, tzinfo=UTC)
+"""Wednesday, midnight in New York, with the payday past: nothing but the hour forbids a try."""
+
+MORNING_AFTER = datetime(2026, 10, 14, 16, 0, tzinfo=UTC)
+"""Banks are open from New York to Los Angeles."""
+
 OWED = Money(minor=4900, currency="usd")
 CARD = Card(
     payment_method="pm_1", brand="visa", country="US", last4="4242", exp_month=1, exp_year=2030, fingerprint="fp_1"

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 from cases_support import (
+    BEFORE_PAYDAY,
     CARD,
     EXPIRED,
     FAILED_AT,
     FUNDS,
     LOST,
+    MORNING_AFTER,
     NIGHT,
     OPEN_HOUR,
     OTHER,
@@ -35,6 +37,7 @@ from recovery.timing.budgets import Use
 
 DUE = facts.ChargeDue(obligation=owed(), card=CARD, step_id=1)
 REFRESHED = facts.CardRefreshed(obligation=owed(), card=CARD, step_id=2)
+SPREAD = timedelta(minutes=rules().policy.jitter_minutes)
 
 
 def test_a_due_try_inside_the_window_begins() -> None:
@@ -48,7 +51,16 @@ def test_a_due_try_inside_the_window_begins() -> None:
 def test_a_due_try_at_night_is_planned_anew() -> None:
     decision = told(opened(), DUE, now=NIGHT)
     assert decision.start is None
-    assert planned(decision)[StepKind.CHARGE_CARD] > NIGHT
+    assert "issuer night (risk 0.5 above 0.15)" in decision.reason
+    assert MORNING_AFTER <= planned(decision)[StepKind.CHARGE_CARD] <= MORNING_AFTER + SPREAD
+
+
+def test_a_try_that_is_due_before_the_payday_waits_for_it() -> None:
+    decision = told(opened(), DUE, now=BEFORE_PAYDAY)
+    assert decision.start is None
+    assert "payday Fri 09 Oct (weekday friday)" in decision.reason
+    slot = OPEN_HOUR - timedelta(hours=1)
+    assert slot <= planned(decision)[StepKind.CHARGE_CARD] <= slot + SPREAD
 
 
 @pytest.mark.parametrize("end", sorted(ENDS))
@@ -131,7 +143,7 @@ def test_a_fresh_card_while_the_email_is_not_out_keeps_bank_hours_without_circli
     case = asked(opened(), emails=0)
     planning = told(case, replace(REFRESHED, card=OTHER), now=NIGHT)
     due_at = planned(planning)[StepKind.CHARGE_CARD]
-    assert due_at > NIGHT
+    assert due_at == MORNING_AFTER
     assert told(planning.case, replace(DUE, card=OTHER), now=due_at).start is not None
 
 

@@ -17,7 +17,9 @@ POLICY = load_knowledge(Path(__file__).resolve().parents[2] / "config").policy
 FAILED = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
 
 
-def obligation(*, since_days: float | None, trial_ended_days: float | None = None, minor: int = 4900, interval: str = "month") -> Obligation:
+def obligation(
+    *, since_days: float | None, trial_ended_days: float | None = None, minor: int = 4900, interval: str = "month"
+) -> Obligation:
     return Obligation(
         id="in_1",
         customer="cus_1",

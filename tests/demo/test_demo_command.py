@@ -32,15 +32,17 @@ def _outcome(run: "subprocess.Popen[str]", folder: Path) -> dict[str, Any]:
     return outcome
 
 
-def test_two_demos_at_once_tie_out_and_agree(tmp_path: Path) -> None:
-    runs = [_started(tmp_path / name, "--customers", "5", "--days", "14", "--seed", "3") for name in ("one", "two")]
+def test_two_demos_at_once_tie_out_and_agree_to_the_cent(tmp_path: Path) -> None:
+    options = ("--customers", "5", "--days", "14", "--seed", "3", "--world", "hours")
+    runs = [_started(tmp_path / name, *options) for name in ("one", "two")]
     one, two = (_outcome(run, tmp_path / name) for run, name in zip(runs, ("one", "two"), strict=True))
     assert one["ok"]
     assert all(one["checks"].values())
     assert sum(one["cases"].values()) == 5
     assert one["sandbox"]["charged_twice"] == []
-    assert one["money"] == two["money"]
-    assert one["cases"] == two["cases"]
+    assert one == two
+    assert one["same_seed"]["with us"]["recovered"] == one["cases"].get("recovered", 0)
+    assert one["same_seed"]["with nothing"]["cases"] == 5
 
 
 def test_a_demo_with_faults_still_ties_out(tmp_path: Path) -> None:
@@ -73,6 +75,7 @@ def test_an_interrupted_demo_leaves_no_process(tmp_path: Path) -> None:
         (["--faults", "charge_then_500=2"], "between 0 and 1"),
         (["--faults", "gremlins=0.1"], "none of"),
         (["--customers", "0"], "customers"),
+        (["--world", "atlantis.toml"], "missing"),
     ],
 )
 def test_bad_options_are_refused_before_anything_starts(options: list[str], said: str, tmp_path: Path) -> None:

@@ -59,8 +59,9 @@ def no_haste(view: View) -> Iterator[str]:
             if call.key in view.attempts and older.key in view.attempts and _number(view, call) <= _number(view, older):
                 yield f"{call.key} was sent after {older.key}"
         started = view.attempts[call.key].started_at if call.key in view.attempts else call.at
-        if call.at - started > LATE:
-            yield f"{call.key} was sent {call.at - started} after its intent: its lease had ended long before"
+        slept = call.machine_at - view.intended_at(call.key)
+        if slept > LATE:
+            yield f"{call.key} was sent {slept} after its intent: its lease had ended long before"
         invoice = view.books.invoices[call.obligation]
         ended = [at for at in (invoice.paid_at, invoice.ended_at, invoice.subscription_ended_at) if at]
         if any(at < started - LATE for at in ended):

@@ -46,7 +46,9 @@ def _window(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     risk_max = policy.risk_max if ladder is None or ladder.risk_max is None else ladder.risk_max
     weight = max(_weight(hours, country, zone, attempt.started_at) for zone in hours.zones)
     # Debit cards are tried at the start of the booking day where the weights say so.
-    booking = charge.card.funding in ("debit", "prepaid") and country == "GB" and attempt.decline_class == "wait_for_funds"
+    booking = (
+        charge.card.funding in ("debit", "prepaid") and country == "GB" and attempt.decline_class == "wait_for_funds"
+    )
     if booking and attempt.started_at.astimezone(ZoneInfo(hours.zones[0])).hour == 0:
         return
     if weight > risk_max:

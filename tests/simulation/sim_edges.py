@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sim_faults import Crashed, Faults
 from sqlalchemy import Connection, Engine
 
-FROZEN_SECONDS = 1500.0
-"""The longest sleep of a worker: twice the longest lease, so that others take over and end what it began."""
+FROZEN_SECONDS = 3000.0
+"""The longest sleep of a worker: thrice the longest lease, so that others take over and end what it began."""
 
 
 @dataclass

@@ -216,7 +216,8 @@ class Run:
 
     def steps(self) -> int:
         """The ring of steps; how many were claimed."""
-        due = {kind: self.performers[kind] for kind in self.performers if kind in self.ready().kinds}
+        kinds = self.ready().kinds
+        due = {kind: performer for kind, performer in self.performers.items() if kind in kinds}
         batch = self.faults.dice.of("batch").choice((1, 1, 3))
         cool, self.faults.heat = self.faults.heat, 3.0
         try:

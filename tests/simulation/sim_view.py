@@ -32,7 +32,17 @@ class View:
         self.run = run
         self.books: Books = run.books
         with run.database.connect() as tx:
-            for name in ("cases", "attempts", "ledger", "emails", "exhaustions", "events", "steps", "policies"):
+            for name in (
+                "cases",
+                "attempts",
+                "ledger",
+                "emails",
+                "exhaustions",
+                "events",
+                "steps",
+                "policies",
+                "journal",
+            ):
                 rows = [Row(dict(row)) for row in tx.execute(text(f"SELECT * FROM {name}")).mappings()]
                 setattr(self, f"_{name}", rows)
         self.cases: dict[str, Row] = {row.obligation: row for row in self._rows("cases")}
@@ -71,6 +81,13 @@ class View:
     def attempts_of(self, case_id: str) -> list[Row]:
         """The attempts of a case by number."""
         return sorted((a for a in self.attempts.values() if a.case_id == case_id), key=lambda a: int(a.number))
+
+    def intended_at(self, attempt_id: str) -> datetime:
+        """When an attempt was committed, in machine time."""
+        attempt = self.attempts[attempt_id]
+        lines = [row for row in self._rows("journal") if row.case_id == attempt.case_id and row.fact == "ChargeDue"]
+        found: datetime = next(row.booked_at for row in lines if row.at == attempt.started_at)
+        return found
 
     def ours(self) -> list[tuple[Row, Booked]]:
         """Our charges that reached the gateway, with their attempts."""

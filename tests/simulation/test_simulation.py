@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from recovery.storage.connect import connect
 
-CHUNK = 15
+CHUNK = 12
 """Seeds that share a database; a chunk is what one of several test processes takes at a time."""
 
 CHUNKS = 10

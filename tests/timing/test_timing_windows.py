@@ -16,6 +16,11 @@ from recovery.timing.zones import instant_of
 BANKS = knowledge().banks
 INSTANTS = some.datetimes(datetime(2025, 1, 1), datetime(2030, 1, 1), timezones=some.just(UTC))  # noqa: DTZ001 - so it asks
 PLACES = [(country, zone) for country, hours in BANKS.countries.items() for zone in (None, *hours.zones)]
+INSTANTS = some.datetimes(
+    datetime(2025, 1, 1),  # noqa: DTZ001 - hypothesis takes its bounds naive
+    datetime(2030, 1, 1),  # noqa: DTZ001
+    timezones=some.just(UTC),
+)
 
 
 @pytest.mark.parametrize(

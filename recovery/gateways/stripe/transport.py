@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 import requests
 import stripe
@@ -114,8 +115,22 @@ class Transport(stripe.HTTPClient):
         return b"".join(pieces)
 
 
+class _Session(requests.Session):
+    """Looks once a host, not once a call, which proxy and which authorities the environment names: that took a fifth of each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._surroundings: dict[str, Any] = {}
+
+    def merge_environment_settings(self, url: Any, *settings: Any) -> Any:  # noqa: ANN401 - as in requests
+        host = urlsplit(url).netloc
+        if host not in self._surroundings:
+            self._surroundings[host] = super().merge_environment_settings(url, *settings)
+        return dict(self._surroundings[host])
+
+
 def _session() -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     # An explicit authentication keeps requests from replacing our key by an entry of ~/.netrc.
     session.auth = lambda request: request

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from recovery.runtime.cli import cases, operate, report, rules
+from recovery.runtime.cli import cases, operate, report, rules, worlds
 from recovery.runtime.cli.backtest import backtest
 from recovery.runtime.cli.demo import demo
 from recovery.runtime.cli.doctor import doctor
@@ -40,6 +40,7 @@ cases.add_to(app)
 report.add_to(app)
 operate.add_to(app)
 rules.add_to(app)
+worlds.add_to(app)
 for command in (doctor, sandbox, demo, backtest, plan):  # one function each; further single commands join this line
     app.command()(command)
 

@@ -12,11 +12,12 @@ from recovery.runtime.demo.closing import closing_report
 from recovery.runtime.demo.comparison import Replay, same_seed
 from recovery.runtime.demo.play import Demo, DemoOptions, demo_stack
 from recovery.runtime.demo.view import watching
-from recovery.runtime.knowledge import load_knowledge, rules_of
+from recovery.runtime.knowledge import ConfigInvalid, load_knowledge, rules_of
 from recovery.runtime.processes import unwinding_signals
 from recovery.runtime.settings import default_config_dir
 from recovery.runtime.worlds import DEFAULT_WORLD, load_world
 from recovery.simulation.sandbox.faults import PAY_KINDS, WEBHOOK_KINDS
+from recovery.simulation.world import Parameters
 
 FAULTS = PAY_KINDS + WEBHOOK_KINDS
 CHECK_SECONDS = 1.0
@@ -48,7 +49,7 @@ def demo(
     options = DemoOptions(
         days=days, customers=customers, seed=seed, world=str(chosen), faults=_probabilities(faults or [])
     )
-    knowledge, parameters = load_knowledge(default_config_dir()), load_world(default_config_dir(), options.world)
+    knowledge, parameters = load_knowledge(default_config_dir()), _world(options.world)
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise typer.BadParameter(f"the folder of {json_file} does not exist", param_hint="--json")
     console = Console()
@@ -77,6 +78,13 @@ def _stay(console: Console, running: Demo) -> None:
             running.group.check()
     except KeyboardInterrupt:
         console.print("ending the demo")
+
+
+def _world(wish: str) -> Parameters:
+    try:
+        return load_world(default_config_dir(), wish)
+    except ConfigInvalid as error:
+        raise typer.BadParameter(str(error), param_hint="--world") from error
 
 
 def _probabilities(wishes: list[str]) -> dict[str, float]:

@@ -64,12 +64,8 @@ class Demo:
         until = START_AT + timedelta(days=options.days)
         self._driver(watch).run(until)
         outcome = outcome_of(self.database, self._world.ledger(), self._caught, first=START_AT, until=until)
-        return {
-            "seed": options.seed,
-            "world": options.world,
-            "customers": options.customers,
-            "days": options.days,
-        } | outcome
+        played = {"seed": options.seed, "world": options.world, "customers": options.customers, "days": options.days}
+        return played | outcome
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def clairvoyant(world: World, person: Person) -> Ending:
     scene = Scene(world, person)
     alone = play(scene, Nothing(scene), until=until)
     found = [alone] if alone.won else []
-    silent_at = _first_approval(world, person)
+    silent_at = first_approval(world, person)
     if silent_at is not None:
         found.append(_played(world, person, silent_at, mails=False))
     elif not found:
@@ -90,7 +90,7 @@ def _played(world: World, person: Person, at: datetime, *, mails: bool) -> Endin
     return play(scene, _At(scene, at, mails=mails), until=life_ends_at(person))
 
 
-def _first_approval(world: World, person: Person) -> datetime | None:
+def first_approval(world: World, person: Person) -> datetime | None:
     """The first instant within the silent days at which the issuer approves the card on file, asked once only."""
     if person.trouble.cause not in _SILENT_CAUSES or (person.trouble.chronic and person.trouble.cause is Cause.HONOR):
         return None

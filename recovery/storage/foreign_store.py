@@ -1,0 +1,38 @@
+"""Failed charges of others on our obligations. Without them a card's budget would count only what webhooks told."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from recovery.cases.case import Case
+from recovery.cases.obligation import Charge, ChargeStatus
+from recovery.storage import codec
+from recovery.storage.tables import foreign_charges
+
+
+def note_foreign_charges(tx: Connection, case: Case, charges: Iterable[Charge]) -> None:
+    """Keep the failed charges that are not our own attempts', each once, whether a webhook or a reading showed them.
+
+    While an attempt of ours is open nobody can tell its charge from another's: then nothing is noted, the next reading will.
+    """
+    if case.open_attempt is not None:
+        return
+    ours = {attempt.charge_id for attempt in case.attempts} | {attempt.id for attempt in case.attempts}
+    rows = [
+        {
+            "charge_id": charge.id,
+            "case_id": case.id,
+            "budget_key": charge.card.budget_key if charge.card else None,
+            "amount_minor": charge.amount.minor,
+            "currency": charge.amount.currency,
+            "at": charge.created_at,
+            "initiator": charge.initiator.value if charge.initiator else None,
+            "signals": codec.signals_json(charge.signals),
+            "counts": charge.signals is None or charge.signals.reached_network,
+        }
+        for charge in charges
+        if charge.status is ChargeStatus.FAILED and charge.id not in ours and charge.idempotency_key not in ours
+    ]
+    if rows:
+        tx.execute(pg_insert(foreign_charges).on_conflict_do_nothing(), rows)
