@@ -13,6 +13,7 @@ from recovery.cases.decide import decide
 from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, LeaseLapsed, PaymentFailed, step_of
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, SPENT, AttemptStatus, StepKind
 from recovery.cases.rules import NO_USE, CardUse, Rules
+from recovery.declines.signals import Initiator
 from recovery.timing.budgets import Use
 
 LOOK_BACK = timedelta(days=31)
@@ -28,15 +29,18 @@ class Course:
 
     __slots__ = ("_again", "_busy", "_known", "_others", "_planned", "_rules", "_taken", "case")
 
-    def __init__(self, case: Case, *, rules: Rules) -> None:
+    def __init__(
+        self, case: Case, *, rules: Rules, planned: Sequence[Plan] = (), uses: Sequence[tuple[str, Use]] = ()
+    ) -> None:
+        """Begin with a fresh case, or with one under way: its open steps, and earlier tries by budget key but its own."""
         self.case = case
         self._rules = rules
         self._known: set[str] = set()
-        self._planned: dict[StepKind, Plan] = {}
+        self._planned: dict[StepKind, Plan] = {plan.kind: plan for plan in planned}
         self._busy: Plan | None = None
         self._again: datetime | None = None
         self._taken = 0
-        self._others: list[tuple[str, Use]] = []
+        self._others: list[tuple[str, Use]] = list(uses)
 
     @property
     def next_plan(self) -> Plan | None:
@@ -102,9 +106,9 @@ class Course:
     def _note(self, fact: PaymentFailed) -> None:
         charge = fact.charge
         if charge.card is not None and (charge.signals is None or charge.signals.reached_network):
-            self._others.append(
-                (charge.card.budget_key, Use(at=charge.created_at, amount=charge.amount, declined=True))
-            )
+            theirs = charge.initiator is Initiator.CUSTOMER
+            use = Use(at=charge.created_at, amount=charge.amount, declined=True, by_customer=theirs)
+            self._others.append((charge.card.budget_key, use))
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
