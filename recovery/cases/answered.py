@@ -1,6 +1,5 @@
 """What the gateway's answer to an attempt leads to. Without it a timeout could become a second charge."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import facts
@@ -22,6 +21,7 @@ from recovery.cases.planning import next_silent, refresh_now, to_review
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD, Verdict
 from recovery.declines.signals import Signals
+from recovery.values import replace
 
 PROCESSING_RECHECK = timedelta(hours=1)
 """How often an accepted but undecided charge is looked at again, should its webhook never come."""

@@ -7,7 +7,6 @@ from recovery.cases.case import Case
 from recovery.cases.policy import Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
-from recovery.timing.banks import Issuer
 from recovery.timing.slots import Question
 from recovery.timing.windows import Window
 
@@ -24,9 +23,8 @@ class Moment:
 def issuer_window(case: Case, rules: Rules, after: DeclineClass | None) -> Window:
     """The hours of the bank behind the case's card, in the customer's own zone if it is known and the card is from there."""
     card = case.card
-    country = card.country if card else None
-    zone = case.zone if rules.banks.is_zone_of(country, case.zone) else None
-    return rules.banks.window(Issuer(country=country, funding=card.funding if card else None, zone=zone, after=after))
+    country, funding = (card.country, card.funding) if card else (None, None)
+    return rules.banks.window(country, funding, zone=case.zone, after=after)
 
 
 def fresh_question(case: Case, moment: Moment, *, windows: bool) -> Question:

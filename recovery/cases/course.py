@@ -5,7 +5,6 @@ It keeps what ``engine.advance`` keeps in rows: the case, its open steps and wha
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases.case import Case, Decision, Plan, WaitingStep
@@ -15,6 +14,7 @@ from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, SPENT, AttemptStatus, 
 from recovery.cases.rules import NO_USE, CardUse, Rules
 from recovery.declines.signals import Initiator
 from recovery.timing.budgets import Use
+from recovery.values import replace
 
 LOOK_BACK = timedelta(days=31)
 """One day more than the longest window that a network rolls (30 days), as the database looks back."""

@@ -1,6 +1,5 @@
 """What to do next with a case that is still owed. Without it each fact would grow a schedule of its own."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from recovery.cases.policy import RETRIED, Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
 from recovery.timing.slots import Slot, jitter, next_slot
+from recovery.values import replace
 
 SILENT_STEPS = frozenset({StepKind.REFRESH_CARD, StepKind.CHARGE_CARD})
 ALL_STEPS = frozenset(StepKind)

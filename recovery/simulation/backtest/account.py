@@ -5,7 +5,7 @@ Without it each authorisation of a backtest would build a dozen JSON objects. It
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -24,6 +24,7 @@ from recovery.simulation.answers import (
 from recovery.simulation.sandbox.store import DEFAULT_SEED, derived_id
 from recovery.simulation.world.build import World
 from recovery.simulation.world.people import CardFace, Person
+from recovery.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
