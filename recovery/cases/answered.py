@@ -21,6 +21,7 @@ from recovery.cases.planning import next_silent, refresh_now, to_review
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD, Verdict
 from recovery.declines.signals import Signals
+from recovery.sentences import Sentence, Told
 from recovery.values import replace
 
 PROCESSING_RECHECK = timedelta(hours=1)
@@ -40,28 +41,28 @@ def attempt_answered(
         charge = replace(answer.charge, idempotency_key=attempt.id)
         return paid(case, (charge,), at=charge.created_at)
     if attempt.status not in OPEN_ATTEMPTS and not isinstance(answer, Declined | NeedsCustomer):
-        return Decision(case=case, reason=f"attempt {attempt.number}: {_brief(answer)}; it was closed already")
+        return Decision(case=case, told=f"attempt {attempt.number}: {_brief(answer)}; it was closed already")
     was_open = attempt.status in OPEN_ATTEMPTS
     case = _recorded(case, attempt, answer, now=now, rules=rules)
-    why = f"attempt {attempt.number}: {_brief(answer)}"
+    why = Sentence(lambda: f"attempt {attempt.number}: {_brief(answer)}")
     if isinstance(answer, Unknown):
         hold = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=rules.settle_seconds),)
         return Decision(
             case=case,
-            reason=f"{why}; what became of it is read at the gateway before anything else",
+            told=f"{why}; what became of it is read at the gateway before anything else",
             plan=hold,
         )
     if isinstance(answer, Processing):
         check = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now + PROCESSING_RECHECK),)
-        return Decision(case=case, reason=f"{why}; looked at again in an hour", plan=check)
+        return Decision(case=case, told=f"{why}; looked at again in an hour", plan=check)
     if case.state not in OPEN:
         # Somebody else settled it: if that was a payment, an end without money is not the last word.
         again = isinstance(answer, AlreadySettled) and case.state is not State.RECOVERED
         look = (Plan(kind=StepKind.REFRESH_CARD, due_at=now),) if again else ()
         settled = frozenset({StepKind.SETTLE_ATTEMPT})
-        return Decision(case=case, reason=f"{why}; the case has ended", plan=look, cancel=settled)
+        return Decision(case=case, told=f"{why}; the case has ended", plan=look, cancel=settled)
     if not was_open and case.open_attempt is not None:
-        return Decision(case=case, reason=f"{why}; a newer attempt is open and decides")
+        return Decision(case=case, told=f"{why}; a newer attempt is open and decides")
     followed = _follow(case, answer, now=now, rules=rules, usage=usage, why=why)
     return replace(followed, cancel=followed.cancel | {StepKind.SETTLE_ATTEMPT})
 
@@ -70,16 +71,16 @@ def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime, rules: R
     """The worker is gone: the attempt is never performed again, it is settled by reading."""
     attempt = case.attempt(fact.attempt_id)
     if attempt.status is not AttemptStatus.IN_FLIGHT:
-        return Decision(case=case, reason=f"attempt {attempt.number}: its worker was slow, its outcome is known")
+        return Decision(case=case, told=f"attempt {attempt.number}: its worker was slow, its outcome is known")
     case = _with_attempt(case, replace(attempt, status=AttemptStatus.UNKNOWN))
     return Decision(
         case=case,
-        reason=f"attempt {attempt.number}: its worker did not come back; what became of it is read at the gateway",
+        told=f"attempt {attempt.number}: its worker did not come back; what became of it is read at the gateway",
         plan=(Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=rules.settle_seconds),),
     )
 
 
-def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
     match answer:
         case Declined() | NeedsCustomer():
             return _refused(case, now=now, rules=rules, usage=usage, why=why)
@@ -91,7 +92,7 @@ def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: C
             again = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + MISCONFIGURED_RECHECK),)
             return Decision(
                 case=case,
-                reason=f"{why}; all charging stops until a person resumes it",
+                told=f"{why}; all charging stops until a person resumes it",
                 plan=again,
                 halt=detail,
             )
@@ -99,16 +100,18 @@ def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: C
             raise TypeError(f"{answer!r} has no follow-up")
 
 
-def _refused(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def _refused(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
     if case.state is not State.SILENT:
-        return Decision(case=case, reason=f"{why}; the case stays in {case.state.value}")
-    assert case.verdict is not None
-    if case.verdict.decline_class in NEEDS_FRESH_CARD:
-        return refresh_now(case, now=now, why=f"{why}; {case.verdict.brief()}; the card is read again at once")
+        return Decision(case=case, told=f"{why}; the case stays in {case.state.value}")
+    verdict = case.verdict
+    assert verdict is not None
+    if verdict.decline_class in NEEDS_FRESH_CARD:
+        led = Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again at once")
+        return refresh_now(case, now=now, why=led)
     return next_silent(case, now=now, rules=rules, usage=usage, why=why)
 
 
-def _unsent(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+def _unsent(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
     policy = rules.policy
     unsent = 0
     for attempt in reversed(case.attempts):
@@ -121,7 +124,7 @@ def _unsent(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
     again = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + wait),)
     return Decision(
         case=case,
-        reason=f"{why}; its budget is released, tried again {now + wait:%d %b %H:%M} UTC",
+        told=f"{why}; its budget is released, tried again {now + wait:%d %b %H:%M} UTC",
         plan=again,
     )
 
@@ -159,17 +162,26 @@ def _with_refusal(
 ) -> Case:
     verdict: Verdict = rules.verdict(signals, attempt.card, now)
     refused = replace(attempt, status=status, signals=signals, charge_id=charge, decline_class=verdict.decline_class)
-    case = _with_attempt(case, refused)
     dead = case.dead_cards
     if verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(attempt.card):
         dead = (*dead, attempt.card)
     return replace(
-        case, verdict=verdict, signals=signals, last_failure_at=now, tried_card=attempt.card, dead_cards=dead
+        case,
+        attempts=_amended(case, refused),
+        verdict=verdict,
+        signals=signals,
+        last_failure_at=now,
+        tried_card=attempt.card,
+        dead_cards=dead,
     )
 
 
 def _with_attempt(case: Case, attempt: Attempt) -> Case:
-    return replace(case, attempts=tuple(attempt if a.id == attempt.id else a for a in case.attempts))
+    return replace(case, attempts=_amended(case, attempt))
+
+
+def _amended(case: Case, attempt: Attempt) -> tuple[Attempt, ...]:
+    return tuple([attempt if a.id == attempt.id else a for a in case.attempts])
 
 
 def _brief(answer: Answer) -> str:

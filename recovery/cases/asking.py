@@ -7,6 +7,7 @@ from recovery.cases.case import Case
 from recovery.cases.policy import Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
+from recovery.sentences import Sentence, Told
 from recovery.timing.slots import Question
 from recovery.timing.windows import Window
 
@@ -72,6 +73,7 @@ def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, j
     card, rules = case.card, moment.rules
     last_at = case.last_failure_at or case.failed_at
     window = issuer_window(case, rules, None)
+    because: Told
     if case.woken_at is not None and case.woken_at > last_at:
         advised_at = last_at + timedelta(hours=case.verdict.wait_hours)
         wanted, because, spaced_from = max(case.woken_at, advised_at), "a sibling invoice was paid", None
@@ -95,24 +97,26 @@ def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, j
     )
 
 
-def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, last_at: datetime) -> tuple[datetime, str, bool]:
+def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, last_at: datetime) -> tuple[datetime, Told, bool]:
     """The instant that class and advice wish for, whatever the clock says by now; why; and whether it is a payday."""
     assert case.verdict is not None
+    wait_hours = case.verdict.wait_hours
     gap_hours = ladder.gaps_hours[min(tried, len(ladder.gaps_hours) - 1)]
-    advised_at = last_at + timedelta(hours=case.verdict.wait_hours)
-    wanted, because = last_at + timedelta(hours=gap_hours), f"{gap_hours:g} hours after the last try"
+    advised_at = last_at + timedelta(hours=wait_hours)
+    wanted = last_at + timedelta(hours=gap_hours)
     if ladder.paydays and case.card is not None:
         soonest = max(last_at + timedelta(hours=ladder.payday_gap_hours), advised_at)
         window = issuer_window(case, rules, None)
         payday = rules.paydays.next(window, case.card.country, case.card.funding, soonest)
         # A try so shortly before a payday would keep the payday's own from being made.
         if payday.at < wanted + timedelta(hours=ladder.payday_gap_hours) or advised_at >= wanted:
-            return payday.at, f"payday {payday.day:%a %d %b} ({payday.rule})", True
+            return payday.at, Sentence(lambda: f"payday {payday.day:%a %d %b} ({payday.rule})"), True
     if advised_at > wanted:
-        return advised_at, f"not before {case.verdict.wait_hours} hours have passed, as the network advises", False
-    return wanted, because, False
+        told = Sentence(lambda: f"not before {wait_hours} hours have passed, as the network advises")
+        return advised_at, told, False
+    return wanted, Sentence(lambda: f"{gap_hours:g} hours after the last try"), False
 
 
 def _last_try(last_at: datetime, usage: CardUse) -> datetime:
     """The last try on the card that the network saw, on any case and by whomever."""
-    return max([last_at, *(use.at for use in usage.uses)])
+    return max([last_at, *[use.at for use in usage.uses]])

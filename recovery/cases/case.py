@@ -17,6 +17,7 @@ from recovery.cases.lifecycle import (
 from recovery.declines.classify import DeclineClass, Verdict
 from recovery.declines.signals import Card, Signals
 from recovery.money import Money
+from recovery.sentences import Told
 
 
 class Purpose(StrEnum):
@@ -173,15 +174,20 @@ class Entry:
 class Decision:
     """What a fact leads to: the new case, what to plan and cancel, and a reason that a person can read.
 
-    ``start`` is an attempt to begin: its row is written before the gateway is called. ``email`` is the number of an email to
-    begin. ``halt`` stops all charging, with the reason.
+    ``told`` is the reason, put into words or not yet. ``start`` is an attempt to begin: its row is written before the gateway is
+    called. ``email`` is the number of an email to begin. ``halt`` stops all charging, with the reason.
     """
 
     case: Case
-    reason: str
+    told: Told
     plan: tuple[Plan, ...] = ()
     cancel: frozenset[StepKind] = frozenset()
     entries: tuple[Entry, ...] = ()
     start: Attempt | None = None
     email: int | None = None
     halt: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return str(self.told)

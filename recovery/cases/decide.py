@@ -14,6 +14,7 @@ from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Signals
+from recovery.sentences import Sentence, Told
 from recovery.values import replace
 
 MISSING_LOOKED_FOR = timedelta(days=31)
@@ -56,10 +57,12 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     if charge.card and verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(charge.card):
         dead = (*dead, charge.card)
     opening = case.verdict is None
-    known = replace(case, dead_cards=dead)
-    if opening:
+    if not opening:
+        known = replace(case, dead_cards=dead)
+    else:
         known = replace(
-            known,
+            case,
+            dead_cards=dead,
             verdict=verdict,
             signals=signals,
             card=charge.card or case.card,
@@ -67,9 +70,9 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             last_failure_at=charge.created_at,
         )
     who = charge.initiator.value if charge.initiator else "someone else"
-    why = f"a charge by {who} failed ({signals.brief()})"
+    why: Told = Sentence(lambda: f"a charge by {who} failed ({signals.brief()})")
     if case.state not in OPEN:
-        return Decision(case=known, reason=f"{why}; the case has ended")
+        return Decision(case=known, told=f"{why}; the case has ended")
     if not opening:
         if (
             verdict.wait_hours
@@ -79,7 +82,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
         ):
             known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
             why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
-        return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
+        return Decision(case=known, told=f"{why}; it counts against the card's budget, the plan stands")
     parts = money_moves.part_entries(known, fact.obligation.succeeded)
     entry = Entry(
         kind=EntryKind.AT_RISK,
@@ -93,7 +96,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
         return replace(held, entries=(entry, *parts))
     return Decision(
         case=known,
-        reason=f"{why}; {verdict.brief()}; the card is read again first",
+        told=Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again first"),
         plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
         entries=(entry, *parts),
     )
@@ -103,7 +106,7 @@ def _method_changed(
     case: Case, fact: facts.PaymentMethodChanged, now: datetime, _rules: Rules, _usage: CardUse
 ) -> Decision:
     if case.state not in OPEN:
-        return Decision(case=case, reason=f"{fact.what}; the case has ended")
+        return Decision(case=case, told=f"{fact.what}; the case has ended")
     return refresh_now(case, now=now, why=f"{fact.what}; the card is read again at once")
 
 
@@ -112,18 +115,24 @@ def _email_due(case: Case, fact: facts.EmailDue, now: datetime, _rules: Rules, _
     if ended is not None:
         return ended
     if case.state is not State.DUNNING:
-        return Decision(case=case, reason=f"no email: the case is {case.state.value}")
+        return Decision(case=case, told=f"no email: the case is {case.state.value}")
     if case.emails_sent:
-        return Decision(case=case, reason="no email: one was sent already")
+        return Decision(case=case, told="no email: one was sent already")
     if case.open_attempt is not None or fact.obligation.pending:
         later = now + timedelta(hours=1)
         wait = (Plan(kind=StepKind.SEND_EMAIL, due_at=later),)
-        return Decision(case=case, reason="the email waits: a charge is still open", plan=wait)
+        return Decision(case=case, told="the email waits: a charge is still open", plan=wait)
     number = case.email_tries + 1
-    assert case.exhausted is not None
+    exhausted = case.exhausted
+    assert exhausted is not None
     return Decision(
         case=replace(case, email_tries=number),
-        reason=f"the customer is written to (try {number}): silent options were exhausted {case.exhausted.at:%d %b %H:%M} UTC",
+        told=Sentence(
+            lambda: (
+                f"the customer is written to (try {number}): "
+                f"silent options were exhausted {exhausted.at:%d %b %H:%M} UTC"
+            )
+        ),
         email=number,
     )
 
@@ -131,7 +140,7 @@ def _email_due(case: Case, fact: facts.EmailDue, now: datetime, _rules: Rules, _
 def _email_sent(case: Case, fact: facts.EmailSent, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
     how = "the connection broke at the end: it may have arrived and is not sent again" if fact.ambiguous else "accepted"
     told = replace(case, emails_sent=case.emails_sent + 1, emailed_at=case.emailed_at or now)
-    return Decision(case=told, reason=f"email {fact.email_id}: {how}")
+    return Decision(case=told, told=f"email {fact.email_id}: {how}")
 
 
 def _email_refused(case: Case, fact: facts.EmailRefused, now: datetime, rules: Rules, _: CardUse) -> Decision:
@@ -140,28 +149,26 @@ def _email_refused(case: Case, fact: facts.EmailRefused, now: datetime, rules: R
         left = case.emails_sent - 1
         case = replace(case, emails_sent=left, emailed_at=case.emailed_at if left else None)
     if case.state is not State.DUNNING:
-        return Decision(case=case, reason=f"email refused ({fact.detail}); the case is {case.state.value}")
+        return Decision(case=case, told=f"email refused ({fact.detail}); the case is {case.state.value}")
     if fact.permanent or case.email_tries >= dunning.email_tries_max:
         why = "for good" if fact.permanent else f"{case.email_tries} times"
-        return Decision(
-            case=case, reason=f"email refused {why} ({fact.detail}); the case waits for its end without one"
-        )
+        return Decision(case=case, told=f"email refused {why} ({fact.detail}); the case waits for its end without one")
     again = now + timedelta(hours=dunning.email_retry_hours)
     return Decision(
         case=case,
-        reason=f"email refused for now ({fact.detail}); tried again {again:%d %b %H:%M} UTC",
+        told=f"email refused for now ({fact.detail}); tried again {again:%d %b %H:%M} UTC",
         plan=(Plan(kind=StepKind.SEND_EMAIL, due_at=again),),
     )
 
 
 def _escalation_due(case: Case, _f: facts.EscalationDue, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
     if case.state is not State.REVIEW:
-        return Decision(case=case, reason=f"nothing to escalate: the case is {case.state.value}")
+        return Decision(case=case, told=f"nothing to escalate: the case is {case.state.value}")
     again = now + timedelta(days=rules.policy.review_days)
     count = case.escalations + 1
     return Decision(
         case=replace(case, escalations=count),
-        reason=f"nobody decided yet: escalated (time {count}), again {again:%d %b}",
+        told=f"nobody decided yet: escalated (time {count}), again {again:%d %b}",
         plan=(Plan(kind=StepKind.ESCALATE, due_at=again),),
     )
 
@@ -171,11 +178,11 @@ def _close_due(case: Case, fact: facts.CloseDue, now: datetime, _rules: Rules, _
     if ended is not None:
         return ended
     if case.state is not State.DUNNING:
-        return Decision(case=case, reason=f"not closed: the case is {case.state.value}")
+        return Decision(case=case, told=f"not closed: the case is {case.state.value}")
     if case.open_attempt is not None or fact.obligation.pending:
         later = now + timedelta(days=1)
         wait = (Plan(kind=StepKind.CLOSE_CASE, due_at=later),)
-        return Decision(case=case, reason="not closed yet: a charge is still open", plan=wait)
+        return Decision(case=case, told="not closed yet: a charge is still open", plan=wait)
     return money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
 
 
@@ -186,9 +193,9 @@ def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Ru
     if attempt is not None and now < attempt.started_at + MISSING_LOOKED_FOR:
         again = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now + timedelta(days=1)),)
     if case.state not in OPEN:
-        return Decision(case=case, reason=f"{why}; the case has ended", plan=again)
+        return Decision(case=case, told=f"{why}; the case has ended", plan=again)
     if case.state is State.REVIEW:
-        return Decision(case=case, reason=f"{why}; a person must still look", plan=again)
+        return Decision(case=case, told=f"{why}; a person must still look", plan=again)
     held = to_review(case, now=now, rules=rules, why=why)
     return replace(held, plan=held.plan + again)
 
@@ -196,13 +203,13 @@ def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Ru
 def _person_decided(case: Case, fact: facts.PersonDecided, now: datetime, rules: Rules, _: CardUse) -> Decision:
     why = f"a person decided: {fact.note}"
     if case.state not in OPEN:
-        return Decision(case=case, reason=f"{why}; the case has ended already")
+        return Decision(case=case, told=f"{why}; the case has ended already")
     if fact.to is State.LOST:
         return money_moves.lose(case, now=now, why=why)
     if fact.to is State.WITHDRAWN:
         return money_moves.withdraw(case, now=now, why=why)
     if case.state is not State.REVIEW:
-        return Decision(case=case, reason=f"{why}; the case needs no review, its plan stands")
+        return Decision(case=case, told=f"{why}; the case needs no review, its plan stands")
     if case.exhausted is not None:
         held = case.exhausted
         return exhaust(case, held.rule, now=now, rules=rules, why=why, detail=held.detail)

@@ -16,6 +16,7 @@ from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Elder, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Card
+from recovery.sentences import Sentence
 from recovery.values import replace
 
 GATEWAY_MARGIN = timedelta(hours=6)
@@ -35,20 +36,20 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
         return read
     case, entries = read
     if case.state not in OPEN:
-        return Decision(case=case, reason=f"the card was read again; the case has ended ({case.state.value})")
+        return Decision(case=case, told=f"the card was read again; the case has ended ({case.state.value})")
     case = replace(case, refreshes=case.refreshes + 1)
     if case.state is State.REVIEW:
-        return Decision(case=case, reason="the card was read again; a person must still look", entries=entries)
+        return Decision(case=case, told="the card was read again; a person must still look", entries=entries)
     decision = _with_card(case, fact.card, now=now, rules=rules, usage=usage)
     return replace(decision, entries=entries + decision.entries) if entries else decision
 
 
 def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     if case.open_attempt is not None:
-        return Decision(case=case, reason="the card was read again; an attempt is still open and decides what follows")
+        return Decision(case=case, told="the card was read again; an attempt is still open and decides what follows")
     if card is None:
         if case.state is State.DUNNING:
-            return Decision(case=case, reason="no usable card is on file; the customer is asked already")
+            return Decision(case=case, told="no usable card is on file; the customer is asked already")
         detail = "no usable card is on file"
         return exhaust(
             replace(case, card=None), Rule.NO_CARD, now=now, rules=rules, why="card read again", detail=detail
@@ -56,19 +57,18 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     fresh = not case.was_tried(card) and not case.is_dead(card)
     known = _on(case, card)
     if fresh:
-        was = case.tried_card.brief() if case.tried_card else "none known"
-        return charge_fresh(
-            known, now=now, rules=rules, usage=usage, why=f"card read again: now {card.brief()}, was {was}"
+        tried = case.tried_card
+        why = Sentence(
+            lambda: f"card read again: now {card.brief()}, was {tried.brief() if tried else 'none known'}",
         )
+        return charge_fresh(known, now=now, rules=rules, usage=usage, why=why)
     if case.state is State.DUNNING:
-        return Decision(case=known, reason="card read again: unchanged; the customer is asked already")
+        return Decision(case=known, told="card read again: unchanged; the customer is asked already")
     planned = case.step(StepKind.CHARGE_CARD)
     # One in flight is no plan: it may be the very step that is being decided, and it ends with this decision.
     waits = planned is not None and not planned.in_flight
     if waits and planned is not None and case.verdict is not None and case.verdict.decline_class in RETRIED:
-        return Decision(
-            case=known, reason=f"card read again: unchanged; the try {planned.due_at:%d %b %H:%M} UTC stands"
-        )
+        return Decision(case=known, told=f"card read again: unchanged; the try {planned.due_at:%d %b %H:%M} UTC stands")
     return next_silent(known, now=now, rules=rules, usage=usage, why="card read again: unchanged")
 
 
@@ -80,7 +80,7 @@ def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules
     case, entries = read
     if case.state not in OPEN:
         # It ended while the gateway was read: what was read is older than the end.
-        return Decision(case=case, reason=f"not tried: the case has ended ({case.state.value})")
+        return Decision(case=case, told=f"not tried: the case has ended ({case.state.value})")
     decision = _fire(case, fact, now=now, rules=rules, usage=usage)
     return replace(decision, entries=entries + decision.entries) if entries else decision
 
@@ -92,10 +92,10 @@ def _on(case: Case, card: Card) -> Case:
 
 def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     if case.state is State.REVIEW:
-        return Decision(case=case, reason="not tried: a person must look first")
+        return Decision(case=case, told="not tried: a person must look first")
     busy = case.open_attempt
     if busy is not None:
-        return Decision(case=case, reason=f"not tried: attempt {busy.number} is still open")
+        return Decision(case=case, told=f"not tried: attempt {busy.number} is still open")
     other = fact.obligation.gateway_retry_at
     if other is not None and other > now:
         why = f"not tried: the gateway itself means to retry {other:%d %b %H:%M} UTC; its retries should be off"
@@ -103,10 +103,10 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
             detail = f"the gateway's own retry lies beyond the horizon of {rules.policy.horizon_days} days"
             return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
         later = (Plan(kind=StepKind.CHARGE_CARD, due_at=other + GATEWAY_MARGIN),)
-        return Decision(case=case, reason=why, plan=later)
+        return Decision(case=case, told=why, plan=later)
     if fact.obligation.pending:
         later = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + BUSY_RECHECK),)
-        return Decision(case=case, reason="not tried: another charge on the invoice is pending", plan=later)
+        return Decision(case=case, told="not tried: another charge on the invoice is pending", plan=later)
     card = fact.card
     if card is None or case.is_dead(card):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
@@ -117,7 +117,7 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
         if held is not None:
             return held
     if purpose is Purpose.SILENT and case.state is State.DUNNING:
-        return Decision(case=_on(case, card), reason="not tried: these details were tried; the customer is asked")
+        return Decision(case=_on(case, card), told="not tried: these details were tried; the customer is asked")
     case = _on(case, card)
     forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
     if forbidden is not None:
@@ -161,7 +161,7 @@ def _behind(case: Case, elder: Elder, *, now: datetime, rules: Rules) -> Decisio
         return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
     return Decision(
         case=case,
-        reason=f"{why}; ours again {due_at:%d %b %H:%M} UTC",
+        told=f"{why}; ours again {due_at:%d %b %H:%M} UTC",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=due_at),),
     )
 
@@ -181,7 +181,7 @@ def _begin(case: Case, card: Card, purpose: Purpose, *, zone: str, now: datetime
     )
     return Decision(
         case=replace(case, attempts=(*case.attempts, attempt)),
-        reason=f"attempt {number}: {case.amount} on {card.brief()} ({purpose.value.replace('_', ' ')})",
+        told=Sentence(lambda: f"attempt {number}: {case.amount} on {card.brief()} ({purpose.value.replace('_', ' ')})"),
         start=attempt,
     )
 

@@ -9,6 +9,7 @@ from recovery.cases.lifecycle import SPENT, AttemptStatus, Rule, State, StepKind
 from recovery.cases.policy import RETRIED, Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
+from recovery.sentences import Sentence, Told
 from recovery.timing.slots import Slot, jitter, next_slot
 from recovery.values import replace
 
@@ -16,7 +17,7 @@ SILENT_STEPS = frozenset({StepKind.REFRESH_CARD, StepKind.CHARGE_CARD})
 ALL_STEPS = frozenset(StepKind)
 
 
-def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
     """Plan the next silent step after a decline, or declare the silent options exhausted.
 
     ``why`` is what led here; it begins the reason.
@@ -42,28 +43,30 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
             f"{slot.reason}; {days} ends" if slot.at is None else f"the next slot ({told(slot)}) lies beyond {days}"
         )
         # What pushed the slot out, such as a used-up budget; a try that was refused at firing has told it already.
-        pushed = [f"rejected {move}" for move in slot.rejected if move not in why]
-        why = "; ".join([why, case.verdict.brief(), *pushed])
+        pushed = [f"rejected {move}" for move in slot.rejected if move not in str(why)]
+        why = "; ".join([str(why), case.verdict.brief(), *pushed])
         return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
+    verdict = case.verdict
     return Decision(
         case=case if case.state is State.SILENT else replace(case, state=State.SILENT),
-        reason=f"{why}; {case.verdict.brief()}; next try {told(slot)}: {slot.reason}",
+        told=Sentence(lambda: f"{why}; {verdict.brief()}; next try {told(slot)}: {slot.reason}"),
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
     )
 
 
-def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
     """Plan one immediate try on details that were not tried before: spacing does not apply, budgets always do."""
-    assert case.card is not None
+    card = case.card
+    assert card is not None
     moment = Moment(now=now, rules=rules, usage=usage)
-    customers = case.purpose_of(case.card) is Purpose.CUSTOMER_CARD
+    customers = case.purpose_of(card) is Purpose.CUSTOMER_CARD
     slot = next_slot(fresh_question(case, moment, windows=not customers))
     if slot.at is None:
         return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=slot.reason)
     return Decision(
         case=case,
-        reason=f"{why}; fresh details ({case.card.brief()}) are tried {told(slot)}: {slot.reason}",
+        told=Sentence(lambda: f"{why}; fresh details ({card.brief()}) are tried {told(slot)}: {slot.reason}"),
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
     )
@@ -77,8 +80,6 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
         return f"the horizon of {rules.policy.horizon_days} days has passed"
     if purpose is Purpose.SILENT and case.silent_tries >= rules.policy.silent_attempts_max:
         return "the silent attempts are used up"
-    if purpose is Purpose.SILENT and now > case.horizon_at:
-        return f"the horizon of {rules.policy.horizon_days} days has passed"
     ladder = rules.policy.ladders.get(case.verdict.decline_class) if case.verdict else None
     if purpose is Purpose.SILENT and ladder is None:
         return "the last decline rules these details out"
@@ -91,7 +92,7 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
     return None if slot.at == now else slot.reason
 
 
-def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
+def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: Told, detail: str) -> Decision:
     """The silent options are used up: hand the case to dunning, with one email planned and an end in sight."""
     exhausted = case.exhausted or Exhausted(rule=rule, at=now, detail=detail)
     ends_at = now + timedelta(days=rules.policy.dunning.wait_days)
@@ -100,18 +101,23 @@ def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, de
         plan.append(Plan(kind=StepKind.SEND_EMAIL, due_at=now))
     return Decision(
         case=replace(case, state=State.DUNNING, exhausted=exhausted),
-        reason=f"{why}; silent options are exhausted by the rule {rule.value}: {detail}; the customer is asked, until {ends_at:%d %b}",
+        told=Sentence(
+            lambda: (
+                f"{why}; silent options are exhausted by the rule {rule.value}: {detail}; "
+                f"the customer is asked, until {ends_at:%d %b}"
+            )
+        ),
         plan=tuple(plan),
         cancel=SILENT_STEPS | {StepKind.ESCALATE},
     )
 
 
-def to_review(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+def to_review(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
     """A person must look; until then nothing is tried and nobody is written to."""
     escalates_at = now + timedelta(days=rules.policy.review_days)
     return Decision(
         case=replace(case, state=State.REVIEW),
-        reason=f"{why}; a person must look, escalated {escalates_at:%d %b} if nobody does",
+        told=f"{why}; a person must look, escalated {escalates_at:%d %b} if nobody does",
         plan=(Plan(kind=StepKind.ESCALATE, due_at=escalates_at),),
         cancel=ALL_STEPS - {StepKind.ESCALATE, StepKind.SETTLE_ATTEMPT},
     )
@@ -123,14 +129,15 @@ def told(slot: Slot) -> str:
     return f"{slot.at.astimezone(ZoneInfo(slot.zone)):%a %d %b %H:%M} {slot.zone}"
 
 
-def refresh_now(case: Case, *, now: datetime, why: str) -> Decision:
+def refresh_now(case: Case, *, now: datetime, why: Told) -> Decision:
     """Read obligation and card again at once; what is planned stays until the reading tells."""
-    return Decision(case=case, reason=why, plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),))
+    return Decision(case=case, told=why, plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),))
 
 
-def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
-    assert case.verdict is not None
-    kind = case.verdict.decline_class
+def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
+    verdict = case.verdict
+    assert verdict is not None
+    kind = verdict.decline_class
     if kind is DeclineClass.STALE_CARD or kind in RETRIED:
         # Retried classes come here with a dead card on file again: the newest decline was on another one.
         since = case.failed_at
@@ -139,7 +146,7 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
         if due_at is not None and due_at <= case.horizon_at:
             return Decision(
                 case=replace(case, state=State.SILENT),
-                reason=f"{why}; {case.verdict.brief()}; the card is read again {due_at:%a %d %b %H:%M} UTC",
+                told=Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again {due_at:%a %d %b %H:%M} UTC"),
                 plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=due_at),),
                 cancel=frozenset({StepKind.CHARGE_CARD}),
             )
@@ -151,7 +158,8 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
         rule, detail = Rule.NEVER_AGAIN, "this card must not be tried again and no other is on file"
     else:
         rule, detail = Rule.ONLY_CUSTOMER, f"after {kind.value.replace('_', ' ')} no silent try can help"
-    return exhaust(case, rule, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}", detail=detail)
+    led = Sentence(lambda: f"{why}; {verdict.brief()}")
+    return exhaust(case, rule, now=now, rules=rules, why=led, detail=detail)
 
 
 def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:

@@ -91,7 +91,7 @@ def _let_in(
 ) -> Advanced:
     if knows_fact(tx, case.id, fact.key):
         again = _finish(tx, _finished_steps(tx, fact, step, None), moment)
-        apply_steps(tx, _with_repeats(Decision(case=case, reason="known"), again), moment=moment)
+        apply_steps(tx, _with_repeats(Decision(case=case, told="known"), again), moment=moment)
         return Advanced(case=case)
     if isinstance(fact, EmailRefused) and knows_fact(tx, case.id, EmailSent(email_id=fact.email_id).key):
         fact = replace(fact, believed_sent=True)

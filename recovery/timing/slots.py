@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 
 from recovery.declines.networks import NetworkRules, RulePack
 from recovery.money import Money
+from recovery.sentences import Told
 from recovery.timing.budgets import Room, Use, budget_brief, rooms
 from recovery.timing.windows import SEARCH_DAYS, Stretch, Window
 
@@ -27,7 +28,7 @@ class Question:
     """
 
     not_before: datetime
-    because: str
+    because: Told
     amount: Money
     networks: NetworkRules
     brand: str | None
@@ -65,7 +66,7 @@ class Slot:
         if self.at is None or self.pack is None:
             return f"no hour within {SEARCH_DAYS} days carries a risk of at most {self.question.risk_max:g}"
         moved = (f"rejected {move}" for move in self.rejected)
-        told = (self.question.because, *moved, budget_brief(self.pack, self.rooms))
+        told = (str(self.question.because), *moved, budget_brief(self.pack, self.rooms))
         return "; ".join(reason for reason in told if reason)
 
 
