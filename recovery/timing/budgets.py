@@ -56,6 +56,13 @@ def rooms(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -
     return tuple([_room_under(cap, counted_uses(cap, uses, amount), at) for cap in pack.caps])
 
 
+def earliest(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -> datetime:
+    """The earliest instant from ``at`` on at which there is room under every cap of the pack."""
+    # Fewer uses than a cap allows, whatever their age, cannot use it up: with most cards nothing has to be counted.
+    tight = [cap for cap in pack.caps if len(uses) >= cap.tries_max]
+    return max([at, *[_room_under(cap, counted_uses(cap, uses, amount), at).at for cap in tight]])
+
+
 def budget_brief(pack: RulePack, found: Sequence[Room]) -> str:
     """For reasons: "attempt 3 of 20 in 30 days allowed by visa-2026-04"."""
     return f"attempt {' and '.join(room.brief() for room in found)} allowed by {pack.name()}"

@@ -8,10 +8,13 @@ from datetime import datetime, time, timedelta
 from recovery.declines.networks import NetworkRules, RulePack
 from recovery.money import Money
 from recovery.sentences import Told
-from recovery.timing.budgets import Room, Use, budget_brief, rooms
+from recovery.timing.budgets import Use, budget_brief, earliest, rooms
 from recovery.timing.windows import SEARCH_DAYS, Stretch, Window
 
 _NO_TIME = timedelta(0)
+
+_ANOTHER_DAY = timedelta(days=2)
+"""So long after an instant the local day is another one anywhere, though a clock were changed by a whole day meanwhile."""
 
 _ROUNDS_MAX = 50
 """Windows, spacing and budgets each only push forward; they settle in two or three rounds."""
@@ -42,13 +45,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """The instant found (None: never within SEARCH_DAYS); in words what moved it and which budget allows it."""
+    """The instant found (None: never within SEARCH_DAYS); in words what moved it and which budget allows it.
+
+    ``settled_at`` is the instant before the spread was added, ``pack`` the edition whose budgets allow it.
+    """
 
     at: datetime | None
     question: Question
     moves: tuple["Move", ...]
-    pack: RulePack | None
-    rooms: tuple[Room, ...]
+    pack: RulePack | None = None
+    settled_at: datetime | None = None
 
     @property
     def zone(self) -> str:
@@ -63,10 +69,12 @@ class Slot:
     @property
     def reason(self) -> str:
         """Why this instant. In words only when asked for: most slots are only compared."""
-        if self.at is None or self.pack is None:
-            return f"no hour within {SEARCH_DAYS} days carries a risk of at most {self.question.risk_max:g}"
+        asked = self.question
+        if self.settled_at is None or self.pack is None:
+            return f"no hour within {SEARCH_DAYS} days carries a risk of at most {asked.risk_max:g}"
+        found = rooms(self.pack, uses=asked.uses, amount=asked.amount, at=self.settled_at)
         moved = (f"rejected {move}" for move in self.rejected)
-        told = (str(self.question.because), *moved, budget_brief(self.pack, self.rooms))
+        told = (str(asked.because), *moved, budget_brief(self.pack, found))
         return "; ".join(reason for reason in told if reason)
 
 
@@ -98,17 +106,16 @@ def next_slot(question: Question) -> Slot:
         at = _spaced(question, at, moves)
         opened = _opened(question, at, moves)
         if opened is None:
-            return Slot(at=None, question=question, moves=tuple(moves), pack=None, rooms=())
+            return Slot(at=None, question=question, moves=tuple(moves))
         at, ends = opened
         pack = question.networks.in_force(question.brand, at, question.country)
-        found = rooms(pack, uses=question.uses, amount=question.amount, at=at)
-        latest = max([room.at for room in found])
+        latest = earliest(pack, uses=question.uses, amount=question.amount, at=at)
         if latest > at:
             moves.append(Move(at=at, pack=pack, until=latest))
             at = latest
         if at == before:
             spread = _spread(question, at, ends) if question.jitter_seconds else _NO_TIME
-            return Slot(at=at + spread, question=question, moves=tuple(moves), pack=pack, rooms=found)
+            return Slot(at=at + spread, question=question, moves=tuple(moves), pack=pack, settled_at=at)
     raise AssertionError(f"no slot settles for {question}")
 
 
@@ -127,7 +134,7 @@ def _opened(question: Question, at: datetime, moves: list[Move]) -> tuple[dateti
 
 def _spaced(question: Question, at: datetime, moves: list[Move]) -> datetime:
     """At most one try per card and local day: after a try, not before the next local midnight."""
-    if question.last_try_at is None:
+    if question.last_try_at is None or at - question.last_try_at > _ANOTHER_DAY:
         return at
     last_day = question.window.local(question.last_try_at).date()
     if question.window.local(at).date() > last_day:

@@ -177,6 +177,7 @@ def _names(email: str) -> tuple[str, str]:
     return customer, derived_id(DEFAULT_SEED, "in", customer, 1)
 
 
+@lru_cache(maxsize=64)
 def on_file(face: CardFace) -> CardOnFile:
     """A card's details as a charge is sent with them."""
     return CardOnFile(
@@ -191,6 +192,7 @@ def on_file(face: CardFace) -> CardOnFile:
     )
 
 
+@lru_cache(maxsize=64)
 def card_of(face: CardFace) -> Card:
     """A card's details as the engine reads them."""
     return Card(
