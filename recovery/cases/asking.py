@@ -8,8 +8,9 @@ from recovery.cases.policy import Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
 from recovery.sentences import Sentence, Told
-from recovery.timing.slots import Question
+from recovery.timing.slots import Question, Slot, next_slot
 from recovery.timing.windows import Window
+from recovery.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,33 @@ def _advised_at(case: Case) -> datetime | None:
     if tried.budget_key != card.budget_key:
         return None
     return case.last_failure_at + timedelta(hours=case.verdict.wait_hours)
+
+
+LAST_CHANCE_DAYS = (1, 2, 4)
+"""How long before the horizon a last try is wished for: a day, or as much more as a weekend or a long one takes."""
+
+
+def silent_slot(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitter_seconds: int = 0) -> Slot:
+    """The next slot of the tried details; one beyond the horizon is brought before it where the ladder allows."""
+    question = ladder_question(case, ladder, tried, moment, jitter_seconds=jitter_seconds)
+    slot = next_slot(question)
+    if slot.at is None or slot.at <= case.horizon_at or ladder.last_gap_hours is None or case.verdict is None:
+        return slot
+    last_at = case.last_failure_at or case.failed_at
+    soonest = last_at + timedelta(hours=max(ladder.last_gap_hours, case.verdict.wait_hours))
+    for days in LAST_CHANCE_DAYS:
+        wanted = case.horizon_at - timedelta(days=days)
+        if wanted < soonest:
+            break
+        window = issuer_window(case, moment.rules, None)
+        asked = replace(question, not_before=max(wanted, moment.now), because=_LAST_CHANCE, window=window)
+        found = next_slot(asked)
+        if found.at is not None and found.at <= case.horizon_at:
+            return found
+    return slot
+
+
+_LAST_CHANCE = "a last try before the horizon, as the next one would come after it"
 
 
 def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitter_seconds: int = 0) -> Question:

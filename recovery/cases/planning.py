@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from recovery.cases.asking import Moment, fresh_question, ladder_question
+from recovery.cases.asking import Moment, fresh_question, silent_slot
 from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
 from recovery.cases.lifecycle import SPENT, AttemptStatus, Rule, State, StepKind
 from recovery.cases.policy import RETRIED, Ladder
@@ -85,7 +85,7 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
         return "the last decline rules these details out"
     if purpose is Purpose.SILENT and ladder is not None and case.verdict is not None:
         tried = _tries_in_class(case, case.verdict.decline_class)
-        slot = next_slot(ladder_question(case, ladder, tried, Moment(now=now, rules=rules, usage=usage)))
+        slot = silent_slot(case, ladder, tried, Moment(now=now, rules=rules, usage=usage))
     else:
         moment = Moment(now=now, rules=rules, usage=usage)
         slot = next_slot(fresh_question(case, moment, windows=purpose is not Purpose.CUSTOMER_CARD))
@@ -165,9 +165,7 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: Told) 
 def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:
     """The next slot, spread out after all limits are met."""
     spread = jitter(f"{case.id}:{len(case.attempts)}", rules.policy.jitter_minutes)
-    return next_slot(
-        ladder_question(case, ladder, tried, Moment(now=now, rules=rules, usage=usage), jitter_seconds=spread)
-    )
+    return silent_slot(case, ladder, tried, Moment(now=now, rules=rules, usage=usage), jitter_seconds=spread)
 
 
 def _tries_in_class(case: Case, kind: DeclineClass) -> int:
