@@ -24,7 +24,8 @@ from recovery.runtime.settings import Settings, load_settings
 from recovery.runtime.stack import opened
 from recovery.runtime.wiring import Wiring
 from recovery.storage.case_store import case_id_of, load_case
-from recovery.storage.step_store import ClaimedStep, claim_steps, release_step
+from recovery.storage.lease_store import release_step
+from recovery.storage.step_store import ClaimedStep, claim_steps
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 MONDAY = datetime(2026, 9, 7, 14, 0, tzinfo=UTC)

@@ -14,14 +14,16 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
-from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.between import next_between
+from recovery.cases.case import Attempt, Case, Decision, Plan, Purpose
+from recovery.cases.choosing import fresh_waits
+from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, AttemptStatus, State, StepKind
 from recovery.cases.money_moves import paid
 from recovery.cases.planning import next_silent, refresh_now, to_review
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD, Verdict
 from recovery.declines.signals import Signals
-from recovery.sentences import Sentence, Told
 from recovery.values import replace
 
 PROCESSING_RECHECK = timedelta(hours=1)
@@ -41,29 +43,29 @@ def attempt_answered(
         charge = replace(answer.charge, idempotency_key=attempt.id)
         return paid(case, (charge,), at=charge.created_at)
     if attempt.status not in OPEN_ATTEMPTS and not isinstance(answer, Declined | NeedsCustomer):
-        return Decision(case=case, told=f"attempt {attempt.number}: {_brief(answer)}; it was closed already")
+        return Decision(case=case, reason=f"attempt {attempt.number}: {_brief(answer)}; it was closed already")
     was_open = attempt.status in OPEN_ATTEMPTS
     case = _recorded(case, attempt, answer, now=now, rules=rules)
-    why = Sentence(lambda: f"attempt {attempt.number}: {_brief(answer)}")
+    why = f"attempt {attempt.number}: {_brief(answer)}"
     if isinstance(answer, Unknown):
         hold = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=rules.settle_seconds),)
         return Decision(
             case=case,
-            told=f"{why}; what became of it is read at the gateway before anything else",
+            reason=f"{why}; what became of it is read at the gateway before anything else",
             plan=hold,
         )
     if isinstance(answer, Processing):
         check = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now + PROCESSING_RECHECK),)
-        return Decision(case=case, told=f"{why}; looked at again in an hour", plan=check)
+        return Decision(case=case, reason=f"{why}; looked at again in an hour", plan=check)
     if case.state not in OPEN:
         # Somebody else settled it: if that was a payment, an end without money is not the last word.
         again = isinstance(answer, AlreadySettled) and case.state is not State.RECOVERED
         look = (Plan(kind=StepKind.REFRESH_CARD, due_at=now),) if again else ()
         settled = frozenset({StepKind.SETTLE_ATTEMPT})
-        return Decision(case=case, told=f"{why}; the case has ended", plan=look, cancel=settled)
+        return Decision(case=case, reason=f"{why}; the case has ended", plan=look, cancel=settled)
     if not was_open and case.open_attempt is not None:
-        return Decision(case=case, told=f"{why}; a newer attempt is open and decides")
-    followed = _follow(case, answer, now=now, rules=rules, usage=usage, why=why)
+        return Decision(case=case, reason=f"{why}; a newer attempt is open and decides")
+    followed = _follow(case, attempt, answer, now=now, rules=rules, usage=usage, why=why)
     return replace(followed, cancel=followed.cancel | {StepKind.SETTLE_ATTEMPT})
 
 
@@ -71,19 +73,21 @@ def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime, rules: R
     """The worker is gone: the attempt is never performed again, it is settled by reading."""
     attempt = case.attempt(fact.attempt_id)
     if attempt.status is not AttemptStatus.IN_FLIGHT:
-        return Decision(case=case, told=f"attempt {attempt.number}: its worker was slow, its outcome is known")
+        return Decision(case=case, reason=f"attempt {attempt.number}: its worker was slow, its outcome is known")
     case = _with_attempt(case, replace(attempt, status=AttemptStatus.UNKNOWN))
     return Decision(
         case=case,
-        told=f"attempt {attempt.number}: its worker did not come back; what became of it is read at the gateway",
+        reason=f"attempt {attempt.number}: its worker did not come back; what became of it is read at the gateway",
         plan=(Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=rules.settle_seconds),),
     )
 
 
-def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
+def _follow(
+    case: Case, attempt: Attempt, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: str
+) -> Decision:
     match answer:
         case Declined() | NeedsCustomer():
-            return _refused(case, now=now, rules=rules, usage=usage, why=why)
+            return _refused(case, attempt, now=now, rules=rules, usage=usage, why=why)
         case AlreadySettled():
             return refresh_now(case, now=now, why=f"{why}; the invoice is read again")
         case NotSent():
@@ -92,7 +96,7 @@ def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: C
             again = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + MISCONFIGURED_RECHECK),)
             return Decision(
                 case=case,
-                told=f"{why}; all charging stops until a person resumes it",
+                reason=f"{why}; all charging stops until a person resumes it",
                 plan=again,
                 halt=detail,
             )
@@ -100,18 +104,33 @@ def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: C
             raise TypeError(f"{answer!r} has no follow-up")
 
 
-def _refused(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
+def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+    if case.state in (State.SILENT, State.DUNNING) and fresh_waits(case, rules.policy):
+        return refresh_now(case, now=now, why=f"{why}; meanwhile fresh details appeared, which are read again at once")
+    if case.state is State.SILENT and attempt.purpose is Purpose.BACKUP_CARD:
+        return refresh_now(case, now=now, why=f"{why} on a backup card; the card of this payment is read again")
     if case.state is not State.SILENT:
-        return Decision(case=case, told=f"{why}; the case stays in {case.state.value}")
-    verdict = case.verdict
-    assert verdict is not None
-    if verdict.decline_class in NEEDS_FRESH_CARD:
-        led = Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again at once")
-        return refresh_now(case, now=now, why=led)
+        return _refused_between(case, now=now, rules=rules, why=f"{why}; the case stays in {case.state.value}")
+    assert case.verdict is not None
+    if case.verdict.decline_class in NEEDS_FRESH_CARD:
+        return refresh_now(case, now=now, why=f"{why}; {case.verdict.brief()}; the card is read again at once")
     return next_silent(case, now=now, rules=rules, usage=usage, why=why)
 
 
-def _unsent(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
+def _refused_between(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+    """A try was refused after the silent options were exhausted: the letters go on, and perhaps one payday more."""
+    if case.state is not State.DUNNING:
+        return Decision(case=case, reason=why)
+    case, letter = after_wish(case, now=now, rules=rules)
+    if case.wished_at is not None:  # the try that was refused took the place of the one that the customer asked for
+        wished: Plan | None = Plan(kind=StepKind.CHARGE_CARD, due_at=case.wished_at)
+    else:
+        wished = next_between(case, now=now, rules=rules)
+    following = (letter, wished)
+    return Decision(case=case, reason=why, plan=tuple(each for each in following if each is not None))
+
+
+def _unsent(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
     policy = rules.policy
     unsent = 0
     for attempt in reversed(case.attempts):
@@ -124,7 +143,7 @@ def _unsent(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
     again = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + wait),)
     return Decision(
         case=case,
-        told=f"{why}; its budget is released, tried again {now + wait:%d %b %H:%M} UTC",
+        reason=f"{why}; its budget is released, tried again {now + wait:%d %b %H:%M} UTC",
         plan=again,
     )
 
@@ -162,12 +181,15 @@ def _with_refusal(
 ) -> Case:
     verdict: Verdict = rules.verdict(signals, attempt.card, now)
     refused = replace(attempt, status=status, signals=signals, charge_id=charge, decline_class=verdict.decline_class)
-    dead = case.dead_cards
+    attempts, dead = _amended(case, refused), case.dead_cards
     if verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(attempt.card):
         dead = (*dead, attempt.card)
+    if attempt.purpose is Purpose.BACKUP_CARD:
+        # What a backup card is declined for says nothing of the card that the payment is meant for.
+        return replace(case, attempts=attempts, dead_cards=dead)
     return replace(
         case,
-        attempts=_amended(case, refused),
+        attempts=attempts,
         verdict=verdict,
         signals=signals,
         last_failure_at=now,

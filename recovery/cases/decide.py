@@ -6,7 +6,7 @@ Nothing here reads a clock, a file or a database: ``now``, the rules and the car
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from recovery.cases import answered, facts, firing, money_moves, regrouping
+from recovery.cases import answered, customer, facts, firing, letters, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
 from recovery.cases.planning import exhaust, refresh_now, to_review
@@ -14,7 +14,6 @@ from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Signals
-from recovery.sentences import Sentence, Told
 from recovery.values import replace
 
 MISSING_LOOKED_FOR = timedelta(days=31)
@@ -57,12 +56,10 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     if charge.card and verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(charge.card):
         dead = (*dead, charge.card)
     opening = case.verdict is None
-    if not opening:
-        known = replace(case, dead_cards=dead)
-    else:
+    known = replace(case, dead_cards=dead)
+    if opening:
         known = replace(
-            case,
-            dead_cards=dead,
+            known,
             verdict=verdict,
             signals=signals,
             card=charge.card or case.card,
@@ -70,9 +67,9 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             last_failure_at=charge.created_at,
         )
     who = charge.initiator.value if charge.initiator else "someone else"
-    why: Told = Sentence(lambda: f"a charge by {who} failed ({signals.brief()})")
+    why = f"a charge by {who} failed ({signals.brief()})"
     if case.state not in OPEN:
-        return Decision(case=known, told=f"{why}; the case has ended")
+        return Decision(case=known, reason=f"{why}; the case has ended")
     if not opening:
         if (
             verdict.wait_hours
@@ -82,7 +79,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
         ):
             known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
             why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
-        return Decision(case=known, told=f"{why}; it counts against the card's budget, the plan stands")
+        return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
     parts = money_moves.part_entries(known, fact.obligation.succeeded)
     entry = Entry(
         kind=EntryKind.AT_RISK,
@@ -96,7 +93,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
         return replace(held, entries=(entry, *parts))
     return Decision(
         case=known,
-        told=Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again first"),
+        reason=f"{why}; {verdict.brief()}; the card is read again first",
         plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
         entries=(entry, *parts),
     )
@@ -106,69 +103,42 @@ def _method_changed(
     case: Case, fact: facts.PaymentMethodChanged, now: datetime, _rules: Rules, _usage: CardUse
 ) -> Decision:
     if case.state not in OPEN:
-        return Decision(case=case, told=f"{fact.what}; the case has ended")
+        return Decision(case=case, reason=f"{fact.what}; the case has ended")
     return refresh_now(case, now=now, why=f"{fact.what}; the card is read again at once")
 
 
-def _email_due(case: Case, fact: facts.EmailDue, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
-    ended = money_moves.ended_by_reading(case, fact.obligation, now=now)
-    if ended is not None:
-        return ended
-    if case.state is not State.DUNNING:
-        return Decision(case=case, told=f"no email: the case is {case.state.value}")
-    if case.emails_sent:
-        return Decision(case=case, told="no email: one was sent already")
-    if case.open_attempt is not None or fact.obligation.pending:
-        later = now + timedelta(hours=1)
-        wait = (Plan(kind=StepKind.SEND_EMAIL, due_at=later),)
-        return Decision(case=case, told="the email waits: a charge is still open", plan=wait)
-    number = case.email_tries + 1
-    exhausted = case.exhausted
-    assert exhausted is not None
-    return Decision(
-        case=replace(case, email_tries=number),
-        told=Sentence(
-            lambda: (
-                f"the customer is written to (try {number}): "
-                f"silent options were exhausted {exhausted.at:%d %b %H:%M} UTC"
-            )
-        ),
-        email=number,
-    )
+def _email_due(case: Case, fact: facts.EmailDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    return letters.email_due(case, fact, now=now, rules=rules, usage=usage)
 
 
-def _email_sent(case: Case, fact: facts.EmailSent, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
-    how = "the connection broke at the end: it may have arrived and is not sent again" if fact.ambiguous else "accepted"
-    told = replace(case, emails_sent=case.emails_sent + 1, emailed_at=case.emailed_at or now)
-    return Decision(case=told, told=f"email {fact.email_id}: {how}")
+def _email_sent(case: Case, fact: facts.EmailSent, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    return letters.email_sent(case, fact, now=now, rules=rules)
 
 
-def _email_refused(case: Case, fact: facts.EmailRefused, now: datetime, rules: Rules, _: CardUse) -> Decision:
-    dunning = rules.policy.dunning
-    if fact.believed_sent:
-        left = case.emails_sent - 1
-        case = replace(case, emails_sent=left, emailed_at=case.emailed_at if left else None)
-    if case.state is not State.DUNNING:
-        return Decision(case=case, told=f"email refused ({fact.detail}); the case is {case.state.value}")
-    if fact.permanent or case.email_tries >= dunning.email_tries_max:
-        why = "for good" if fact.permanent else f"{case.email_tries} times"
-        return Decision(case=case, told=f"email refused {why} ({fact.detail}); the case waits for its end without one")
-    again = now + timedelta(hours=dunning.email_retry_hours)
-    return Decision(
-        case=case,
-        told=f"email refused for now ({fact.detail}); tried again {again:%d %b %H:%M} UTC",
-        plan=(Plan(kind=StepKind.SEND_EMAIL, due_at=again),),
-    )
+def _email_refused(case: Case, fact: facts.EmailRefused, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    return letters.email_refused(case, fact, now=now, rules=rules)
+
+
+def _date_wished(case: Case, fact: facts.DateWished, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    return customer.date_wished(case, fact, now=now, rules=rules)
+
+
+def _customer_left(case: Case, fact: facts.CustomerLeft, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    return customer.customer_left(case, fact, now=now)
+
+
+def _mail_stopped(case: Case, fact: facts.MailStopped, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    return customer.mail_stopped(case, fact)
 
 
 def _escalation_due(case: Case, _f: facts.EscalationDue, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
     if case.state is not State.REVIEW:
-        return Decision(case=case, told=f"nothing to escalate: the case is {case.state.value}")
+        return Decision(case=case, reason=f"nothing to escalate: the case is {case.state.value}")
     again = now + timedelta(days=rules.policy.review_days)
     count = case.escalations + 1
     return Decision(
         case=replace(case, escalations=count),
-        told=f"nobody decided yet: escalated (time {count}), again {again:%d %b}",
+        reason=f"nobody decided yet: escalated (time {count}), again {again:%d %b}",
         plan=(Plan(kind=StepKind.ESCALATE, due_at=again),),
     )
 
@@ -178,11 +148,11 @@ def _close_due(case: Case, fact: facts.CloseDue, now: datetime, _rules: Rules, _
     if ended is not None:
         return ended
     if case.state is not State.DUNNING:
-        return Decision(case=case, told=f"not closed: the case is {case.state.value}")
+        return Decision(case=case, reason=f"not closed: the case is {case.state.value}")
     if case.open_attempt is not None or fact.obligation.pending:
         later = now + timedelta(days=1)
         wait = (Plan(kind=StepKind.CLOSE_CASE, due_at=later),)
-        return Decision(case=case, told="not closed yet: a charge is still open", plan=wait)
+        return Decision(case=case, reason="not closed yet: a charge is still open", plan=wait)
     return money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
 
 
@@ -193,9 +163,9 @@ def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Ru
     if attempt is not None and now < attempt.started_at + MISSING_LOOKED_FOR:
         again = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now + timedelta(days=1)),)
     if case.state not in OPEN:
-        return Decision(case=case, told=f"{why}; the case has ended", plan=again)
+        return Decision(case=case, reason=f"{why}; the case has ended", plan=again)
     if case.state is State.REVIEW:
-        return Decision(case=case, told=f"{why}; a person must still look", plan=again)
+        return Decision(case=case, reason=f"{why}; a person must still look", plan=again)
     held = to_review(case, now=now, rules=rules, why=why)
     return replace(held, plan=held.plan + again)
 
@@ -203,13 +173,13 @@ def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Ru
 def _person_decided(case: Case, fact: facts.PersonDecided, now: datetime, rules: Rules, _: CardUse) -> Decision:
     why = f"a person decided: {fact.note}"
     if case.state not in OPEN:
-        return Decision(case=case, told=f"{why}; the case has ended already")
+        return Decision(case=case, reason=f"{why}; the case has ended already")
     if fact.to is State.LOST:
         return money_moves.lose(case, now=now, why=why)
     if fact.to is State.WITHDRAWN:
         return money_moves.withdraw(case, now=now, why=why)
     if case.state is not State.REVIEW:
-        return Decision(case=case, told=f"{why}; the case needs no review, its plan stands")
+        return Decision(case=case, reason=f"{why}; the case needs no review, its plan stands")
     if case.exhausted is not None:
         held = case.exhausted
         return exhaust(case, held.rule, now=now, rules=rules, why=why, detail=held.detail)
@@ -266,6 +236,9 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.EmailDue: _email_due,
     facts.EmailSent: _email_sent,
     facts.EmailRefused: _email_refused,
+    facts.DateWished: _date_wished,
+    facts.CustomerLeft: _customer_left,
+    facts.MailStopped: _mail_stopped,
     facts.EscalationDue: _escalation_due,
     facts.CloseDue: _close_due,
     facts.ObligationMissing: _missing,

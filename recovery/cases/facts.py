@@ -17,6 +17,9 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
+from recovery.cases.customer_facts import CustomerLeft as CustomerLeft
+from recovery.cases.customer_facts import DateWished as DateWished
+from recovery.cases.customer_facts import MailStopped as MailStopped
 from recovery.cases.lifecycle import State
 from recovery.cases.money_facts import DisputeClosed as DisputeClosed
 from recovery.cases.money_facts import DisputeOpened as DisputeOpened
@@ -27,6 +30,7 @@ from recovery.cases.money_facts import PartPaid as PartPaid
 from recovery.cases.money_facts import PaymentRefunded as PaymentRefunded
 from recovery.cases.money_facts import SubscriptionCancelled as SubscriptionCancelled
 from recovery.cases.obligation import Charge, Obligation
+from recovery.cases.wallet import KeptCard
 from recovery.declines.signals import Card
 
 
@@ -85,11 +89,15 @@ class LeaseLapsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardRefreshed:
-    """The obligation and the card on file were read again. ``card`` is None when no usable card is on file."""
+    """The obligation and the customer's cards were read again.
+
+    ``card`` is what the gateway would charge by default, None when that is no usable card; ``cards`` are all of them.
+    """
 
     obligation: Obligation
     card: Card | None
     step_id: int
+    cards: tuple[KeptCard, ...] = ()
 
     @property
     def key(self) -> str:
@@ -98,11 +106,12 @@ class CardRefreshed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeDue:
-    """A planned try has come due; obligation and card were just read again."""
+    """A planned try has come due; obligation and cards were just read again."""
 
     obligation: Obligation
     card: Card | None
     step_id: int
+    cards: tuple[KeptCard, ...] = ()
 
     @property
     def key(self) -> str:
@@ -258,6 +267,9 @@ Fact = (
     | EmailDue
     | EmailSent
     | EmailRefused
+    | DateWished
+    | CustomerLeft
+    | MailStopped
     | EscalationDue
     | CloseDue
     | ObligationMissing

@@ -8,7 +8,6 @@ from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Source, Sta
 from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.planning import ALL_STEPS
 from recovery.declines.signals import Initiator
-from recovery.sentences import Sentence
 from recovery.values import replace
 
 
@@ -41,7 +40,7 @@ def apply(case: Case, fact: facts.Fact) -> Decision:
 def _booked(case: Case, kind: EntryKind, entry: Entry) -> Decision:
     return Decision(
         case=case,
-        told=f"{kind.value.replace('_', ' ')}: {entry.amount} of charge {entry.charge_id}",
+        reason=f"{kind.value.replace('_', ' ')}: {entry.amount} of charge {entry.charge_id}",
         entries=(entry,),
     )
 
@@ -71,10 +70,10 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
     if doubtful:
         why = "paid, perhaps by our attempt that is still open: settling it tells whose charge it is"
         others = tuple(charge for charge in charges if charge not in doubtful)
-        return Decision(case=case, told=why, entries=part_entries(case, others))
+        return Decision(case=case, reason=why, entries=part_entries(case, others))
     if not charges:
         if case.state is State.RECOVERED:
-            return Decision(case=case, told="paid, as known")
+            return Decision(case=case, reason="paid, as known")
         return withdraw(case, now=at, why="settled without a charge (credit, balance or outside the gateway)")
     entries = []
     attempts = {a.id: a for a in case.attempts}
@@ -86,6 +85,7 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
             attempts[attempt.id] = replace(attempt, status=AttemptStatus.SUCCEEDED, charge_id=charge.id)
         entries.append(_recovered(charge, source))
     assert source is not None
+    total = ", ".join(str(entry.amount) for entry in entries)
     ended = replace(
         case,
         state=State.RECOVERED,
@@ -95,14 +95,10 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
     )
     return Decision(
         case=ended,
-        told=Sentence(lambda: _told_paid(entries, source)),
+        reason=f"paid: {total}, source {source.value.replace('_', ' ')}",
         cancel=_all_but_settling(ended),
         entries=tuple(entries),
     )
-
-
-def _told_paid(entries: list[Entry], source: Source) -> str:
-    return f"paid: {', '.join(str(entry.amount) for entry in entries)}, source {source.value.replace('_', ' ')}"
 
 
 def part_entries(case: Case, charges: tuple[Charge, ...]) -> tuple[Entry, ...]:
@@ -114,7 +110,7 @@ def part_entries(case: Case, charges: tuple[Charge, ...]) -> tuple[Entry, ...]:
 def _part_paid(case: Case, obligation: Obligation) -> Decision:
     entries = part_entries(case, obligation.succeeded)
     owed = replace(case, amount=obligation.remaining) if case.state in OPEN else case
-    return Decision(case=owed, told=f"paid in part: {obligation.remaining} are still owed", entries=entries)
+    return Decision(case=owed, reason=f"paid in part: {obligation.remaining} are still owed", entries=entries)
 
 
 def _since_failure(case: Case, charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
@@ -149,10 +145,12 @@ def _perhaps_ours(case: Case, charge: Charge) -> bool:
 
 def _source(case: Case, charge: Charge, attempt: Attempt | None) -> Source:
     if attempt is not None:
-        return SOURCE_OF[attempt.purpose]
-    if charge.initiator is Initiator.GATEWAY:
+        if attempt.purpose in SOURCE_OF:
+            return SOURCE_OF[attempt.purpose]
+    elif charge.initiator is Initiator.GATEWAY:
         return Source.GATEWAY_RETRY
-    asked = case.emailed_at is not None and charge.created_at >= case.emailed_at
+    done_at = attempt.started_at if attempt is not None else charge.created_at
+    asked = case.emailed_at is not None and done_at >= case.emailed_at
     return Source.CUSTOMER_AFTER_EMAIL if asked else Source.CUSTOMER_UNASKED
 
 
@@ -168,11 +166,11 @@ def lose(case: Case, *, now: datetime, why: str) -> Decision:
 
 def _end(case: Case, state: State, kind: EntryKind, now: datetime, why: str) -> Decision:
     if case.state not in OPEN:
-        return Decision(case=case, told=f"{why}; the case has ended already ({case.state.value})")
+        return Decision(case=case, reason=f"{why}; the case has ended already ({case.state.value})")
     entry = Entry(kind=kind, amount=case.amount, occurred_at=now, ref=case.obligation)
     return Decision(
         case=replace(case, state=state, ended_at=now),
-        told=Sentence(lambda: f"{why}: {case.amount} {kind.value.replace('_', ' ')}"),
+        reason=f"{why}: {case.amount} {kind.value.replace('_', ' ')}",
         cancel=_all_but_settling(case),
         entries=(entry,),
     )

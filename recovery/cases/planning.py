@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recovery.cases.asking import Moment, fresh_question, silent_slot
+from recovery.cases.between import next_between, next_letter
 from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
+from recovery.cases.choosing import backups
 from recovery.cases.lifecycle import SPENT, AttemptStatus, Rule, State, StepKind
 from recovery.cases.policy import RETRIED, Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
-from recovery.sentences import Sentence, Told
 from recovery.timing.slots import Slot, jitter, next_slot
 from recovery.values import replace
 
@@ -17,7 +18,7 @@ SILENT_STEPS = frozenset({StepKind.REFRESH_CARD, StepKind.CHARGE_CARD})
 ALL_STEPS = frozenset(StepKind)
 
 
-def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
+def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
     """Plan the next silent step after a decline, or declare the silent options exhausted.
 
     ``why`` is what led here; it begins the reason.
@@ -28,14 +29,14 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         return to_review(case, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
     if case.silent_tries >= rules.policy.silent_attempts_max:
         limit = f"{case.silent_tries} of {rules.policy.silent_attempts_max} silent attempts are used"
-        return exhaust(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
+        return spent(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
     if kind not in RETRIED or (case.card is not None and case.is_dead(case.card)):
         return _wait_for_fresh_card(case, now=now, rules=rules, why=why)
     ladder = rules.policy.ladders[kind]
     tried = _tries_in_class(case, kind)
     if tried >= ladder.tries_max:
         detail = f"{tried} of {ladder.tries_max} tries after {kind.value} declines are used"
-        return exhaust(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=detail)
+        return spent(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=detail)
     slot = _slot(case, ladder, tried, now=now, rules=rules, usage=usage)
     if slot.at is None or slot.at > case.horizon_at:
         days = f"the horizon of {rules.policy.horizon_days} days"
@@ -43,30 +44,29 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
             f"{slot.reason}; {days} ends" if slot.at is None else f"the next slot ({told(slot)}) lies beyond {days}"
         )
         # What pushed the slot out, such as a used-up budget; a try that was refused at firing has told it already.
-        pushed = [f"rejected {move}" for move in slot.rejected if move not in str(why)]
-        why = "; ".join([str(why), case.verdict.brief(), *pushed])
-        return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
-    verdict = case.verdict
+        pushed = [f"rejected {move}" for move in slot.rejected if move not in why]
+        why = "; ".join([why, case.verdict.brief(), *pushed])
+        return spent(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
     return Decision(
         case=case if case.state is State.SILENT else replace(case, state=State.SILENT),
-        told=Sentence(lambda: f"{why}; {verdict.brief()}; next try {told(slot)}: {slot.reason}"),
+        reason=f"{why}; {case.verdict.brief()}; next try {told(slot)}: {slot.reason}",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
     )
 
 
-def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
+def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
     """Plan one immediate try on details that were not tried before: spacing does not apply, budgets always do."""
-    card = case.card
-    assert card is not None
+    assert case.card is not None
     moment = Moment(now=now, rules=rules, usage=usage)
-    customers = case.purpose_of(card) is Purpose.CUSTOMER_CARD
+    customers = case.purpose_of(case.card) is Purpose.CUSTOMER_CARD
     slot = next_slot(fresh_question(case, moment, windows=not customers))
-    if slot.at is None:
+    too_late = slot.at is not None and slot.at > case.horizon_at and case.purpose_of(case.card) is Purpose.BACKUP_CARD
+    if slot.at is None or too_late:
         return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=slot.reason)
     return Decision(
         case=case,
-        told=Sentence(lambda: f"{why}; fresh details ({card.brief()}) are tried {told(slot)}: {slot.reason}"),
+        reason=f"{why}; fresh details ({case.card.brief()}) are tried {told(slot)}: {slot.reason}",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
     )
@@ -80,6 +80,8 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
         return f"the horizon of {rules.policy.horizon_days} days has passed"
     if purpose is Purpose.SILENT and case.silent_tries >= rules.policy.silent_attempts_max:
         return "the silent attempts are used up"
+    if purpose is Purpose.SILENT and now > case.horizon_at:
+        return f"the horizon of {rules.policy.horizon_days} days has passed"
     ladder = rules.policy.ladders.get(case.verdict.decline_class) if case.verdict else None
     if purpose is Purpose.SILENT and ladder is None:
         return "the last decline rules these details out"
@@ -92,32 +94,47 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
     return None if slot.at == now else slot.reason
 
 
-def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: Told, detail: str) -> Decision:
-    """The silent options are used up: hand the case to dunning, with one email planned and an end in sight."""
+def spent(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
+    """Nothing silent is left on the card of this payment: the turn of the customer's other cards, or else of the customer."""
+    turn = backup_turn(case, now=now, rules=rules, why=f"{why}; {detail}")
+    return turn or exhaust(case, rule, now=now, rules=rules, why=why, detail=detail)
+
+
+def backup_turn(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision | None:
+    """Plan a try on the next of the customer's other cards, to be checked against that card's own budget when it is made."""
+    others = backups(case, rules.policy)
+    if not others:
+        return None
+    allowed = rules.policy.cards.backup.value.replace("_", " ")
+    return Decision(
+        case=replace(case, card=others[0]),
+        reason=f"{why}; the customer's other card {others[0].brief()} is tried (backup cards: {allowed})",
+        plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=now),),
+        cancel=frozenset({StepKind.REFRESH_CARD}),
+    )
+
+
+def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
+    """The silent options are used up: hand the case to dunning, with its first letter planned and an end in sight."""
     exhausted = case.exhausted or Exhausted(rule=rule, at=now, detail=detail)
     ends_at = now + timedelta(days=rules.policy.dunning.wait_days)
-    plan = [Plan(kind=StepKind.CLOSE_CASE, due_at=ends_at)]
-    if case.emails_sent == 0:
-        plan.append(Plan(kind=StepKind.SEND_EMAIL, due_at=now))
+    asked = replace(case, state=State.DUNNING, exhausted=exhausted)
+    following = (next_letter(asked, now=now, rules=rules), next_between(asked, now=now, rules=rules))
+    plan = [Plan(kind=StepKind.CLOSE_CASE, due_at=ends_at), *(each for each in following if each is not None)]
     return Decision(
-        case=replace(case, state=State.DUNNING, exhausted=exhausted),
-        told=Sentence(
-            lambda: (
-                f"{why}; silent options are exhausted by the rule {rule.value}: {detail}; "
-                f"the customer is asked, until {ends_at:%d %b}"
-            )
-        ),
+        case=asked,
+        reason=f"{why}; silent options are exhausted by the rule {rule.value}: {detail}; the customer is asked, until {ends_at:%d %b}",
         plan=tuple(plan),
         cancel=SILENT_STEPS | {StepKind.ESCALATE},
     )
 
 
-def to_review(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
+def to_review(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
     """A person must look; until then nothing is tried and nobody is written to."""
     escalates_at = now + timedelta(days=rules.policy.review_days)
     return Decision(
         case=replace(case, state=State.REVIEW),
-        told=f"{why}; a person must look, escalated {escalates_at:%d %b} if nobody does",
+        reason=f"{why}; a person must look, escalated {escalates_at:%d %b} if nobody does",
         plan=(Plan(kind=StepKind.ESCALATE, due_at=escalates_at),),
         cancel=ALL_STEPS - {StepKind.ESCALATE, StepKind.SETTLE_ATTEMPT},
     )
@@ -129,15 +146,17 @@ def told(slot: Slot) -> str:
     return f"{slot.at.astimezone(ZoneInfo(slot.zone)):%a %d %b %H:%M} {slot.zone}"
 
 
-def refresh_now(case: Case, *, now: datetime, why: Told) -> Decision:
+def refresh_now(case: Case, *, now: datetime, why: str) -> Decision:
     """Read obligation and card again at once; what is planned stays until the reading tells."""
-    return Decision(case=case, told=why, plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),))
+    return Decision(case=case, reason=why, plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),))
 
 
-def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
-    verdict = case.verdict
-    assert verdict is not None
-    kind = verdict.decline_class
+def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+    assert case.verdict is not None
+    kind = case.verdict.decline_class
+    turn = backup_turn(case, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
+    if turn is not None:
+        return turn
     if kind is DeclineClass.STALE_CARD or kind in RETRIED:
         # Retried classes come here with a dead card on file again: the newest decline was on another one.
         since = case.failed_at
@@ -146,7 +165,7 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: Told) 
         if due_at is not None and due_at <= case.horizon_at:
             return Decision(
                 case=replace(case, state=State.SILENT),
-                told=Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again {due_at:%a %d %b %H:%M} UTC"),
+                reason=f"{why}; {case.verdict.brief()}; the card is read again {due_at:%a %d %b %H:%M} UTC",
                 plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=due_at),),
                 cancel=frozenset({StepKind.CHARGE_CARD}),
             )
@@ -158,8 +177,7 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: Told) 
         rule, detail = Rule.NEVER_AGAIN, "this card must not be tried again and no other is on file"
     else:
         rule, detail = Rule.ONLY_CUSTOMER, f"after {kind.value.replace('_', ' ')} no silent try can help"
-    led = Sentence(lambda: f"{why}; {verdict.brief()}")
-    return exhaust(case, rule, now=now, rules=rules, why=led, detail=detail)
+    return exhaust(case, rule, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}", detail=detail)
 
 
 def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:

@@ -17,12 +17,12 @@ def sibling_recovered(
     """A sibling was paid: a silent case on a ladder is tried as soon as advice, hours and budgets allow."""
     why = f"the customer's invoice of {fact.case_id} was paid"
     if case.state is not State.SILENT:
-        return Decision(case=case, told=f"{why}; the case is {case.state.value}")
+        return Decision(case=case, reason=f"{why}; the case is {case.state.value}")
     if case.open_attempt is not None:
-        return Decision(case=case, told=f"{why}; an attempt is open already")
+        return Decision(case=case, reason=f"{why}; an attempt is open already")
     if case.verdict is None or case.verdict.decline_class not in RETRIED:
         refresh = (Plan(kind=StepKind.REFRESH_CARD, due_at=now),)
-        return Decision(case=case, told=f"{why}; the card is read again at once", plan=refresh)
+        return Decision(case=case, reason=f"{why}; the card is read again at once", plan=refresh)
     return next_silent(replace(case, woken_at=now), now=now, rules=rules, usage=usage, why=why)
 
 
@@ -31,11 +31,11 @@ def policy_moved(case: Case, fact: facts.PolicyMoved, *, now: datetime, rules: R
     moved = replace(case, policy=fact.version, horizon_at=case.failed_at + timedelta(days=rules.policy.horizon_days))
     why = f"moved from policy {case.policy} to {fact.version}"
     if case.state not in OPEN:
-        return Decision(case=case, told=f"not {why}: the case has ended")
+        return Decision(case=case, reason=f"not {why}: the case has ended")
     planned = case.step(StepKind.CHARGE_CARD)
     on_ladder = case.verdict is not None and case.verdict.decline_class in RETRIED
     if case.state is not State.SILENT or not on_ladder or planned is None or planned.in_flight or case.open_attempt:
-        return Decision(case=moved, told=f"{why}; what is planned stands")
+        return Decision(case=moved, reason=f"{why}; what is planned stands")
     return next_silent(moved, now=now, rules=rules, usage=usage, why=why)
 
 

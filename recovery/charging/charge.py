@@ -5,7 +5,7 @@ attempt whose lease lapses and which is then settled by reading, never by trying
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -13,8 +13,9 @@ from recovery.cases.answers import Answer, NotSent
 from recovery.cases.case import Attempt
 from recovery.cases.facts import AttemptAnswered, ChargeDue
 from recovery.cases.obligation import ObligationStatus
+from recovery.cases.wallet import Wallet
 from recovery.charging.reading import patiently
-from recovery.engine.advance import advance
+from recovery.engine.advance import SEND_WITHIN_SECONDS, advance
 from recovery.engine.door import Door
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.storage.case_store import load_case
@@ -45,17 +46,19 @@ class ChargeCard:
         with patiently():
             obligation = self.gateway.read_obligation(case.obligation)
             owed = obligation.status is ObligationStatus.OPEN
-            card = self.gateway.read_card(obligation) if owed else None
-        due = ChargeDue(obligation=obligation, card=card, step_id=step.id)
+            wallet = self.gateway.read_wallet(obligation) if owed else Wallet()
+        due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id)
+        begins = self.door.machine_clock()
         begun = advance(self.door, case.id, due, step=step)
         if begun.attempt is None:
             return
-        answer = self._charge(begun.attempt, case.obligation, step)
+        answer = self._charge(begun.attempt, case.obligation, step, begins)
         advance(self.door, case.id, AttemptAnswered(attempt_id=begun.attempt.id, answer=answer), step=step)
 
-    def _charge(self, attempt: Attempt, obligation: str, step: ClaimedStep) -> Answer:
-        call_ends = self.door.machine_clock() + timedelta(seconds=self.gateway.call_bound_seconds)
-        if call_ends >= step.lease_until:
+    def _charge(self, attempt: Attempt, obligation: str, step: ClaimedStep, begins: datetime) -> Answer:
+        now = self.door.machine_clock()
+        call_ends = now + timedelta(seconds=self.gateway.call_bound_seconds)
+        if call_ends >= step.lease_until or now - begins > timedelta(seconds=SEND_WITHIN_SECONDS):
             # A worker that slept must not send when others may already believe that it never will.
             log.warning("slept_past_lease", case=step.case_id, step=step.id)
             return NotSent(detail="the worker was too slow to send within its lease")

@@ -10,7 +10,8 @@ from recovery.cases.lifecycle import OPEN
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.storage.case_store import cases_of, load_case
-from recovery.storage.step_store import ClaimedStep, finish_step, holds_lease
+from recovery.storage.lease_store import holds_lease
+from recovery.storage.step_store import ClaimedStep, finish_step
 
 
 @dataclass(frozen=True, slots=True)

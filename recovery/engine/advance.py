@@ -4,16 +4,19 @@ Without one door two writers would each believe they know the case, and one of t
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Connection
 
 from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.choosing import card_read
 from recovery.cases.decide import decide
 from recovery.cases.facts import (
     AttemptAnswered,
     CardRefreshed,
     ChargeDue,
+    EmailDue,
     EmailRefused,
     EmailSent,
     Fact,
@@ -29,26 +32,33 @@ from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
 from recovery.storage.card_store import card_use, lock_card, with_siblings
 from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
-from recovery.storage.email_store import finish_email, insert_email
+from recovery.storage.email_store import finish_email, insert_email, with_mailed
 from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
 from recovery.storage.foreign_store import note_foreign_charges
+from recovery.storage.lease_store import extend_leases, holds_lease
 from recovery.storage.moment import Moment
-from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step, holds_lease
+from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step
 
 log = structlog.get_logger(__name__)
+
+_READINGS = (ChargeDue, CardRefreshed)
+
+SEND_WITHIN_SECONDS = 15.0
+"""A call begins at most so long after its intent, or not at all. Longer than a commit that waited for a lock (10 s)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advanced:
     """What a fact led to. ``decision`` is None when the fact was known already, or its claim no longer ours.
 
-    ``attempt`` is to be charged now, ``email_id`` to be sent now, by the caller and under the lease of its step.
+    ``attempt`` is to be charged now, ``email_id`` with ``template`` to be sent now, by the caller and under the lease of its step.
     """
 
     case: Case
     decision: Decision | None = None
     attempt: Attempt | None = None
     email_id: str | None = None
+    template: str | None = None
 
 
 def advance(door: Door, case_id: str, fact: Fact, *, step: ClaimedStep | None = None) -> Advanced:
@@ -91,33 +101,43 @@ def _let_in(
 ) -> Advanced:
     if knows_fact(tx, case.id, fact.key):
         again = _finish(tx, _finished_steps(tx, fact, step, None), moment)
-        apply_steps(tx, _with_repeats(Decision(case=case, told="known"), again), moment=moment)
+        apply_steps(tx, _with_repeats(Decision(case=case, reason="known"), again), moment=moment)
         return Advanced(case=case)
     if isinstance(fact, EmailRefused) and knows_fact(tx, case.id, EmailSent(email_id=fact.email_id).key):
         fact = replace(fact, believed_sent=True)
     rules = door.rulebook.rules_for(tx, fact.version if isinstance(fact, PolicyMoved) else case.policy)
-    card = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
+    card = card_read(case, fact, rules.for_segment(case.segment).policy) if isinstance(fact, _READINGS) else None
     key = (card or case.card).budget_key if (card or case.card) else None  # type: ignore[union-attr]
     if isinstance(fact, ChargeDue) and key is not None:
         lock_card(tx, key)
     note_foreign_charges(tx, case, _charges_read(fact))
     usage = with_siblings(tx, case, card_use(tx, key, now=moment.now))
+    if isinstance(fact, EmailDue):
+        usage = with_mailed(tx, case, usage, now=moment.now)
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
     save_decision(tx, case, fact, decision, moment=moment)
     if decision.start is not None:
         assert step is not None, "an attempt needs the lease of its step"
         insert_attempt(tx, case.id, decision.start, step_id=step.id)
+        # Whoever takes the attempt back must do so after its worker's last moment for sending: from then on the call's bound counts.
+        extend_leases(tx, [step], until=moment.machine_now + timedelta(seconds=SEND_WITHIN_SECONDS))
     email_id = None
     if decision.email is not None:
         assert step is not None, "an email needs the lease of its step"
-        email_id = insert_email(tx, decision.case, number=decision.email, step_id=step.id, moment=moment)
+        email_id = insert_email(tx, decision, step_id=step.id, moment=moment)
     if isinstance(fact, EmailSent | EmailRefused):
         _finish_email(tx, fact, moment)
     again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
     apply_steps(tx, _with_repeats(decision, again), moment=moment)
     _raise_flags(tx, case, decision, moment)
     log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
-    return Advanced(case=decision.case, decision=decision, attempt=decision.start, email_id=email_id)
+    return Advanced(
+        case=decision.case,
+        decision=decision,
+        attempt=decision.start,
+        email_id=email_id,
+        template=decision.template,
+    )
 
 
 def _charges_read(fact: Fact) -> tuple[Charge, ...]:

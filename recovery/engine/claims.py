@@ -2,29 +2,39 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from typing import Protocol
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from recovery.cases.facts import ObligationMissing
 from recovery.cases.lifecycle import StepKind
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
+from recovery.engine.leases import Keeper
 from recovery.gateways.port import NotFound
 from recovery.storage.amounts import dearest_first
+from recovery.storage.aside_store import set_aside
 from recovery.storage.attempt_store import attempt_of_step
 from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.email_store import email_of_step
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
-from recovery.storage.step_store import ClaimedStep, claim_steps, due_kinds, release_step
+from recovery.storage.lease_store import extend_leases, release_step
+from recovery.storage.moment import Moment
+from recovery.storage.step_store import ClaimedStep, claim_steps, due_kinds
 
 log = structlog.get_logger(__name__)
 
 BACKOFF_SECONDS_FIRST = 5.0
 BACKOFF_SECONDS_MAX = 3600.0
-"""A step that failed waits 5 s, then twice as long each time, an hour at most: never dropped, never a busy loop."""
+"""A step that failed waits 5 s, then twice as long each time, an hour at most: never a busy loop."""
+
+FAILURES_MAX = 5
+"""A step that failed this often is set aside for a person: what fails so often fails for ever. It is never dropped."""
 
 
 class Performer(Protocol):
@@ -40,6 +50,15 @@ class Performer(Protocol):
         ...
 
 
+@runtime_checkable
+class Paced(Protocol):
+    """A performer whose steps are taken up at a pace that all workers share."""
+
+    def places(self, tx: Connection, *, wanted: int, moment: Moment) -> int:
+        """How many steps may be taken up now."""
+        ...
+
+
 class Postponed(Exception):
     """The step cannot be performed now for an outside reason; it goes back to planned for a while (machine seconds)."""
 
@@ -50,36 +69,84 @@ class Postponed(Exception):
         self.due_in = due_in
 
 
-def perform_due(door: Door, performers: Mapping[StepKind, Performer], *, batch: int, threads: int) -> int:
+def perform_due(
+    door: Door, performers: Mapping[StepKind, Performer], *, batch: int, threads: int, keeper: Keeper | None = None
+) -> int:
     """Claim at most ``batch`` due steps of each kind and perform them, ``threads`` at a time; returns how many were claimed.
 
-    A lease covers the rounds that a batch takes: with as many threads as steps, one performance.
+    Without a keeper a lease covers the rounds that a batch takes: with as many threads as steps, one performance. With one, leases
+    are short and renewed. A suspect, begun twice and never ended, is performed alone, after the others.
     """
     done = 0
     with door.database.connect() as tx:
-        due = due_kinds(tx, moment=door.moment())
+        due, suspected = due_kinds(tx, moment=door.moment())
     for kind, performer in performers.items():
-        if kind not in due:
-            continue
-        claimed = _claim(door, kind, performer, batch=batch, threads=threads)
-        done += len(claimed)
-        if threads == 1 or len(claimed) <= 1:
-            for step in claimed:
-                _perform(door, performer, step)
-        else:
-            with ThreadPoolExecutor(max_workers=min(threads, len(claimed))) as pool:
-                list(pool.map(lambda step, how=performer: _perform(door, how, step), claimed))
+        if kind in due:
+            done += _batch(door, kind, performer, batch=batch, threads=threads, keeper=keeper)
+    for kind, performer in performers.items():
+        if kind in suspected:
+            done += _batch(door, kind, performer, batch=1, threads=1, keeper=keeper, suspects=True)
     return done
 
 
-def _claim(door: Door, kind: StepKind, performer: Performer, *, batch: int, threads: int) -> list[ClaimedStep]:
-    rounds = -(-batch // threads)
+def _batch(
+    door: Door,
+    kind: StepKind,
+    performer: Performer,
+    *,
+    batch: int,
+    threads: int,
+    keeper: Keeper | None,
+    suspects: bool = False,
+) -> int:
+    whole = performer.lease_seconds * -(-batch // threads)
+    lease = whole if keeper is None else min(keeper.lease_seconds, whole)
+    claimed = _claim(door, kind, performer, batch=batch, lease_seconds=lease, whole_seconds=whole, suspects=suspects)
+    if not claimed:
+        return 0
+    under_way = {step.id: step for step in claimed}
+
+    def perform(step: ClaimedStep) -> None:
+        try:
+            _perform(door, performer, step)
+        finally:
+            del under_way[step.id]  # from here on its lease may lapse: whatever is left of it belongs to the sweep
+
+    def extend(tx: Connection, until: datetime) -> None:
+        extend_leases(tx, tuple(under_way.values()), until=until)
+
+    with nullcontext() if keeper is None else keeper.keeping(door, extend, most_seconds=whole):
+        if threads == 1 or len(claimed) == 1:
+            for step in claimed:
+                perform(step)
+        else:
+            with ThreadPoolExecutor(max_workers=min(threads, len(claimed))) as pool:
+                list(pool.map(perform, claimed))
+    return len(claimed)
+
+
+def _claim(
+    door: Door,
+    kind: StepKind,
+    performer: Performer,
+    *,
+    batch: int,
+    lease_seconds: float,
+    whole_seconds: float,
+    suspects: bool,
+) -> list[ClaimedStep]:
+    moment = door.moment()
     with door.database.begin() as tx:
         if kind is StepKind.CHARGE_CARD and is_raised(tx, CHARGING_HALTED):
             return []
-        lease = performer.lease_seconds * rounds
-        claimed = claim_steps(tx, (kind,), moment=door.moment(), limit=batch, lease_seconds=lease)
-        return dearest_first(tx, claimed) if kind is StepKind.CHARGE_CARD else claimed
+        limit = performer.places(tx, wanted=batch, moment=moment) if isinstance(performer, Paced) else batch
+        if not limit:
+            return []
+        found = claim_steps(tx, (kind,), moment=moment, limit=limit, lease_seconds=lease_seconds, suspects=suspects)
+        claimed = dearest_first(tx, found) if kind is StepKind.CHARGE_CARD else found
+    # A performer asks how long it may go on, renewals included, not how long the row's claim lasts without them.
+    until = moment.machine_now + timedelta(seconds=whole_seconds)
+    return [replace(step, lease_until=until) for step in claimed]
 
 
 def _perform(door: Door, performer: Callable[[ClaimedStep], None], step: ClaimedStep) -> None:
@@ -110,15 +177,28 @@ def _perform_or_ask(door: Door, performer: Callable[[ClaimedStep], None], step: 
 def _failed(door: Door, step: ClaimedStep, error: Exception) -> None:
     hold = min(BACKOFF_SECONDS_FIRST * 2**step.failures, BACKOFF_SECONDS_MAX)
     words = str(error).partition("\n")[0]  # a database error goes on with the statement and its values
-    _give_back(door, step, hold, detail=f"{type(error).__name__}: {words}", postponed=None)
+    detail = f"{type(error).__name__}: {words}"
+    if step.failures + 1 < FAILURES_MAX:
+        _give_back(door, step, hold, detail=detail, postponed=None)
+        return
+    with door.database.begin() as tx:
+        if _under_way(tx, step):
+            return
+        set_aside(tx, step, detail, machine_now=door.machine_clock())
+    log.error("step_set_aside", case=step.case_id, step=step.id, kind=step.kind.value, detail=detail)
+
+
+def _under_way(tx: Connection, step: ClaimedStep) -> bool:
+    """Money or mail may be on its way: the lease lapses and the sweep settles it."""
+    return bool(attempt_of_step(tx, step.id) or email_of_step(tx, step.id))
 
 
 def _give_back(door: Door, step: ClaimedStep, hold_seconds: float, *, detail: str, postponed: Postponed | None) -> None:
     moment = door.moment()
     later = postponed.due_in if postponed else None
     with door.database.begin() as tx:
-        if attempt_of_step(tx, step.id) or email_of_step(tx, step.id):
-            return  # money or mail may be on its way: the lease lapses and the sweep settles it
+        if _under_way(tx, step):
+            return
         release_step(
             tx,
             step,

@@ -1,17 +1,20 @@
 """Works through stored events. Without bounds and patience one bad event would block all that came after it."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from recovery.engine.door import Door
+from recovery.engine.leases import Keeper
 from recovery.gateways.port import Gateway, GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.intake.outcome import Done, Held
 from recovery.intake.translate import translate
 from recovery.storage.connect import OUR_MISTAKES
-from recovery.storage.event_store import StoredEvent, claim_events, finish_event, hold_event
+from recovery.storage.event_store import StoredEvent, claim_events, extend_claims, finish_event, hold_event
 
 log = structlog.get_logger(__name__)
 
@@ -30,16 +33,40 @@ class Intake:
 
     door: Door
     gateway: Gateway
+    keeper: Keeper | None = None
 
     def process(self, *, batch: int) -> int:
-        """Take at most ``batch`` waiting events; returns how many were taken."""
+        """Take at most ``batch`` waiting events, and one suspect alone; returns how many were taken."""
+        return self._batch(batch, suspects=False) + self._batch(1, suspects=True)
+
+    def _batch(self, batch: int, *, suspects: bool) -> int:
         machine_now = self.door.machine_clock()
-        lease = timedelta(seconds=batch * 2 + 4 * self.gateway.call_bound_seconds)
+        whole = batch * 2 + 4 * self.gateway.call_bound_seconds
+        lease = whole if self.keeper is None else min(self.keeper.lease_seconds, whole)
+        until = machine_now + timedelta(seconds=lease)
         with self.door.database.begin() as tx:
-            taken = claim_events(tx, machine_now=machine_now, lease_until=machine_now + lease, limit=batch)
-        for event in taken:
-            self._one(event)
+            taken = claim_events(tx, machine_now=machine_now, lease_until=until, limit=batch, suspects=suspects)
+        if not taken:
+            return 0
+        waiting = {event.id: event for event in taken}
+
+        def extend(tx: Connection, until: datetime) -> None:
+            extend_claims(tx, tuple(waiting.values()), until=until)
+
+        keeper = self.keeper
+        with nullcontext() if keeper is None else keeper.keeping(self.door, extend, most_seconds=batch * whole):
+            for event in taken:
+                self._unless_poison(event)
+                del waiting[event.id]
         return len(taken)
+
+    def _unless_poison(self, event: StoredEvent) -> None:
+        if event.unended <= FAILURES_MAX:
+            self._one(event)
+            return
+        detail = f"begun {event.unended - 1} times in a row and never ended: it seems to end its workers"
+        self._finish(event, "set_aside", detail)
+        log.error("event_set_aside", event_id=event.id, kind=event.kind, detail=detail)
 
     def _one(self, event: StoredEvent) -> None:
         try:

@@ -8,6 +8,7 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from recovery.dunning.checking import letter_mistakes
 from recovery.dunning.mailer import MailError
 from recovery.gateways.port import GatewayError, GatewayMisconfigured
 from recovery.runtime.clock import machine_now, system_clock
@@ -15,7 +16,8 @@ from recovery.runtime.knowledge import ConfigInvalid
 from recovery.runtime.settings import Pages, SettingsInvalid
 from recovery.runtime.wiring import Wiring
 from recovery.storage import migrate
-from recovery.storage.event_store import event_counts
+from recovery.storage.aside_store import steps_set_aside
+from recovery.storage.event_store import event_counts, events_set_aside
 from recovery.storage.flag_store import (
     CHARGING_HALTED,
     CONFIRMED,
@@ -79,7 +81,7 @@ def _files(wiring: Wiring) -> Finding:
     folder = wiring.settings.config_dir
     try:
         version = wiring.rulebook.current
-        mistakes = wiring.letters.check()
+        mistakes = letter_mistakes(wiring.letters)
     except ConfigInvalid as error:
         mistakes = error.mistakes
         version = ""
@@ -87,6 +89,10 @@ def _files(wiring: Wiring) -> Finding:
         detail = "; ".join(mistakes)
         return Finding(subject="configuration", health=Health.FAILED, detail=detail, remedy="correct the files named")
     return Finding(subject="configuration", health=Health.OK, detail=f"{folder}, policy {version}")
+
+
+SHOWN_MAX = 5
+"""So many of the things set aside are told with their errors; the rest are counted."""
 
 
 def _database(wiring: Wiring) -> Finding:
@@ -184,6 +190,8 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         events = event_counts(tx)
         steps = backlog(tx, moment=Moment(now=system_clock.now(), machine_now=machine_now()))
         asleep = orphans(tx)
+        aside = steps_set_aside(tx, limit=SHOWN_MAX)
+        set_aside = events_set_aside(tx, limit=SHOWN_MAX)
     yield _charging(flags.get(CHARGING_HALTED))
     yield _foreign_retries(flags.get(GATEWAY_RETRIES_SEEN))
     unknown = [f"{flag.detail} ({flag.times} times)" for name, flag in flags.items() if name.startswith(UNKNOWN_CODE)]
@@ -191,11 +199,17 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         remedy = "add them to declines.toml; until then they count as the generic decline"
         yield Finding(subject="decline codes", health=Health.WARNING, detail=", ".join(unknown), remedy=remedy)
     if events["set_aside"]:
-        remedy = "read why in the log, then run: recovery events replay"
-        detail = f"{events['set_aside']} set aside after failing repeatedly"
+        listed = "; ".join(f"{event.id} {event.kind}: {event.detail}" for event in set_aside)
+        remedy = "mend the cause, then run: recovery events replay"
+        detail = f"{events['set_aside']} set aside: {listed}"
         yield Finding(subject="events", health=Health.FAILED, detail=detail, remedy=remedy)
     else:
         yield Finding(subject="events", health=Health.OK, detail=f"{events['waiting']} waiting, none set aside")
+    if aside:
+        listed = "; ".join(f"{one.kind} of {one.case_id}: {one.error}" for one in aside)
+        remedy = "mend the cause, then run: recovery steps replay"
+        detail = f"{steps.set_aside} set aside: {listed}"
+        yield Finding(subject="steps set aside", health=Health.FAILED, detail=detail, remedy=remedy)
     if steps.failing or asleep:
         detail = f"{steps.failing} failing, {asleep} open cases without a wake-up"
         yield Finding(

@@ -107,6 +107,7 @@ class _State(Collector):
     def _steps(self, tx: Connection) -> Iterator[Metric]:
         steps = backlog(tx, moment=self._moment)
         counts = {"due": steps.due, "in_flight": steps.in_flight, "held": steps.held, "failing": steps.failing}
+        counts["set_aside"] = steps.set_aside
         yield _gauge("recovery_steps", "Open steps by where they stand", "standing", counts)
         late = GaugeMetricFamily("recovery_steps_late_seconds", "Business time since the oldest planned step was due")
         late.add_metric([], _late_seconds(steps.next_due_at, self._moment.now))

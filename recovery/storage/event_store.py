@@ -1,13 +1,14 @@
 """The gateway's events, each stored once. Without it a doubled webhook would be two facts and a crash would lose one."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from recovery.storage.step_store import SUSPECT_AFTER
 from recovery.storage.tables import events
 
 
@@ -25,6 +26,8 @@ class StoredEvent:
     idempotency_key: str | None
     caused_by_request: bool
     failures: int = 0
+    unended: int = 0
+    """How many claims in a row nobody ended, this one included: each may have been the end of its worker."""
 
 
 def store_event(tx: Connection, event: StoredEvent, *, machine_now: datetime) -> bool:
@@ -46,20 +49,28 @@ def store_event(tx: Connection, event: StoredEvent, *, machine_now: datetime) ->
     return tx.execute(statement).first() is not None
 
 
-def claim_events(tx: Connection, *, machine_now: datetime, lease_until: datetime, limit: int) -> list[StoredEvent]:
-    """Take waiting events in the order of arrival. A claim is a hold: whoever dies leaves them to others when it ends."""
+def claim_events(
+    tx: Connection, *, machine_now: datetime, lease_until: datetime, limit: int, suspects: bool = False
+) -> list[StoredEvent]:
+    """Take waiting events in the order of arrival. A claim is a hold: whoever dies leaves them to others when it ends.
+
+    The claim is counted before anything is done; ``suspects``, begun twice and never ended, are claimed apart.
+    """
+    least_suspect = (events.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     ready = (
         select(events.c.seq)
         .where(
             events.c.state == "waiting",
             or_(events.c.hold_until.is_(None), events.c.hold_until <= machine_now),
+            events.c.unended >= SUSPECT_AFTER if suspects else events.c.unended < SUSPECT_AFTER,
         )
-        .order_by(events.c.seq)
+        .order_by(*least_suspect, events.c.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("ready")  # evaluated once: as a plain subquery the limit could be passed over
     )
-    taken = update(events).where(events.c.seq == ready.c.seq).values(hold_until=lease_until).returning(events)
+    taken = update(events).where(events.c.seq == ready.c.seq)
+    taken = taken.values(hold_until=lease_until, unended=events.c.unended + 1).returning(events)
     rows = sorted(tx.execute(taken).mappings().all(), key=lambda row: int(row["seq"]))
     return [_stored(row) for row in rows]
 
@@ -70,18 +81,26 @@ def _stored(row: RowMapping) -> StoredEvent:
         **{name: row[name] for name in names},
         caused_by_request=row["caused_by_request"],
         failures=row["failures"],
+        unended=row["unended"],
     )
 
 
 def finish_event(tx: Connection, event: StoredEvent, *, state: str, detail: str) -> None:
     """Note what an event led to: ``done``, or ``set_aside`` for a person."""
-    _write(tx, event, state=state, detail=detail, hold_until=None)
+    _write(tx, event, state=state, detail=detail, hold_until=None, unended=0)
 
 
 def hold_event(tx: Connection, event: StoredEvent, *, until: datetime, detail: str, failed: bool) -> None:
     """Let an event wait until a machine instant; ``failed`` counts it as a failure."""
     failures = event.failures + (1 if failed else 0)
-    _write(tx, event, state="waiting", detail=detail, hold_until=until, failures=failures)
+    _write(tx, event, state="waiting", detail=detail, hold_until=until, failures=failures, unended=0)
+
+
+def extend_claims(tx: Connection, claimed: Collection[StoredEvent], *, until: datetime) -> None:
+    """Let claims on events that still wait end at ``until``, not before."""
+    names = [(event.gateway, event.id) for event in claimed]
+    ours = and_(tuple_(events.c.gateway, events.c.id).in_(names), events.c.state == "waiting")
+    tx.execute(update(events).where(ours).values(hold_until=func.greatest(events.c.hold_until, until)))
 
 
 def _write(tx: Connection, event: StoredEvent, **values: object) -> None:
@@ -90,10 +109,30 @@ def _write(tx: Connection, event: StoredEvent, **values: object) -> None:
 
 def replay_set_aside(tx: Connection, event_id: str | None = None) -> int:
     """Put events that were set aside back in line; all of them, or one. Returns how many."""
-    query = update(events).where(events.c.state == "set_aside").values(state="waiting", hold_until=None, failures=0)
+    query = (
+        update(events)
+        .where(events.c.state == "set_aside")
+        .values(state="waiting", hold_until=None, failures=0, unended=0)
+    )
     if event_id is not None:
         query = query.where(events.c.id == event_id)
     return int(tx.execute(query).rowcount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventAside:
+    """One event that waits for a person, and why."""
+
+    id: str
+    kind: str
+    detail: str
+
+
+def events_set_aside(tx: Connection, *, limit: int) -> list[EventAside]:
+    """What was set aside, oldest first."""
+    waiting = select(events.c.id, events.c.kind, events.c.detail).where(events.c.state == "set_aside")
+    rows = tx.execute(waiting.order_by(events.c.seq).limit(limit))
+    return [EventAside(id=row.id, kind=row.kind, detail=row.detail or "") for row in rows]
 
 
 def event_counts(tx: Connection) -> dict[str, int]:

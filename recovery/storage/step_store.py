@@ -1,15 +1,21 @@
 """Steps as rows: due times, claims and leases. Without claims two workers would perform one order."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, insert, or_, select, update
 
 from recovery.cases.case import Decision, Plan
 from recovery.cases.lifecycle import OPEN, StepKind, StepState
 from recovery.storage.moment import Moment
 from recovery.storage.tables import cases, steps
+
+SUSPECT_AFTER = 2
+"""Claims in a row that nobody ended before a step is performed alone: once may be any worker's death, twice is a pattern.
+
+The partial index of suspects says the same number.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,8 @@ class ClaimedStep:
     lease_until: datetime
     claims: int
     failures: int
+    unended: int = 0
+    """How many claims in a row nobody ended, this one included: each may have been the end of its worker."""
 
 
 def apply_steps(tx: Connection, decision: Decision, *, moment: Moment) -> None:
@@ -89,6 +97,16 @@ def finish_step(tx: Connection, step_id: int, *, moment: Moment) -> Plan | None:
     return Plan(kind=StepKind(row["kind"]), due_at=max(again, moment.now), hold_seconds=hold_seconds)
 
 
+def ready(moment: Moment) -> ColumnElement[bool]:
+    """What makes a step claimable now: planned, due, not held back and not set aside."""
+    return and_(
+        steps.c.state == StepState.PLANNED,
+        steps.c.due_at <= moment.now,
+        or_(steps.c.hold_until.is_(None), steps.c.hold_until <= moment.machine_now),
+        steps.c.set_aside_at.is_(None),
+    )
+
+
 def claim_steps(
     tx: Connection,
     kinds: Collection[StepKind],
@@ -96,100 +114,58 @@ def claim_steps(
     moment: Moment,
     limit: int,
     lease_seconds: float,
+    suspects: bool = False,
 ) -> list[ClaimedStep]:
-    """Take due steps of some kinds, oldest first, that nobody else has, for the length of a lease."""
+    """Take due steps of some kinds, oldest first, that nobody else has, for the length of a lease.
+
+    The claim is counted before anything is performed. ``suspects`` are those that were begun twice and never ended: they are
+    claimed apart, so that what kills a worker takes no innocent step with it.
+    """
+    least_suspect = (steps.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     due = (
         select(steps.c.id)
         .where(
-            steps.c.state == StepState.PLANNED,
-            steps.c.due_at <= moment.now,
+            ready(moment),
             steps.c.kind.in_(kinds),
-            or_(steps.c.hold_until.is_(None), steps.c.hold_until <= moment.machine_now),
+            steps.c.unended >= SUSPECT_AFTER if suspects else steps.c.unended < SUSPECT_AFTER,
         )
-        .order_by(steps.c.due_at, steps.c.id)
+        .order_by(*least_suspect, steps.c.due_at, steps.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")  # evaluated once: as a plain subquery the limit could be passed over
     )
-    lease_until = moment.machine_now + timedelta(seconds=lease_seconds)
     taken = (
         update(steps)
         .where(steps.c.id == due.c.id)
-        .values(state=StepState.IN_FLIGHT, lease_until=lease_until, claims=steps.c.claims + 1, hold_until=None)
-        .returning(
-            steps.c.id,
-            steps.c.case_id,
-            steps.c.kind,
-            steps.c.due_at,
-            steps.c.lease_until,
-            steps.c.claims,
-            steps.c.failures,
+        .values(
+            state=StepState.IN_FLIGHT,
+            lease_until=moment.machine_now + timedelta(seconds=lease_seconds),
+            claims=steps.c.claims + 1,
+            unended=steps.c.unended + 1,
+            hold_until=None,
         )
+        .returning(*CLAIMED)
     )
     rows = tx.execute(taken).mappings().all()
-    claimed = [ClaimedStep(**{**row, "kind": StepKind(row["kind"])}) for row in rows]
-    return sorted(claimed, key=lambda step: (step.due_at, step.id))
+    return sorted((claimed_from(row) for row in rows), key=lambda step: (step.due_at, step.id))
 
 
-def due_kinds(tx: Connection, *, moment: Moment) -> frozenset[StepKind]:
-    """The kinds of steps of which at least one could be claimed now: one question instead of one claim a kind."""
-    found = (
-        select(steps.c.kind)
-        .distinct()
-        .where(
-            steps.c.state == StepState.PLANNED,
-            steps.c.due_at <= moment.now,
-            or_(steps.c.hold_until.is_(None), steps.c.hold_until <= moment.machine_now),
-        )
+CLAIMED = tuple(steps.c[name] for name in ClaimedStep.__dataclass_fields__)
+
+
+def claimed_from(row: RowMapping) -> ClaimedStep:
+    """The claim that a row of the table holds."""
+    return ClaimedStep(**{**row, "kind": StepKind(row["kind"])})
+
+
+def due_kinds(tx: Connection, *, moment: Moment) -> tuple[frozenset[StepKind], frozenset[StepKind]]:
+    """The kinds of which at least one step could be claimed now, and of which one suspect: one question, not two claims a kind."""
+    suspect = steps.c.unended >= SUSPECT_AFTER
+    found = tx.execute(select(steps.c.kind, suspect).distinct().where(ready(moment))).all()
+    return (
+        frozenset(StepKind(kind) for kind, suspected in found if not suspected),
+        frozenset(StepKind(kind) for kind, suspected in found if suspected),
     )
-    return frozenset(StepKind(kind) for kind in tx.execute(found).scalars())
-
-
-def holds_lease(tx: Connection, step: ClaimedStep) -> bool:
-    """Whether a claim is still ours: in flight, and claimed by nobody since. Locks the row.
-
-    The count of claims tells, not the lease's end: machine clocks are set back, and two claims may end at the same instant.
-    """
-    row = tx.execute(select(steps.c.state, steps.c.claims).where(steps.c.id == step.id).with_for_update()).one()
-    return bool(row.state == StepState.IN_FLIGHT and row.claims == step.claims)
-
-
-def release_step(
-    tx: Connection, step: ClaimedStep, *, hold_until: datetime, due_at: datetime | None = None, error: str | None = None
-) -> bool:
-    """Give a claim back, to be performed later; False when it was no longer ours. ``error`` counts as a failure."""
-    if not holds_lease(tx, step):
-        return False
-    values = {
-        "state": StepState.PLANNED,
-        "lease_until": None,
-        "again_at": None,
-        "hold_until": func.greatest(steps.c.hold_until, hold_until),
-        "due_at": due_at or step.due_at,
-        "error": error,
-        "failures": steps.c.failures + (1 if error else 0),
-    }
-    tx.execute(update(steps).where(steps.c.id == step.id).values(values))
-    return True
-
-
-def lapsed_steps(tx: Connection, *, machine_now: datetime, limit: int) -> Sequence[ClaimedStep]:
-    """Steps in flight whose lease has ended."""
-    rows = tx.execute(
-        select(
-            steps.c.id,
-            steps.c.case_id,
-            steps.c.kind,
-            steps.c.due_at,
-            steps.c.lease_until,
-            steps.c.claims,
-            steps.c.failures,
-        )
-        .where(steps.c.state == StepState.IN_FLIGHT, steps.c.lease_until <= machine_now)
-        .order_by(steps.c.lease_until)
-        .limit(limit)
-    ).mappings()
-    return [ClaimedStep(**{**row, "kind": StepKind(row["kind"])}) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,20 +177,23 @@ class Backlog:
     in_flight: int
     held: int
     failing: int
+    set_aside: int
 
 
 def backlog(tx: Connection, *, moment: Moment) -> Backlog:
     """Count the open steps."""
-    planned = steps.c.state == StepState.PLANNED
+    set_aside = steps.c.set_aside_at.is_not(None)
+    planned = and_(steps.c.state == StepState.PLANNED, ~set_aside)
     due = and_(planned, steps.c.due_at <= moment.now)
     held = and_(due, steps.c.hold_until > moment.machine_now)
     row = tx.execute(
         select(
             func.min(steps.c.due_at).filter(planned).label("next_due_at"),
             func.count().filter(due).label("due"),
-            func.count().filter(steps.c.state == StepState.IN_FLIGHT).label("in_flight"),
+            func.count().filter(steps.c.state == StepState.IN_FLIGHT, ~set_aside).label("in_flight"),
             func.count().filter(held).label("held"),
             func.count().filter(and_(planned, steps.c.failures > 0)).label("failing"),
+            func.count().filter(set_aside).label("set_aside"),
         ).where(steps.c.state.in_((StepState.PLANNED, StepState.IN_FLIGHT)))
     ).mappings()
     return Backlog(**row.one())

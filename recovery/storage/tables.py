@@ -9,13 +9,10 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
-    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -34,29 +31,9 @@ from recovery.cases.lifecycle import (
     StepKind,
     StepState,
 )
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-EMAIL_STATUSES = ("sending", "sent", "ambiguous", "refused")
-EVENT_STATES = ("waiting", "done", "set_aside")
-
-
-def _one_of(column: str, values: object) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload]
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
-
-
-def _instant(name: str, *, nullable: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=nullable)
-
+from recovery.storage.columns import instant as _instant
+from recovery.storage.columns import metadata as metadata
+from recovery.storage.columns import one_of as _one_of
 
 policies = Table(
     "policies",
@@ -89,10 +66,18 @@ cases = Table(
     Column("signals", JSONB(none_as_null=True)),
     _instant("last_failure_at", nullable=True),
     Column("dead_cards", JSONB(none_as_null=True), nullable=False),
+    Column("wallet", JSONB(none_as_null=True), nullable=False, server_default=text("'[]'")),
+    Column("choice", Text),
     Column("refreshes", Integer, nullable=False),
     Column("emails_sent", Integer, nullable=False),
     _instant("emailed_at", nullable=True),
     Column("email_tries", Integer, nullable=False),
+    Column("letters_done", Integer, nullable=False, server_default=text("0")),
+    Column("letter_tries", Integer, nullable=False, server_default=text("0")),
+    Column("mail_stopped", Boolean, nullable=False, server_default=text("false")),
+    _instant("wished_at", nullable=True),
+    Column("wishes", Integer, nullable=False, server_default=text("0")),
+    Column("left_because", Text),
     Column("escalations", Integer, nullable=False),
     Column("source", Text),
     _instant("ended_at", nullable=True),
@@ -138,6 +123,8 @@ steps = Table(
     _instant("again_at", nullable=True),
     Column("claims", Integer, nullable=False, server_default=text("0")),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("unended", Integer, nullable=False, server_default=text("0")),
+    _instant("set_aside_at", nullable=True),
     Column("error", Text),
     _one_of("kind", StepKind),
     _one_of("state", StepState),
@@ -151,6 +138,8 @@ steps = Table(
     ),
     Index("ix_steps_due", "due_at", postgresql_where=text("state = 'planned'")),
     Index("ix_steps_leases", "lease_until", postgresql_where=text("state = 'in_flight'")),
+    Index("ix_steps_suspects", "due_at", postgresql_where=text("state = 'planned' AND unended >= 2")),
+    Index("ix_steps_set_aside", "set_aside_at", postgresql_where=text("set_aside_at IS NOT NULL")),
 )
 
 attempts = Table(
@@ -213,35 +202,6 @@ exhaustions = Table(
     UniqueConstraint("id", "case_id", "at"),
 )
 
-emails = Table(
-    "emails",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
-    Column("step_id", BigInteger, ForeignKey("steps.id"), nullable=False),
-    Column("exhaustion_id", BigInteger, nullable=False),
-    _instant("exhausted_at"),
-    Column("number", Integer, nullable=False),
-    Column("status", Text, nullable=False),
-    _instant("begun_at"),
-    _instant("finished_at", nullable=True),
-    Column("detail", Text),
-    ForeignKeyConstraint(
-        ["exhaustion_id", "case_id", "exhausted_at"],
-        ["exhaustions.id", "exhaustions.case_id", "exhaustions.at"],
-        name="fk_emails_exhaustion",
-    ),
-    CheckConstraint("begun_at >= exhausted_at", name="only_after_exhaustion"),
-    _one_of("status", EMAIL_STATUSES),
-    UniqueConstraint("case_id", "number"),
-    Index(
-        "uq_emails_one_that_may_have_gone",
-        "case_id",
-        unique=True,
-        postgresql_where=text("status IN ('sending', 'sent', 'ambiguous')"),
-    ),
-)
-
 ledger = Table(
     "ledger",
     metadata,
@@ -279,10 +239,12 @@ events = Table(
     Column("state", Text, nullable=False),
     _instant("hold_until", nullable=True),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("unended", Integer, nullable=False, server_default=text("0")),
     Column("detail", Text),
-    _one_of("state", EVENT_STATES),
+    _one_of("state", ("waiting", "done", "set_aside")),
     Index("ix_events_waiting", "seq", postgresql_where=text("state = 'waiting'")),
     Index("ix_events_set_aside", "seq", postgresql_where=text("state = 'set_aside'")),
+    Index("ix_events_suspects", "seq", postgresql_where=text("state = 'waiting' AND unended >= 2")),
 )
 
 flags = Table(

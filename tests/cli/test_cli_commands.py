@@ -3,17 +3,15 @@
 import csv
 import io
 import json
-import logging
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from building import CONFIG, MONDAY, Life, wired
+from commanding import Run
 from sqlalchemy import text
 
 from recovery.cases.lifecycle import State
@@ -21,45 +19,9 @@ from recovery.runtime.cli import main
 from recovery.runtime.clock import SharedClock
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised, raise_flag
 
+pytest_plugins = ["command_fixtures"]
+
 GONE = "postgresql://nobody:hush@127.0.0.1:1/none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers, root.level = handlers, level
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in an empty directory, with nothing in the environment but what a test sets."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(CONFIG))
-
-    def run_command(*words: str) -> Ran:
-        with pytest.raises(SystemExit) as left:
-            main(list(words))
-        said = capsys.readouterr()
-        assert left.value.code is None or isinstance(left.value.code, int)
-        return Ran(code=left.value.code or 0, out=said.out, err=said.err)
-
-    return run_command
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -11,15 +10,8 @@ import structlog
 from recovery.runtime.logging import blacked_out, set_up_logging
 from recovery.runtime.settings import load_settings
 
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers, root.level = handlers, level
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+pytest_plugins = ["command_fixtures"]
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -30,13 +22,13 @@ def test_our_lines_and_those_of_libraries_have_one_shape() -> None:
     stream = io.StringIO()
     set_up_logging(load_settings(_env_file=None), stream=stream)
     structlog.get_logger("recovery.test").info("decided", case="case_1", amount_minor=100)
-    logging.getLogger("uvicorn.error").info("running on %s", "http://127.0.0.1:1")
+    logging.getLogger("a.library").info("running on %s", "http://127.0.0.1:1")
     logging.getLogger("stripe").info("a whole request")
     structlog.get_logger("recovery.test").debug("not at this level")
     ours, theirs = lines(stream)
     assert (ours["event"], ours["case"], ours["amount_minor"], ours["level"]) == ("decided", "case_1", 100, "info")
     assert str(ours["at"]).endswith("Z")
-    assert (theirs["event"], theirs["logger"]) == ("running on http://127.0.0.1:1", "uvicorn.error")
+    assert (theirs["event"], theirs["logger"]) == ("running on http://127.0.0.1:1", "a.library")
 
 
 def test_an_error_brings_its_traceback_in_the_same_line() -> None:

@@ -2,51 +2,34 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from building import CONFIG
+from commanding import Run
 
-CONFIG = Path(__file__).resolve().parents[2] / "config"
+pytest_plugins = ["command_fixtures"]
+
 ASKED = [
     *("plan", "--code", "insufficient_funds", "--country", "US", "--brand", "visa", "--funding", "debit"),
     *("--amount", "49.00", "--currency", "USD", "--failed-at", "2026-11-20T23:40:00-05:00"),
 ]
 
 
-def recovery(*words: str, config: Path = CONFIG, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """Run the command in an empty folder, so that nothing of this checkout's data is used."""
-    return subprocess.run(
-        [sys.executable, "-m", "recovery.runtime.cli", *words],
-        env={
-            "RECOVERY_CONFIG_DIR": str(config),
-            "PYTHONPATH": str(CONFIG.parent),
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(cwd),
-        },
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def test_a_plan_shows_tries_reasons_and_a_calendar_and_starts_no_database(tmp_path: Path) -> None:
-    told = recovery(*ASKED, cwd=tmp_path)
-    assert told.returncode == 0, told.stderr
-    assert "payday Fri 27 Nov (weekday friday)" in told.stdout
-    assert "allowed by visa-2026-10" in told.stdout
-    assert "Mon    Tue    Wed" in told.stdout
-    assert "then dunning (rule horizon)" in told.stdout
+def test_a_plan_shows_tries_reasons_and_a_calendar_and_starts_no_database(run: Run, tmp_path: Path) -> None:
+    told = run(*ASKED)
+    assert told.code == 0, told.err
+    assert "payday Fri 27 Nov (weekday friday)" in told.out
+    assert "allowed by visa-2026-10" in told.out
+    assert "Mon    Tue    Wed" in told.out
+    assert "then dunning (rule horizon)" in told.out
     assert not (tmp_path / ".recovery").exists()
 
 
-def test_a_plan_as_json_is_the_same_every_time(tmp_path: Path) -> None:
-    first, second = (recovery(*ASKED, "--json", cwd=tmp_path) for _ in range(2))
-    assert first.stdout == second.stdout
-    plan = json.loads(first.stdout)
+def test_a_plan_as_json_is_the_same_every_time(run: Run) -> None:
+    first, second = (run(*ASKED, "--json") for _ in range(2))
+    assert first.out == second.out
+    plan = json.loads(first.out)
     tries = [step for step in plan["steps"] if step["attempt"]]
     assert [step["attempt"] for step in tries] == list(range(1, len(tries) + 1))
     assert plan["zone"] == "America/New_York"
@@ -63,14 +46,16 @@ def test_a_plan_as_json_is_the_same_every_time(tmp_path: Path) -> None:
         (("--failed-at", "2026-11-20T23:40:00"), "offset is missing"),
     ],
 )
-def test_a_wrong_option_is_told(tmp_path: Path, words: tuple[str, str], told: str) -> None:
+def test_a_wrong_option_is_told(run: Run, words: tuple[str, str], told: str) -> None:
     asked = [*ASKED, *words]
-    result = recovery(*asked, cwd=tmp_path)
-    assert result.returncode == 2
-    assert told in " ".join(result.stderr.replace("│", " ").split())
+    result = run(*asked)
+    assert result.code == 2
+    assert told in " ".join(result.err.replace("│", " ").split())
 
 
-def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(tmp_path: Path) -> None:
+def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     broken = tmp_path / "config"
     shutil.copytree(CONFIG, broken)
     banks = (
@@ -85,14 +70,15 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(tmp_path: Path
     (broken / "paydays.toml").write_text(paydays)
     policy = (broken / "recovery.toml").read_text().replace("horizon_days = 21", "horizon_days = 210")
     (broken / "recovery.toml").write_text(policy.replace("careful = { tries_max = 5 }", "carefull = { tries_max = 5 }"))
-    told = recovery("config", "check", config=broken, cwd=tmp_path)
-    assert told.returncode == 1
+    monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(broken))
+    told = run("config", "check")
+    assert told.code == 1
     for name, words in (
         ("banks.toml", ("countries.DE.zones", "'Europe/Bonn' is no IANA time zone", "write it as")),
         ("paydays.toml", ("countries.CH.rules", "'day:31' is none of", "use one of these")),
         ("recovery.toml", ("horizon_days", "less than or equal to 90", "lower the value")),
     ):
-        line = next(each for each in told.stderr.splitlines() if words[0] in each)
+        line = next(each for each in told.err.splitlines() if words[0] in each)
         path, number, _ = line.removeprefix(f"{broken}/").split(":", 2)
         assert path == name
         key = words[0].split(".")[-2] if "." in words[0] else words[0]
@@ -100,23 +86,27 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(tmp_path: Path
         assert all(word in line for word in words)
 
 
-def test_a_segment_that_changes_nothing_known_is_told(tmp_path: Path) -> None:
+def test_a_segment_that_changes_nothing_known_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     broken = tmp_path / "config"
     shutil.copytree(CONFIG, broken)
     policy = (
         (broken / "recovery.toml").read_text().replace("careful = { tries_max = 5 }", "carefull = { tries_max = 5 }")
     )
     (broken / "recovery.toml").write_text(policy)
-    told = recovery("config", "check", config=broken, cwd=tmp_path)
-    assert told.returncode == 1
-    assert "there is no carefull to change" in told.stderr
+    monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(broken))
+    told = run("config", "check")
+    assert told.code == 1
+    assert "there is no carefull to change" in told.err
 
 
-def test_a_threshold_that_shuts_a_country_is_told(tmp_path: Path) -> None:
+def test_a_threshold_that_shuts_a_country_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "config"
     shutil.copytree(CONFIG, broken)
     banks = (broken / "banks.toml").read_text().replace("open = 0.0", "open = 0.2")
     (broken / "banks.toml").write_text(banks)
-    told = recovery("config", "check", config=broken, cwd=tmp_path)
-    assert told.returncode == 1
-    assert "raise risk_max" in told.stderr
+    monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(broken))
+    told = run("config", "check")
+    assert told.code == 1
+    assert "raise risk_max" in told.err

@@ -1,29 +1,17 @@
 """What a new edition or a new policy would change, told before it does; and what still holds for a case."""
 
 import json
-import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from building import CONFIG, MONDAY, Life, wired
+from commanding import Run
 
-from recovery.runtime.cli import main
 from recovery.runtime.clock import SharedClock
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers, root.level = handlers, level
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+pytest_plugins = ["command_fixtures"]
 
 
 @pytest.fixture
@@ -38,18 +26,6 @@ def life(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("RECOVERY_DATABASE_URL", database_url.replace("+psycopg", ""))
     with wired(database_url) as wiring:
         yield Life(wiring)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def run_command(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main(list(words))
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return run_command
 
 
 def test_a_new_edition_s_effect_is_told_before_it_is_in_force(life: Life, run: Run, tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 import psutil
 import pytest
+from commanding import Run
+
+pytest_plugins = ["command_fixtures"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -78,10 +81,7 @@ def test_an_interrupted_demo_leaves_no_process(tmp_path: Path) -> None:
         (["--world", "atlantis.toml"], "missing"),
     ],
 )
-def test_bad_options_are_refused_before_anything_starts(options: list[str], said: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "recovery.runtime.cli", "demo", "--exit", *options]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 2
-    assert said in done.stdout + done.stderr
+def test_bad_options_are_refused_before_anything_starts(run: Run, options: list[str], said: str) -> None:
+    done = run("demo", "--exit", *options)
+    assert done.code == 2
+    assert said in done.out + done.err

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from building import Life, wired
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from recovery.cases import facts
 from recovery.cases.answers import Unknown
@@ -17,7 +17,8 @@ from recovery.engine.sweep import sweep
 from recovery.runtime.clock import machine_now
 from recovery.storage import tables
 from recovery.storage.flag_store import CHARGING_HALTED, raise_flag
-from recovery.storage.step_store import ClaimedStep, claim_steps, lapsed_steps, release_step
+from recovery.storage.lease_store import lapsed_steps, release_step
+from recovery.storage.step_store import ClaimedStep, claim_steps
 
 ALL = tuple(StepKind)
 
@@ -83,7 +84,15 @@ def _begun(life: Life, *, lease_seconds: float) -> tuple[str, ClaimedStep, str]:
     card = life.case(case_id).card
     begun = advance(life.door, case_id, facts.ChargeDue(obligation=owed, card=card, step_id=step.id), step=step)
     assert begun.attempt is not None
+    if lease_seconds == 0:
+        lapse(life)
     return case_id, step, begun.attempt.id
+
+
+def lapse(life: Life) -> None:
+    """The machine's clock goes on until every lease has ended."""
+    with life.wiring.database.begin() as tx:
+        tx.execute(update(tables.steps).where(tables.steps.c.state == "in_flight").values(lease_until=machine_now()))
 
 
 def test_an_attempt_whose_worker_died_is_settled_and_never_performed_again(life: Life) -> None:

@@ -12,10 +12,12 @@ from sim_issuers import DEAD_CODES, ONLY_CUSTOMER_CODES
 from sim_view import Row, View
 
 from recovery.cases.obligation import ChargeStatus
+from recovery.declines.classify import DeclineClass
 from recovery.declines.signals import Initiator
 from recovery.storage.codec import policy_from
 
 CUSTOMER = "customer_card"
+OWN_BUDGET = (CUSTOMER, "backup_card")
 
 
 def timing(view: View) -> Iterator[str]:
@@ -42,17 +44,33 @@ def _window(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     hours = knowledge.banks.countries.get(country or "", knowledge.banks.unknown)
     case = view.cases[attempt.case_id.removeprefix("case_")]
     policy = policy_from(view.policies[case.policy]).of(case.segment)
-    ladder = policy.ladders.get(attempt.decline_class) if attempt.purpose == "silent" else None
-    risk_max = policy.risk_max if ladder is None or ladder.risk_max is None else ladder.risk_max
+    followed = _followed(view, attempt) if attempt.purpose == "silent" else set()
+    limits = [policy.ladders[kind].risk_max for kind in followed]
+    risk_max = max((policy.risk_max if limit is None else limit for limit in limits), default=policy.risk_max)
     weight = max(_weight(hours, country, zone, attempt.started_at) for zone in hours.zones)
     # Debit cards are tried at the start of the booking day where the weights say so.
     booking = (
-        charge.card.funding in ("debit", "prepaid") and country == "GB" and attempt.decline_class == "wait_for_funds"
+        charge.card.funding in ("debit", "prepaid") and country == "GB" and DeclineClass.WAIT_FOR_FUNDS in followed
     )
     if booking and attempt.started_at.astimezone(ZoneInfo(hours.zones[0])).hour == 0:
         return
     if weight > risk_max:
         yield f"{attempt.id} ({attempt.purpose}) began {attempt.started_at}, risk {weight} above {risk_max} in {country}"
+
+
+def _followed(view: View, attempt: Row) -> set[DeclineClass]:
+    """The class of the decline that a silent try followed; several where one landed later than anybody could expect.
+
+    The attempt's own row does not tell: it speaks of how that attempt itself was declined in the end.
+    """
+    mine = [(at, c) for at, c in _earlier(view, attempt) if f"case_{c.obligation}" == attempt.case_id]
+    newest = [max(mine, key=lambda pair: pair[0])[1]] if mine else []
+    late = [c for a, c in view.ours() if a.case_id == attempt.case_id and c.beyond]
+    codes = {c.signals.decline_code for c in (*newest, *late) if c.signals is not None}
+    return {_CLASSES.get(code or "", DeclineClass.CAREFUL) for code in codes}
+
+
+_CLASSES = {"insufficient_funds": DeclineClass.WAIT_FOR_FUNDS, "processing_error": DeclineClass.ISSUER_ILL}
 
 
 def _weight(hours: Any, country: str | None, zone: str, at: datetime) -> float:
@@ -132,7 +150,7 @@ def _policy(view: View, attempt: Row) -> Iterator[str]:
     before = [
         a
         for a, c in view.ours()
-        if a.case_id == case.id and a.number < attempt.number and a.purpose != CUSTOMER and not c.beyond
+        if a.case_id == case.id and a.number < attempt.number and a.purpose not in OWN_BUDGET and not c.beyond
     ]
     if len(before) >= policy.silent_attempts_max:
         yield f"{attempt.id} is silent attempt {len(before) + 1} of {policy.silent_attempts_max}"

@@ -37,6 +37,8 @@ KINDS: Final = (
     "gateway_retries",
     "card_updated",
     "card_detached",
+    "brand_changed",
+    "backups",
     "refund",
     "dispute",
     "processing",
@@ -45,6 +47,7 @@ KINDS: Final = (
     "shared_card",
     "not_by_card",
     "driven",
+    "short_leases",
 )
 """Everything that a run may be told to leave out while it is shrunk."""
 

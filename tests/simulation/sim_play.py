@@ -1,6 +1,7 @@
 """One run: the production engine on real PostgreSQL, everybody else simulated, all of it chosen by one seed in one thread."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -25,12 +26,15 @@ from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
 from recovery.dunning.letter import Brand, Letters
-from recovery.dunning.send import SendEmail
+from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.advance import advance
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
+from recovery.engine.leases import Extend
 from recovery.engine.sweep import sweep
 from recovery.intake.events import Intake
+from recovery.storage.aside_store import replay_steps
+from recovery.storage.event_store import replay_set_aside
 from recovery.storage.flag_store import CHARGING_HALTED, lower_flag
 
 DEPTH_MAX = 2
@@ -55,11 +59,13 @@ class Wish:
 
 _READY = text(
     "SELECT (SELECT array_agg(DISTINCT kind) FROM steps WHERE state = 'planned' AND due_at <= :now"
-    " AND (hold_until IS NULL OR hold_until <= :machine)) AS kinds,"
+    " AND set_aside_at IS NULL AND (hold_until IS NULL OR hold_until <= :machine)) AS kinds,"
     " (SELECT count(*) FROM events WHERE state = 'waiting' AND (hold_until IS NULL OR hold_until <= :machine)) AS events,"
-    " (SELECT count(*) FROM steps WHERE state = 'in_flight' AND lease_until <= :machine) AS lapsed,"
+    " (SELECT count(*) FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL AND lease_until <= :machine) AS lapsed,"
     " (SELECT count(*) FROM cases c WHERE c.state IN ('silent', 'dunning', 'review') AND NOT EXISTS (SELECT FROM steps s"
     " WHERE s.case_id = c.id AND s.state IN ('planned', 'in_flight'))) AS orphans,"
+    " (SELECT count(*) FROM steps WHERE set_aside_at IS NOT NULL AND state IN ('planned', 'in_flight')) +"
+    " (SELECT count(*) FROM events WHERE state = 'set_aside') +"
     " (SELECT count(*) FROM cases WHERE state = 'review') + (SELECT count(*) FROM flags WHERE name = :halted) AS wanted"
 )
 
@@ -73,6 +79,16 @@ class Ready:
     lapsed: int
     wanted: int
     """How much waits for a person."""
+
+
+class NeverRenews:
+    """A keeper whose thread never gets its turn."""
+
+    lease_seconds = 30.0
+
+    def keeping(self, _door: Door, _extend: Extend, *, most_seconds: float) -> AbstractContextManager[None]:
+        assert most_seconds > 0
+        return nullcontext()
 
 
 class DidNotEnd(AssertionError):
@@ -105,7 +121,9 @@ class Run:
         self.shelf = Shelf(self.database, self.knowledge, self.clocks.machine())
         edged = cast(Engine, EdgedDatabase(self.database, self.faults, self.say, self.meanwhile))
         self.door = self._door(edged)
-        self.intake = Intake(self.door, self.gateway)
+        # Half of the workers never manage to renew what they claimed: then everything takes longer than its lease.
+        self.keeper = NeverRenews() if self.faults.allows("short_leases") and dice.of("leases").random() < 0.5 else None
+        self.intake = Intake(self.door, self.gateway, self.keeper)
         self.performers = self._performers()
         self.people.settle_in(self.wish.customers or dice.of("people").choice((1, 1, 2, 3)))
 
@@ -121,7 +139,9 @@ class Run:
             StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
             StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
             StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway),
-            StepKind.SEND_EMAIL: SendEmail(self.door, self.gateway, self.mailer, letters, "example.com"),
+            StepKind.SEND_EMAIL: SendEmail(
+                self.door, self.gateway, self.mailer, letters, Outbox(sender_domain="example.com")
+            ),
             StepKind.CLOSE_CASE: CloseCase(self.door, self.gateway),
             StepKind.ESCALATE: Escalate(self.door),
         }
@@ -221,7 +241,7 @@ class Run:
         batch = self.faults.dice.of("batch").choice((1, 1, 3))
         cool, self.faults.heat = self.faults.heat, 3.0
         try:
-            return perform_due(self.door, due, batch=batch, threads=1) if due else 0
+            return perform_due(self.door, due, batch=batch, threads=1, keeper=self.keeper) if due else 0
         finally:
             self.faults.heat = cool
 
@@ -242,6 +262,9 @@ class Run:
         self.gateway.key_refused = False
         with self.database.begin() as tx:
             lower_flag(tx, CHARGING_HALTED)
+            replayed = replay_steps(tx) + replay_set_aside(tx)
+            if replayed:
+                self.say(f"a person replays {replayed} that were set aside")
             waiting = tx.execute(text("SELECT id, escalations FROM cases WHERE state = 'review' ORDER BY id")).all()
         for case_id, escalations in waiting:
             if escalations >= 1 or dice.random() < 0.3:
@@ -269,8 +292,9 @@ class Run:
         A driven clock does not wait for events that are held: what they wait for may take days of business time.
         """
         query = text(
-            "SELECT min(at) FROM (SELECT lease_until AS at FROM steps WHERE state = 'in_flight' UNION ALL"
-            " SELECT hold_until FROM steps WHERE state = 'planned' AND due_at <= :now AND hold_until > :machine UNION ALL"
+            "SELECT min(at) FROM (SELECT lease_until AS at FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL UNION ALL"
+            " SELECT hold_until FROM steps WHERE state = 'planned' AND due_at <= :now AND hold_until > :machine"
+            " AND set_aside_at IS NULL UNION ALL"
             " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > :machine AND NOT :driven) AS held"
         )
         moment = {"now": self.clocks.at, "machine": self.clocks.machine(), "driven": driven}
@@ -279,7 +303,7 @@ class Run:
         return [] if found is None else [(found - self.clocks.machine()).total_seconds()]
 
     def _next_step(self) -> float | None:
-        query = text("SELECT min(due_at) FROM steps WHERE state = 'planned'")
+        query = text("SELECT min(due_at) FROM steps WHERE state = 'planned' AND set_aside_at IS NULL")
         with self.database.connect() as tx:
             found = tx.execute(query).scalar_one()
         return found.timestamp() if found else None

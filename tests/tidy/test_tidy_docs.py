@@ -1,5 +1,6 @@
 """What the papers say is there, and what is there is in the papers."""
 
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from tidy_support import PROJECT, read
 
 from recovery.gateways.stripe import KINDS
 from recovery.runtime.cli import app
+from recovery.runtime.cli.on_demand import COMMANDS
 from recovery.runtime.doctor import CONFIRMATIONS
 from recovery.runtime.settings import Settings
 
@@ -61,6 +63,15 @@ def test_readme_shows_every_command() -> None:
     group: Any = typer.main.get_command(app)
     missing = [name for name in group.commands if f"recovery {name}" not in shown]
     assert missing == []
+
+
+def test_each_command_is_found_in_the_module_that_adds_it() -> None:
+    for module, names in COMMANDS.items():
+        part = typer.Typer()
+        importlib.import_module(f"recovery.runtime.cli.{module}").add_to(part)
+        added = [each.name or each.callback.__name__ for each in part.registered_commands if each.callback]
+        added += [str(each.name) for each in part.registered_groups]
+        assert sorted(added) == sorted(names), module
 
 
 def test_every_make_target_in_the_papers_exists() -> None:

@@ -28,6 +28,7 @@ TEXTS = (
 # Whoever catches everything says why here and leaves a trace: a log line, a row, or the exception itself.
 CATCHES_ALL = {
     "recovery/engine/claims.py": "one step's failure is recorded on its row; the batch goes on",
+    "recovery/engine/sweep.py": "what cannot be taken back is set aside with the reason; the others are taken back",
     "recovery/intake/events.py": "one event's failure is recorded on its row; the batch goes on",
     "recovery/runtime/cli/__init__.py": "tells what can be explained in one line, raises the rest",
     "recovery/runtime/web/doorbell.py": "a broker that is away is logged and never makes the gateway wait",

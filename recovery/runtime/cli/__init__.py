@@ -8,17 +8,11 @@ from collections.abc import Sequence
 
 import typer
 
-from recovery.runtime.cli import cases, operate, report, rules, worlds
-from recovery.runtime.cli.backtest import backtest
-from recovery.runtime.cli.demo import demo
-from recovery.runtime.cli.doctor import doctor
-from recovery.runtime.cli.explain import explanation
-from recovery.runtime.cli.output import told
-from recovery.runtime.cli.plan import plan
-from recovery.runtime.cli.sandbox import sandbox
+from recovery.runtime.cli.on_demand import CommandGroup
 
 app = typer.Typer(
     name="recovery",
+    cls=CommandGroup,
     help="Wins back subscription payments that failed although the customer did not want to leave.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -36,20 +30,15 @@ def _options(
     _DEBUG["on"] = debug
 
 
-cases.add_to(app)
-report.add_to(app)
-operate.add_to(app)
-rules.add_to(app)
-worlds.add_to(app)
-for command in (doctor, sandbox, demo, backtest, plan):  # one function each; further single commands join this line
-    app.command()(command)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process with its exit code."""
     try:
         app(args=list(arguments) if arguments is not None else None, prog_name="recovery")
     except Exception as error:
+        # Only now: it knows the errors of every library we use.
+        from recovery.runtime.cli.explain import explanation
+        from recovery.runtime.cli.output import told
+
         reason = explanation(error)
         if reason is None or _DEBUG["on"]:
             raise

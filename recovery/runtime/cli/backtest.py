@@ -25,6 +25,11 @@ from recovery.simulation.backtest.tally import Tally, as_json
 from recovery.simulation.world import Parameters
 
 
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(backtest)
+
+
 def backtest(
     *,
     world: Annotated[

@@ -24,6 +24,11 @@ CHECK_SECONDS = 1.0
 """How often a demo that stays up looks whether its processes live."""
 
 
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
+
+
 def demo(
     *,
     days: Annotated[int, typer.Option(min=1, max=365, help="Days to play.")] = 45,

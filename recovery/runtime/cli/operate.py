@@ -4,19 +4,22 @@ from typing import Annotated
 
 import typer
 
-from recovery.dunning.letter import Brand, Letters
+from recovery.dunning.checking import letter_mistakes
+from recovery.runtime.asking import letters_of
 from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import said
 from recovery.runtime.cli.serve import serve_beat, serve_web, serve_worker
 from recovery.runtime.cli.session import command_stack, settings_for_command, settings_for_process
 from recovery.runtime.knowledge import ConfigInvalid, Knowledge, load_knowledge
-from recovery.runtime.settings import Settings
+from recovery.storage.aside_store import replay_steps
+from recovery.storage.case_queries import find_case
 from recovery.storage.event_store import replay_set_aside
 from recovery.storage.flag_store import CHARGING_HALTED, lower_flag, read_flags
 from recovery.storage.migrate import upgrade
 
 config_app = typer.Typer(no_args_is_help=True, help="The policy and knowledge files.")
 events_app = typer.Typer(no_args_is_help=True, help="The gateway's events that were stored.")
+steps_app = typer.Typer(no_args_is_help=True, help="The orders that workers perform.")
 charging_app = typer.Typer(no_args_is_help=True, help="The switch that stops all charging.")
 
 
@@ -24,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.add_typer(config_app, name="config")
     app.add_typer(events_app, name="events")
+    app.add_typer(steps_app, name="steps")
     app.add_typer(charging_app, name="charging")
     app.command("migrate")(migrate)
     app.command("web")(web)
@@ -35,21 +39,18 @@ def add_to(app: typer.Typer) -> None:
 def check() -> None:
     """Check every file of the configuration folder and tell all mistakes at once."""
     settings = settings_for_command()
-    mistakes = letters_of(settings).check()
+    mistakes: list[str] = []
+    templates: set[str] = set()
     knowledge: Knowledge | None = None
     try:
         knowledge = load_knowledge(settings.config_dir)
+        templates = {letter.template for campaign in knowledge.policy.campaigns for letter in campaign.letters}
     except ConfigInvalid as invalid:
-        mistakes = invalid.mistakes + mistakes
+        mistakes = invalid.mistakes
+    mistakes = mistakes + letter_mistakes(letters_of(settings), templates=templates)
     if mistakes or knowledge is None:
         raise ConfigInvalid(mistakes)
     said(f"{settings.config_dir}: all right, policy {knowledge.policy_version}")
-
-
-def letters_of(settings: Settings) -> Letters:
-    """The email templates of these settings."""
-    brand = Brand(name=settings.brand_name, sender=settings.mail_from, reply_to=settings.mail_reply_to)
-    return Letters(settings.config_dir / "emails", brand)
 
 
 def migrate() -> None:
@@ -70,6 +71,18 @@ def replay(
     if event is not None and count == 0:
         raise Refused(f"no event {event} is set aside.")
     said(f"{count} events are back in line")
+
+
+@steps_app.command("replay")
+def replay_step(
+    case: Annotated[str | None, typer.Argument(metavar="[CASE]", help="One case; all cases without it.")] = None,
+) -> None:
+    """Put steps that were set aside back in line."""
+    with command_stack() as stack, stack.wiring.database.begin() as tx:
+        count = replay_steps(tx, case and find_case(tx, case))
+    if case is not None and count == 0:
+        raise Refused(f"no step of {case} is set aside.")
+    said(f"{count} steps are back in line")
 
 
 @charging_app.command("resume")

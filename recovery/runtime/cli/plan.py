@@ -27,6 +27,11 @@ class _Codes:
     advice_code: str | None
 
 
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(plan)
+
+
 def plan(  # noqa: PLR0913 - one option each
     *,
     code: Annotated[str, typer.Option(help="The gateway's decline code, such as insufficient_funds.")],

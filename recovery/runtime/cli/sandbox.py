@@ -11,6 +11,11 @@ from recovery.runtime.worlds import DEFAULT_WORLD, load_world
 from recovery.simulation.sandbox.server import RunSettings, run_sandbox
 
 
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(sandbox)
+
+
 def sandbox(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

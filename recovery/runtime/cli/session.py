@@ -3,10 +3,13 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from recovery.runtime.logging import set_up_logging
 from recovery.runtime.settings import Settings, load_settings
-from recovery.runtime.stack import Stack, opened
+
+if TYPE_CHECKING:
+    from recovery.runtime.stack import Stack
 
 
 def settings_for_command() -> Settings:
@@ -25,7 +28,10 @@ def settings_for_process() -> Settings:
 
 
 @contextmanager
-def command_stack(*, broker: bool = False) -> Iterator[Stack]:
+def command_stack(*, broker: bool = False) -> "Iterator[Stack]":
     """The stack of one short command."""
+    # Only now: commands that need no database should not wait for its driver and the gateway's client.
+    from recovery.runtime.stack import opened
+
     with opened(settings_for_command(), broker=broker, pool_size=2) as stack:
         yield stack

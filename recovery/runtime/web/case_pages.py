@@ -14,11 +14,15 @@ from recovery.cases.lifecycle import State
 from recovery.runtime.web.render import rendered
 from recovery.runtime.web.schedule import schedule_of
 from recovery.runtime.wiring import Wiring
+from recovery.storage.aside_store import steps_set_aside
 from recovery.storage.case_queries import Place, case_file, find_case, list_cases
 from recovery.storage.case_store import NoSuchCase
 
 PAGE = 50
 """Cases on one page: about two screens."""
+
+ASIDE_MAX = 10
+"""Steps set aside that the list names: what many have in common is known after ten."""
 
 SEARCH_MAX = 200
 """No id of a gateway is longer."""
@@ -37,11 +41,13 @@ class CasePages:
         behind = _place(request.query_params.get("behind", ""))
         with self._wiring.database.connect() as tx:
             lines, more = list_cases(tx, states=[state] if state else (), search=search, behind=behind, limit=PAGE)
+            aside = steps_set_aside(tx, limit=ASIDE_MAX)
         kept = {"state": state.value if state else "", "q": search}
         following = urlencode({name: value for name, value in kept.items() if value} | {"behind": _token(more)})
         values = {
             "title": "Cases",
             "lines": lines,
+            "aside": aside,
             "states": [each.value for each in State],
             "chosen": kept["state"],
             "search": search,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from recovery.simulation.backtest.compare import NOTHING, ORACLE
 from recovery.simulation.backtest.policies import LADDERS, STRIPE_RHYTHM
 from recovery.simulation.backtest.tally import Tally
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _BASELINES = {NOTHING, ORACLE, STRIPE_RHYTHM.name, *(ladder.name for ladder in LADDERS)}
 # Blue for policies, grey for what they are compared with: readable in grey print and for the colour-blind.
@@ -23,12 +23,16 @@ def draw(results: Mapping[str, Mapping[str, Tally]], path: Path) -> None:
     """Write the figures of one or more worlds to an .svg or .png file. Raises ValueError for another kind of file."""
     if path.suffix not in (".svg", ".png"):
         raise ValueError(f"{path}: a picture is an .svg or a .png")
+    # Imported when something is drawn: it takes longer than everything else here together.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(11, _INCHES_PER_WORLD * len(results) + 0.4), layout="constrained")
     grid = figure.subplots(len(results), 2, squeeze=False)
     for (world, tallies), (left, right) in zip(results.items(), grid, strict=True):
         _shares(left, world, tallies)
         _causes(right, tallies)
-    with matplotlib.rc_context({"svg.hashsalt": "recovery", "svg.fonttype": "none"}):  # the same run, the same bytes
+    with mpl.rc_context({"svg.hashsalt": "recovery", "svg.fonttype": "none"}):  # the same run, the same bytes
         figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 

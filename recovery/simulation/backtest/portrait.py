@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from recovery.simulation.answers import Authorization
 from recovery.simulation.backtest.account import on_file
@@ -19,6 +16,9 @@ from recovery.simulation.world.build import World
 from recovery.simulation.world.issuers import approves
 from recovery.simulation.world.parameters import Cause
 from recovery.simulation.world.people import Person
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DAYS = 21
 _MIDDAY = 11
@@ -86,6 +86,10 @@ def _approved(world: World, person: Person, at: datetime) -> bool:
 
 def draw_portrait(portrait: Portrait, path: Path) -> None:
     """Write the three pictures of one world as one SVG."""
+    # Imported when something is drawn: it takes longer than everything else here together.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(11, 2.7), layout="constrained")
     hour, day, cause = figure.subplots(1, 3)
     _bars(hour, [100 * share for share in portrait.by_hour], first=0, title="one try by local hour, % approved")
@@ -97,7 +101,7 @@ def draw_portrait(portrait: Portrait, path: Path) -> None:
     cause.set_title("by real cause, % of failures", loc="left", fontsize=9)
     cause.legend(fontsize=7, frameon=False, loc="lower right")
     cause.tick_params(labelsize=7)
-    with matplotlib.rc_context({"svg.hashsalt": "recovery", "svg.fonttype": "none"}):  # the same world, the same bytes
+    with mpl.rc_context({"svg.hashsalt": "recovery", "svg.fonttype": "none"}):  # the same world, the same bytes
         figure.savefig(path, metadata={"Date": None})
 
 

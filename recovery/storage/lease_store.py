@@ -1,0 +1,79 @@
+"""Leases on steps: held, renewed, given back, lapsed. Without them a dead worker would keep its orders and a slow one lose them."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, tuple_, update
+
+from recovery.cases.lifecycle import StepState
+from recovery.storage.step_store import CLAIMED, ClaimedStep, claimed_from
+from recovery.storage.tables import steps
+
+
+def holds_lease(tx: Connection, step: ClaimedStep) -> bool:
+    """Whether a claim is still ours: in flight, and claimed by nobody since. Locks the row.
+
+    The count of claims tells, not the lease's end: machine clocks are set back, and two claims may end at the same instant.
+    """
+    row = tx.execute(select(steps.c.state, steps.c.claims).where(steps.c.id == step.id).with_for_update()).one()
+    return bool(row.state == StepState.IN_FLIGHT and row.claims == step.claims)
+
+
+def extend_leases(tx: Connection, claimed: Collection[ClaimedStep], *, until: datetime) -> int:
+    """Let the leases of claims that are still ours end at ``until``, not before; returns how many were extended.
+
+    Rows that somebody works on at this moment are left for the next time: renewing waits for nobody.
+    """
+    if not claimed:
+        return 0
+    ours = (
+        select(steps.c.id)
+        .where(
+            tuple_(steps.c.id, steps.c.claims).in_([(step.id, step.claims) for step in claimed]),
+            steps.c.state == StepState.IN_FLIGHT,
+        )
+        .with_for_update(skip_locked=True)
+        .cte("ours")
+    )
+    longer = update(steps).where(steps.c.id == ours.c.id).values(lease_until=func.greatest(steps.c.lease_until, until))
+    return int(tx.execute(longer).rowcount)
+
+
+def release_step(
+    tx: Connection,
+    step: ClaimedStep,
+    *,
+    hold_until: datetime,
+    due_at: datetime | None = None,
+    error: str | None = None,
+    ended: bool = True,
+) -> bool:
+    """Give a claim back, to be performed later; False when it was no longer ours. ``error`` counts as a failure.
+
+    ``ended`` is False when its worker never said anything: then the claim goes on counting as unended.
+    """
+    if not holds_lease(tx, step):
+        return False
+    values = {
+        "state": StepState.PLANNED,
+        "lease_until": None,
+        "again_at": None,
+        "hold_until": func.greatest(steps.c.hold_until, hold_until),
+        "due_at": due_at or step.due_at,
+        "error": error,
+        "failures": steps.c.failures + (1 if error else 0),
+        "unended": 0 if ended else steps.c.unended,
+    }
+    tx.execute(update(steps).where(steps.c.id == step.id).values(values))
+    return True
+
+
+def lapsed_steps(tx: Connection, *, machine_now: datetime, limit: int) -> Sequence[ClaimedStep]:
+    """Steps in flight whose lease has ended."""
+    lapsed = (
+        select(*CLAIMED)
+        .where(steps.c.state == StepState.IN_FLIGHT, steps.c.lease_until <= machine_now, steps.c.set_aside_at.is_(None))
+        .order_by(steps.c.lease_until)
+        .limit(limit)
+    )
+    return [claimed_from(row) for row in tx.execute(lapsed).mappings()]
