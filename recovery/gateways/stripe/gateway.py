@@ -10,12 +10,14 @@ import stripe
 
 from recovery.cases.answers import Answer
 from recovery.cases.obligation import Obligation, ObligationStatus
+from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
 from recovery.cases.wallet import Wallet
+from recovery.declines.signals import Card
 from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Reversal, Standing
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
 from recovery.gateways.stripe.fields import flag, ident, text
-from recovery.gateways.stripe.listing import notices_since
+from recovery.gateways.stripe.listing import notices_since, open_obligations
 from recovery.gateways.stripe.notices import notice_of
 from recovery.gateways.stripe.paying import Paying
 from recovery.gateways.stripe.reading import Reading
@@ -35,6 +37,7 @@ class StripeGateway(Gateway):
     """
 
     name = "stripe"
+    updater = UpdaterWay.PASSIVE  # no call triggers it, and nothing tells which cards are covered
 
     def __init__(
         self,
@@ -88,9 +91,16 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._reading.open_obligations(customer)
 
+    def open_obligations(self) -> Iterator[str]:
+        """Each page with a bound of its own: a big account has hundreds of them."""
+        return open_obligations(self._calls)
+
     def read_wallet(self, obligation: Obligation) -> Wallet:
         with self._calls.within():
             return self._reading.wallet(obligation)
+
+    def ask_updater(self, card: Card) -> Freshness:  # noqa: ARG002 - there is nobody to ask
+        return Unsupported()
 
     def charge(self, order: ChargeOrder) -> Answer:
         with self._calls.within():
