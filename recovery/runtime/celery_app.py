@@ -27,6 +27,7 @@ class Bell(StrEnum):
     EVENTS = "recovery.events"
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
+    RENEWALS = "recovery.renewals"
 
 
 QUEUE = "recovery"
@@ -40,6 +41,12 @@ HARD_LIMIT_SECONDS = 900
 
 SWEEP_SECONDS = 10.0
 """How often lapsed leases are looked for: the work of a dead worker lies idle for at most this much longer than its lease."""
+
+
+RENEWALS_SECONDS = 60.0
+"""How often the day's round over renewals goes on; how much it reads each time is LookAhead's own limit."""
+
+_SECONDS = {Bell.SWEEP: SWEEP_SECONDS, Bell.RENEWALS: RENEWALS_SECONDS}
 
 
 def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
@@ -72,10 +79,7 @@ def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
             "health_check_interval": 25,
         },
         timezone="UTC",
-        beat_schedule={
-            bell.value: {"task": bell.value, "schedule": SWEEP_SECONDS if bell is Bell.SWEEP else ring_seconds}
-            for bell in Bell
-        },
+        beat_schedule={bell.value: {"task": bell.value, "schedule": _SECONDS.get(bell, ring_seconds)} for bell in Bell},
     )
     return app
 
@@ -118,6 +122,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
+    task(Bell.RENEWALS, Wiring.look_ahead, then_steps=False)
 
 
 def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:

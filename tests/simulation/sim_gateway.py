@@ -45,6 +45,7 @@ from recovery.gateways.port import (
     GatewayUnavailable,
     NotFound,
     Notice,
+    RenewalPage,
     Reversal,
     Standing,
 )
@@ -278,6 +279,9 @@ class SimGateway(Gateway):
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         return iter(n for n in self.till.post.notices.values() if n.created_at >= at)
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        return RenewalPage(renewals=(), behind=None)
 
     def standing(self) -> Standing:
         return Standing(account="acct_sim", livemode=False, detail="charges enabled")

@@ -13,7 +13,7 @@ from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
 from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card
-from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Reversal, Standing
+from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, RenewalPage, Reversal, Standing
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
 from recovery.gateways.stripe.fields import flag, ident, text
@@ -21,6 +21,7 @@ from recovery.gateways.stripe.listing import notices_since
 from recovery.gateways.stripe.notices import notice_of
 from recovery.gateways.stripe.paying import Paying
 from recovery.gateways.stripe.reading import Reading
+from recovery.gateways.stripe.renewals import renewal_page
 from recovery.gateways.stripe.reversals import read_reversals
 from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
@@ -117,6 +118,10 @@ class StripeGateway(Gateway):
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The events that intake stores, by days of Stripe's list, each day with a bound of its own."""
         return notices_since(self._calls, at)
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        with self._calls.within():
+            return renewal_page(self._calls, behind)
 
     def standing(self) -> Standing:
         """Whose key it is, and whether that account may charge at all."""
