@@ -14,6 +14,7 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import SQLAlchemyError
 
+from recovery.gateways.port import GatewayError
 from recovery.runtime.logging import set_up_logging
 from recovery.runtime.settings import Settings
 from recovery.runtime.wiring import Wiring
@@ -27,6 +28,7 @@ class Bell(StrEnum):
     EVENTS = "recovery.events"
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
+    BACKFILL = "recovery.backfill"
     RENEWALS = "recovery.renewals"
 
 
@@ -42,11 +44,14 @@ HARD_LIMIT_SECONDS = 900
 SWEEP_SECONDS = 10.0
 """How often lapsed leases are looked for: the work of a dead worker lies idle for at most this much longer than its lease."""
 
+BACKFILL_SECONDS = 1800.0
+"""How often the gateway's lists are read for what never arrived: a few calls each time, and half an hour is little against days."""
 
 RENEWALS_SECONDS = 60.0
 """How often the day's round over renewals goes on; how much it reads each time is LookAhead's own limit."""
 
-_SECONDS = {Bell.SWEEP: SWEEP_SECONDS, Bell.RENEWALS: RENEWALS_SECONDS}
+RHYTHMS = {Bell.SWEEP: SWEEP_SECONDS, Bell.BACKFILL: BACKFILL_SECONDS, Bell.RENEWALS: RENEWALS_SECONDS}
+"""The bells that ring more seldom than the others."""
 
 
 def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
@@ -79,7 +84,7 @@ def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
             "health_check_interval": 25,
         },
         timezone="UTC",
-        beat_schedule={bell.value: {"task": bell.value, "schedule": _SECONDS.get(bell, ring_seconds)} for bell in Bell},
+        beat_schedule={bell.value: {"task": bell.value, "schedule": RHYTHMS.get(bell, ring_seconds)} for bell in Bell},
     )
     return app
 
@@ -109,10 +114,13 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     def task(bell: Bell, work: Callable[[Wiring], int], *, then_steps: bool) -> None:
         def run() -> None:
             try:
-                done = drain(lambda: work(wiring()), seconds=DRAIN_SECONDS)
+                done = drain(lambda: work(wiring()), seconds=DRAIN_SECONDS if bell is not Bell.BACKFILL else 0.0)
             except SQLAlchemyError as error:
                 # Leases and holds bring the work back; the next ring tries again.
                 log.warning("database_away", bell=bell.value, error=type(error).__name__)
+                return
+            except GatewayError as error:
+                log.warning("gateway_away", bell=bell.value, error=str(error))
                 return
             if done and then_steps:
                 _ring_softly(ring, Bell.STEPS)
@@ -122,6 +130,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
+    task(Bell.BACKFILL, Wiring.backfill, then_steps=True)
     task(Bell.RENEWALS, Wiring.look_ahead, then_steps=False)
 
 

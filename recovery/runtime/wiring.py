@@ -23,6 +23,7 @@ from recovery.engine.leases import LeaseKeeper
 from recovery.engine.sweep import sweep
 from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import KINDS, Limits, StripeGateway
+from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
 from recovery.runtime.asking import addresses_of, letters_of, links_of
 from recovery.runtime.clock import clock_from, machine_now
@@ -143,6 +144,11 @@ class Wiring:
         """The next pages of the day's round over renewals. Returns 0: what is left waits for the next ring, for the rate's sake."""
         LookAhead(self.door, self.gateway, self.settings.lookahead_days)()
         return 0
+
+    def backfill(self) -> int:
+        """Read the gateway's lists for what never arrived; returns how many events and cases were new."""
+        found = Backfill(self.door, self.gateway, EVENT_KINDS).run()
+        return found.events_new + found.cases_opened + found.cases_told
 
     def sweep(self) -> int:
         """Take back lapsed leases; returns how many."""
