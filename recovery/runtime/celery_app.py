@@ -28,6 +28,7 @@ class Bell(StrEnum):
     EVENTS = "recovery.events"
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
+    BOOKS = "recovery.books"
     BACKFILL = "recovery.backfill"
     RENEWALS = "recovery.renewals"
 
@@ -41,6 +42,9 @@ DRAIN_SECONDS = 30.0
 HARD_LIMIT_SECONDS = 900
 """Longer than the longest lease of a batch: whoever is killed here has lost its leases already."""
 
+BOOKS_SECONDS = 30.0
+"""How often missing fees are asked for: nothing waits for them but the report."""
+
 SWEEP_SECONDS = 10.0
 """How often lapsed leases are looked for: the work of a dead worker lies idle for at most this much longer than its lease."""
 
@@ -50,7 +54,12 @@ BACKFILL_SECONDS = 1800.0
 RENEWALS_SECONDS = 60.0
 """How often the day's round over renewals goes on; how much it reads each time is LookAhead's own limit."""
 
-RHYTHMS = {Bell.SWEEP: SWEEP_SECONDS, Bell.BACKFILL: BACKFILL_SECONDS, Bell.RENEWALS: RENEWALS_SECONDS}
+RHYTHMS = {
+    Bell.SWEEP: SWEEP_SECONDS,
+    Bell.BOOKS: BOOKS_SECONDS,
+    Bell.BACKFILL: BACKFILL_SECONDS,
+    Bell.RENEWALS: RENEWALS_SECONDS,
+}
 """The bells that ring more seldom than the others."""
 
 
@@ -130,6 +139,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
+    task(Bell.BOOKS, Wiring.keep_books, then_steps=False)
     task(Bell.BACKFILL, Wiring.backfill, then_steps=True)
     task(Bell.RENEWALS, Wiring.look_ahead, then_steps=False)
 
