@@ -16,6 +16,10 @@ from recovery.cases.obligation import Obligation
 from recovery.cases.updating import Freshness, UpdaterWay
 from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card, Initiator
+from recovery.gateways.seen import SeenCharge as SeenCharge
+from recovery.gateways.seen import SeenReversal as SeenReversal
+from recovery.gateways.seen import SeenSubscription as SeenSubscription
+from recovery.gateways.seen import SubscriptionsPage as SubscriptionsPage
 from recovery.money import Money
 
 
@@ -142,52 +146,21 @@ CLOSED_DISPUTE: Final = WON_DISPUTE | {"lost"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenCharge:
-    """One charge in the gateway's own list."""
+class Renewal:
+    """A subscription that will be charged by itself: when next, and on which card; None where that is no card."""
 
-    id: str
-    customer: str | None
-    amount: Money
-    succeeded: bool
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenReversal:
-    """One refund or dispute in the gateway's own list; ``status`` as in Reversal."""
-
-    id: str
-    dispute: bool
-    charge_id: str
-    amount: Money
-    status: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenSubscription:
-    """One subscription in the gateway's own list. ``amount_minor`` is paid every ``interval_count`` intervals (day, week, month, year).
-
-    ``ended_because`` is the gateway's word: cancellation_requested, payment_failed, payment_disputed.
-    """
-
-    id: str
+    subscription: str
     customer: str
-    currency: str
-    amount_minor: int
-    interval: str | None
-    interval_count: int
-    started_at: datetime
-    ended_at: datetime | None
-    ended_because: str | None
+    renews_at: datetime
+    card: Card | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionsPage:
-    """One page of subscriptions; ``last`` is what the next page begins behind, None after the last page."""
+class RenewalPage:
+    """One page of them. ``behind`` continues the list; None when it ends."""
 
-    subscriptions: tuple[SeenSubscription, ...]
-    last: str | None
+    renewals: tuple[Renewal, ...]
+    behind: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +252,10 @@ class Gateway(Protocol):
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The gateway's own list of events since an instant, oldest first, as verified notices."""
+        ...
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        """A page of the subscriptions that renew by themselves, from the start or behind an earlier page."""
         ...
 
     def standing(self) -> Standing:

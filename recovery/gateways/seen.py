@@ -1,0 +1,56 @@
+"""What a gateway's own lists show: for comparing with the ledger and for counting who left. Without types of their own these would be
+taken for what the engine decides on, which is read more carefully."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recovery.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCharge:
+    """One charge in the gateway's own list."""
+
+    id: str
+    customer: str | None
+    amount: Money
+    succeeded: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenReversal:
+    """One refund or dispute in the gateway's own list; ``status`` as in Reversal."""
+
+    id: str
+    dispute: bool
+    charge_id: str
+    amount: Money
+    status: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenSubscription:
+    """One subscription in the gateway's own list. ``amount_minor`` is paid every ``interval_count`` intervals (day, week, month, year).
+
+    ``ended_because`` is the gateway's word: cancellation_requested, payment_failed, payment_disputed.
+    """
+
+    id: str
+    customer: str
+    currency: str
+    amount_minor: int
+    interval: str | None
+    interval_count: int
+    started_at: datetime
+    ended_at: datetime | None
+    ended_because: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionsPage:
+    """One page of subscriptions; ``last`` is what the next page begins behind, None after the last page."""
+
+    subscriptions: tuple[SeenSubscription, ...]
+    last: str | None
