@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from recovery.dunning.letter import Ask, LetterError, Letters, Written
 from recovery.dunning.texts import unspeakable
+from recovery.dunning.wording import page_mistakes
 from recovery.gateways.port import Contact
 from recovery.money import Money
 
@@ -39,7 +40,12 @@ def letter_mistakes(letters: Letters, *, templates: Iterable[str] = ()) -> list[
 
     ``templates`` are those that campaigns name.
     """
-    mistakes = letters.mistakes
+    mistakes = letters.mistakes + page_mistakes(letters.texts)
+    for language, texts in letters.texts.items():
+        for name, sentence in texts.page.items():
+            word = unspeakable(language, sentence)
+            if word is not None:
+                mistakes.append(f"{language}.toml: page.{name} says {word!r}, which no customer must read")
     for language, texts in letters.texts.items():
         for template in sorted({*texts.letters, *templates}):
             for name, last4 in (("Kim", "4242"), (None, None)):
