@@ -16,7 +16,8 @@ from recovery.cases.answers import (
     Unknown,
 )
 from recovery.cases.between import next_between
-from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.case import Attempt, Case, Decision, Plan, Purpose
+from recovery.cases.choosing import fresh_waits
 from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, AttemptStatus, State, StepKind
 from recovery.cases.money_moves import paid
@@ -64,7 +65,7 @@ def attempt_answered(
         return Decision(case=case, reason=f"{why}; the case has ended", plan=look, cancel=settled)
     if not was_open and case.open_attempt is not None:
         return Decision(case=case, reason=f"{why}; a newer attempt is open and decides")
-    followed = _follow(case, answer, now=now, rules=rules, usage=usage, why=why)
+    followed = _follow(case, attempt, answer, now=now, rules=rules, usage=usage, why=why)
     return replace(followed, cancel=followed.cancel | {StepKind.SETTLE_ATTEMPT})
 
 
@@ -81,10 +82,12 @@ def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime, rules: R
     )
 
 
-def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def _follow(
+    case: Case, attempt: Attempt, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: str
+) -> Decision:
     match answer:
         case Declined() | NeedsCustomer():
-            return _refused(case, now=now, rules=rules, usage=usage, why=why)
+            return _refused(case, attempt, now=now, rules=rules, usage=usage, why=why)
         case AlreadySettled():
             return refresh_now(case, now=now, why=f"{why}; the invoice is read again")
         case NotSent():
@@ -101,7 +104,11 @@ def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: C
             raise TypeError(f"{answer!r} has no follow-up")
 
 
-def _refused(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+    if case.state in (State.SILENT, State.DUNNING) and fresh_waits(case, rules.policy):
+        return refresh_now(case, now=now, why=f"{why}; meanwhile fresh details appeared, which are read again at once")
+    if case.state is State.SILENT and attempt.purpose is Purpose.BACKUP_CARD:
+        return refresh_now(case, now=now, why=f"{why} on a backup card; the card of this payment is read again")
     if case.state is not State.SILENT:
         return _refused_between(case, now=now, rules=rules, why=f"{why}; the case stays in {case.state.value}")
     assert case.verdict is not None
@@ -178,6 +185,9 @@ def _with_refusal(
     dead = case.dead_cards
     if verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(attempt.card):
         dead = (*dead, attempt.card)
+    if attempt.purpose is Purpose.BACKUP_CARD:
+        # What a backup card is declined for says nothing of the card that the payment is meant for.
+        return replace(case, dead_cards=dead)
     return replace(
         case, verdict=verdict, signals=signals, last_failure_at=now, tried_card=attempt.card, dead_cards=dead
     )

@@ -9,8 +9,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases.case import Case, Decision, Plan, WaitingStep
+from recovery.cases.choosing import card_read
 from recovery.cases.decide import decide
-from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, LeaseLapsed, PaymentFailed, step_of
+from recovery.cases.facts import (
+    AttemptAnswered,
+    CardRefreshed,
+    ChargeDue,
+    EmailDue,
+    Fact,
+    LeaseLapsed,
+    PaymentFailed,
+    step_of,
+)
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, SPENT, AttemptStatus, StepKind
 from recovery.cases.rules import NO_USE, CardUse, Rules
 from recovery.timing.budgets import Use
@@ -20,7 +30,7 @@ LOOK_BACK = timedelta(days=31)
 
 _URGENT = tuple(StepKind)
 _NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
-_NEEDS_STEPS = (CardRefreshed, ChargeDue)
+_NEEDS_STEPS = (CardRefreshed, ChargeDue, EmailDue)
 
 
 class Course:
@@ -108,7 +118,8 @@ class Course:
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
-        read = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
+        policy = self._rules.for_segment(self.case.segment).policy
+        read = card_read(self.case, fact, policy) if isinstance(fact, ChargeDue | CardRefreshed) else None
         card = read or self.case.card
         if card is None:
             return NO_USE

@@ -30,6 +30,7 @@ from recovery.cases.money_facts import PartPaid as PartPaid
 from recovery.cases.money_facts import PaymentRefunded as PaymentRefunded
 from recovery.cases.money_facts import SubscriptionCancelled as SubscriptionCancelled
 from recovery.cases.obligation import Charge, Obligation
+from recovery.cases.wallet import KeptCard
 from recovery.declines.signals import Card
 
 
@@ -88,11 +89,15 @@ class LeaseLapsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardRefreshed:
-    """The obligation and the card on file were read again. ``card`` is None when no usable card is on file."""
+    """The obligation and the customer's cards were read again.
+
+    ``card`` is what the gateway would charge by default, None when that is no usable card; ``cards`` are all of them.
+    """
 
     obligation: Obligation
     card: Card | None
     step_id: int
+    cards: tuple[KeptCard, ...] = ()
 
     @property
     def key(self) -> str:
@@ -101,11 +106,12 @@ class CardRefreshed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeDue:
-    """A planned try has come due; obligation and card were just read again."""
+    """A planned try has come due; obligation and cards were just read again."""
 
     obligation: Obligation
     card: Card | None
     step_id: int
+    cards: tuple[KeptCard, ...] = ()
 
     @property
     def key(self) -> str:

@@ -6,7 +6,7 @@ Everything that was true when the email was planned is asked again here: still o
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recovery.cases import facts, money_moves
+from recovery.cases import facts, firing, money_moves
 from recovery.cases.between import campaign_of, decent_at, next_letter
 from recovery.cases.case import Case, Decision, Plan
 from recovery.cases.lifecycle import State, StepKind
@@ -33,6 +33,9 @@ def email_due(case: Case, fact: facts.EmailDue, *, now: datetime, rules: Rules, 
     if waits is not None:
         later, why = waits
         return Decision(case=case, reason=why, plan=(Plan(kind=StepKind.SEND_EMAIL, due_at=later),))
+    first = firing.before_writing(case, fact.obligation, now=now, rules=rules)
+    if first is not None:
+        return first
     number = case.email_tries + 1
     letter = campaign.letters[case.letters_done]
     assert case.exhausted is not None

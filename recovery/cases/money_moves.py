@@ -145,10 +145,12 @@ def _perhaps_ours(case: Case, charge: Charge) -> bool:
 
 def _source(case: Case, charge: Charge, attempt: Attempt | None) -> Source:
     if attempt is not None:
-        return SOURCE_OF[attempt.purpose]
-    if charge.initiator is Initiator.GATEWAY:
+        if attempt.purpose in SOURCE_OF:
+            return SOURCE_OF[attempt.purpose]
+    elif charge.initiator is Initiator.GATEWAY:
         return Source.GATEWAY_RETRY
-    asked = case.emailed_at is not None and charge.created_at >= case.emailed_at
+    done_at = attempt.started_at if attempt is not None else charge.created_at
+    asked = case.emailed_at is not None and done_at >= case.emailed_at
     return Source.CUSTOMER_AFTER_EMAIL if asked else Source.CUSTOMER_UNASKED
 
 

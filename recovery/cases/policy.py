@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import time
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
@@ -63,6 +64,31 @@ class Dunning:
             raise ValueError(f"dunning: opens ({self.opens}) must be before closes ({self.closes})")
 
 
+class BackupUse(StrEnum):
+    """Whether the customer's other cards may be charged when the one for this payment is of no use."""
+
+    NEVER = "never"
+    WITH_CONSENT = "with_consent"
+    """Only cards that carry the customer's consent at the gateway."""
+    ALWAYS = "always"
+    """All but those whose customer refused; the merchant's terms must cover it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cards:
+    """Which of the customer's cards may be charged.
+
+    With ``newer_default`` a customer's default that was saved later than the subscription's own card is the customer's choice.
+    At most ``backups_max`` other cards are tried, once each. ``charge_after_brand_change`` when the merchant's terms cover it.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    newer_default: bool = True
+    backup: BackupUse = BackupUse.WITH_CONSENT
+    backups_max: Annotated[int, Ge(0), Le(10)] = 2
+    charge_after_brand_change: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)  # without slots: it keeps what its segments resolve to
 class Policy:
     """Everything a merchant may decide about recovery. Versioned by content and pinned on each case.
@@ -80,6 +106,7 @@ class Policy:
     ladders: Mapping[DeclineClass, Ladder]
     risk_max: Threshold = 0.15
     dunning: Dunning = field(default_factory=Dunning)
+    cards: Cards = field(default_factory=Cards)
     review_days: Annotated[int, Ge(1)] = 3
     unsent_retry_minutes: Annotated[int, Ge(1)] = 15
     unsent_max: Annotated[int, Ge(1)] = 8

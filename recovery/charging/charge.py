@@ -13,6 +13,7 @@ from recovery.cases.answers import Answer, NotSent
 from recovery.cases.case import Attempt
 from recovery.cases.facts import AttemptAnswered, ChargeDue
 from recovery.cases.obligation import ObligationStatus
+from recovery.cases.wallet import Wallet
 from recovery.charging.reading import patiently
 from recovery.engine.advance import SEND_WITHIN_SECONDS, advance
 from recovery.engine.door import Door
@@ -45,8 +46,8 @@ class ChargeCard:
         with patiently():
             obligation = self.gateway.read_obligation(case.obligation)
             owed = obligation.status is ObligationStatus.OPEN
-            card = self.gateway.read_card(obligation) if owed else None
-        due = ChargeDue(obligation=obligation, card=card, step_id=step.id)
+            wallet = self.gateway.read_wallet(obligation) if owed else Wallet()
+        due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id)
         begins = self.door.machine_clock()
         begun = advance(self.door, case.id, due, step=step)
         if begun.attempt is None:

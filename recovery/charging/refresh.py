@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from recovery.cases.facts import CardRefreshed
 from recovery.cases.obligation import ObligationStatus
+from recovery.cases.wallet import Wallet
 from recovery.charging.reading import patiently
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
@@ -31,5 +32,6 @@ class RefreshCard:
         with patiently():
             obligation = self.gateway.read_obligation(case.obligation)
             owed = obligation.status is ObligationStatus.OPEN
-            card = self.gateway.read_card(obligation) if owed else None
-        advance(self.door, case.id, CardRefreshed(obligation=obligation, card=card, step_id=step.id), step=step)
+            wallet = self.gateway.read_wallet(obligation) if owed else Wallet()
+        read = CardRefreshed(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id)
+        advance(self.door, case.id, read, step=step)

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.choosing import card_read
 from recovery.cases.decide import decide
 from recovery.cases.facts import (
     AttemptAnswered,
@@ -39,6 +40,8 @@ from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step
 
 log = structlog.get_logger(__name__)
+
+_READINGS = (ChargeDue, CardRefreshed)
 
 SEND_WITHIN_SECONDS = 15.0
 """A call begins at most so long after its intent, or not at all. Longer than a commit that waited for a lock (10 s)."""
@@ -103,7 +106,7 @@ def _let_in(
     if isinstance(fact, EmailRefused) and knows_fact(tx, case.id, EmailSent(email_id=fact.email_id).key):
         fact = replace(fact, believed_sent=True)
     rules = door.rulebook.rules_for(tx, fact.version if isinstance(fact, PolicyMoved) else case.policy)
-    card = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
+    card = card_read(case, fact, rules.for_segment(case.segment).policy) if isinstance(fact, _READINGS) else None
     key = (card or case.card).budget_key if (card or case.card) else None  # type: ignore[union-attr]
     if isinstance(fact, ChargeDue) and key is not None:
         lock_card(tx, key)

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from recovery.cases.answers import Answer
 from recovery.cases.case import Attempt
 from recovery.cases.obligation import Obligation
-from recovery.declines.signals import Card, Initiator
+from recovery.cases.wallet import Wallet
+from recovery.declines.signals import Initiator
 from recovery.money import Money
 
 
@@ -154,8 +155,8 @@ class Gateway(Protocol):
         """The customer's open invoices, oldest first."""
         ...
 
-    def read_card(self, obligation: Obligation) -> Card | None:
-        """The card to use next: subscription default, else customer default, else None. Read afresh."""
+    def read_wallet(self, obligation: Obligation) -> Wallet:
+        """The customer's cards: the subscription's default, the customer's default, then the others. Read afresh."""
         ...
 
     def charge(self, order: ChargeOrder) -> Answer:

@@ -1,5 +1,6 @@
 """Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -82,14 +83,11 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         signals=codec.signals_from(row["signals"]),
         last_failure_at=row["last_failure_at"],
         dead_cards=codec.cards_from(row["dead_cards"]),
+        wallet=codec.wallet_from(row["wallet"]),
+        choice=row["choice"],
         attempts=tuple(attempt_from(a) for a in tried),
-        steps=tuple(
-            WaitingStep(kind=StepKind(kind), due_at=due_at, in_flight=state == StepState.IN_FLIGHT)
-            for kind, due_at, state in waiting
-        ),
-        exhausted=Exhausted(rule=Rule(used_up["rule"]), at=used_up["at"], detail=used_up["detail"])
-        if used_up
-        else None,
+        steps=tuple(_waiting(*step) for step in waiting),
+        exhausted=_exhausted(used_up),
         refreshes=row["refreshes"],
         emails_sent=row["emails_sent"],
         emailed_at=row["emailed_at"],
@@ -104,6 +102,14 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         source=Source(row["source"]) if row["source"] else None,
         ended_at=row["ended_at"],
     )
+
+
+def _waiting(kind: str, due_at: datetime, state: str) -> WaitingStep:
+    return WaitingStep(kind=StepKind(kind), due_at=due_at, in_flight=state == StepState.IN_FLIGHT)
+
+
+def _exhausted(row: RowMapping | None) -> Exhausted | None:
+    return Exhausted(rule=Rule(row["rule"]), at=row["at"], detail=row["detail"]) if row else None
 
 
 def _case_row(case: Case) -> dict[str, Any]:
@@ -128,6 +134,8 @@ def _case_row(case: Case) -> dict[str, Any]:
         "signals": codec.signals_json(case.signals),
         "last_failure_at": case.last_failure_at,
         "dead_cards": codec.cards_json(case.dead_cards),
+        "wallet": codec.wallet_json(case.wallet),
+        "choice": case.choice,
         "refreshes": case.refreshes,
         "emails_sent": case.emails_sent,
         "emailed_at": case.emailed_at,

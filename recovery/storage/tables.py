@@ -9,12 +9,10 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
     Identity,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -33,26 +31,9 @@ from recovery.cases.lifecycle import (
     StepKind,
     StepState,
 )
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _one_of(column: str, values: object) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload]
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
-
-
-def _instant(name: str, *, nullable: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=nullable)
-
+from recovery.storage.columns import instant as _instant
+from recovery.storage.columns import metadata as metadata
+from recovery.storage.columns import one_of as _one_of
 
 policies = Table(
     "policies",
@@ -85,6 +66,8 @@ cases = Table(
     Column("signals", JSONB(none_as_null=True)),
     _instant("last_failure_at", nullable=True),
     Column("dead_cards", JSONB(none_as_null=True), nullable=False),
+    Column("wallet", JSONB(none_as_null=True), nullable=False, server_default=text("'[]'")),
+    Column("choice", Text),
     Column("refreshes", Integer, nullable=False),
     Column("emails_sent", Integer, nullable=False),
     _instant("emailed_at", nullable=True),

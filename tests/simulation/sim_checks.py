@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from sim_books import Called
+from sim_checks_cards import cards
 from sim_checks_timing import timing
 from sim_play import Run
 from sim_view import LATE, View
@@ -17,7 +18,7 @@ OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
 def judge(run: Run) -> list[str]:
     """Every violation found, in words."""
     view = View(run)
-    checks = (charged_once, keys, no_haste, nothing_waits, effects, emails, money, sources, ends, timing)
+    checks = (charged_once, keys, no_haste, nothing_waits, effects, emails, money, sources, ends, timing, cards)
     return [f"{check.__name__}: {what}" for check in checks for what in check(view)]
 
 
@@ -189,7 +190,9 @@ def sources(view: View) -> Iterator[str]:
         attempt = view.attempts.get(charge.key or "")
         if attempt is not None and not charge.beyond and attempt.status != "succeeded":
             yield f"{row.charge_id} succeeded, its attempt {attempt.id} is {attempt.status}"
-        if row.source in ("customer_unasked", "gateway_retry") and charge.key is not None and not charge.beyond:
+        own_choice = attempt is not None and attempt.purpose == "customer_card" and row.source == "customer_unasked"
+        theirs = row.source in ("customer_unasked", "gateway_retry")
+        if theirs and charge.key is not None and not charge.beyond and not own_choice:
             yield f"{row.charge_id} was made by us and is credited to {row.source}"
 
 

@@ -37,6 +37,8 @@ KINDS: Final = (
     "gateway_retries",
     "card_updated",
     "card_detached",
+    "brand_changed",
+    "backups",
     "refund",
     "dispute",
     "processing",

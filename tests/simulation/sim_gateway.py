@@ -25,6 +25,7 @@ from recovery.cases.answers import (
     Unknown,
 )
 from recovery.cases.obligation import ChargeStatus, Obligation, ObligationStatus
+from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.gateways.port import (
     ChargeOrder,
@@ -117,10 +118,10 @@ class SimGateway(Gateway):
         mine = [i for i in self.till.books.invoices.values() if i.customer == customer]
         return tuple(i.id for i in mine if i.status is ObligationStatus.OPEN)
 
-    def read_card(self, obligation: Obligation) -> Card | None:
-        card = self.till.books.card_of(self.till.books.invoices[obligation.id])
-        self._read(f"card of {obligation.id}")
-        return card
+    def read_wallet(self, obligation: Obligation) -> Wallet:
+        wallet = self.till.books.wallet_of(self.till.books.invoices[obligation.id])
+        self._read(f"cards of {obligation.id}")
+        return wallet
 
     def charge(self, order: ChargeOrder) -> Answer:
         call = Called(key=order.key, obligation=order.obligation, at=self.clocks.at, machine_at=self.clocks.machine_at)

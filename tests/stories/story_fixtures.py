@@ -64,7 +64,8 @@ def _judge_money(life: Life, file: CaseFile) -> None:
     booked = {line.ref: line for line in file.bookings if line.kind == "recovered"}
     assert {r: line.amount.minor for r, line in booked.items()} == {c: e.amount_minor for c, e in charged.items()}
     whose = {
-        "engine": {"silent_retry", "refreshed_card", "customer_after_email"},
+        # A card that the customer chose unasked is charged by us and is the customer's doing.
+        "engine": {"silent_retry", "refreshed_card", "backup_card", "customer_after_email", "customer_unasked"},
         "customer": {"customer_after_email", "customer_unasked"},
         "gateway": {"gateway_retry"},
     }

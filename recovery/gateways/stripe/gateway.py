@@ -10,7 +10,7 @@ import stripe
 
 from recovery.cases.answers import Answer
 from recovery.cases.obligation import Obligation, ObligationStatus
-from recovery.declines.signals import Card
+from recovery.cases.wallet import Wallet
 from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Reversal, Standing
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
@@ -88,9 +88,9 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._reading.open_obligations(customer)
 
-    def read_card(self, obligation: Obligation) -> Card | None:
+    def read_wallet(self, obligation: Obligation) -> Wallet:
         with self._calls.within():
-            return self._reading.card(obligation)
+            return self._reading.wallet(obligation)
 
     def charge(self, order: ChargeOrder) -> Answer:
         with self._calls.within():
