@@ -43,9 +43,8 @@ def letter_mistakes(letters: Letters, *, templates: Iterable[str] = ()) -> list[
     mistakes = letters.mistakes + page_mistakes(letters.texts)
     for language, texts in letters.texts.items():
         for name, sentence in texts.page.items():
-            word = unspeakable(language, sentence)
-            if word is not None:
-                mistakes.append(f"{language}.toml: page.{name} says {word!r}, which no customer must read")
+            if forbidden := unspeakable(language, sentence):
+                mistakes.append(f"{language}.toml: page.{name} says {forbidden!r}, which no customer must read")
     for language, texts in letters.texts.items():
         for template in sorted({*texts.letters, *templates}):
             for name, last4 in (("Kim", "4242"), (None, None)):

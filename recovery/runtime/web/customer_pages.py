@@ -1,7 +1,7 @@
 """The customer's page behind the link in an email. Without it the way out would be a hosted invoice and silence.
 
-A GET changes nothing: link scanners fetch everything. What changes something is a POST that carries the form's own signature and does not
-come from another site. A token opens one case; a wrong or old one tells nothing.
+A GET changes nothing: link scanners fetch everything. What changes something is a POST that carries the form's own signature and
+does not come from another site. A token opens one case; a wrong or old one tells nothing.
 """
 
 from collections.abc import Awaitable, Callable
