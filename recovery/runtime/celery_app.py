@@ -27,6 +27,7 @@ class Bell(StrEnum):
     EVENTS = "recovery.events"
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
+    MERCHANT = "recovery.merchant"
 
 
 QUEUE = "recovery"
@@ -118,6 +119,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
+    task(Bell.MERCHANT, Wiring.tell_merchant, then_steps=False)
 
 
 def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:

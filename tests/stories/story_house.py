@@ -92,7 +92,13 @@ class StoryWiring(Wiring):
         """Business time is machine time, as where nobody plays."""
         self.rulebook.keep_current(self.database, machine_now=machine_now())
         now = clock_from(self.settings.clock_file).now
-        return Door(database=self.database, rulebook=self.rulebook, clock=now, machine_clock=now)
+        return Door(
+            database=self.database,
+            rulebook=self.rulebook,
+            clock=now,
+            machine_clock=now,
+            tells_merchant=self.merchant is not None,
+        )
 
     @cached_property
     def performers(self) -> Mapping[StepKind, Performer]:

@@ -1,7 +1,9 @@
 """The customer's page: what it offers happens, what only looks changes nothing, and a link opens one case."""
 
+import base64
+import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,12 +14,23 @@ from story_support import Begin, Life
 from recovery.cases.case import Purpose
 from recovery.cases.lifecycle import Source, State
 from recovery.dunning.links import For, Links
+from recovery.dunning.standard_webhooks import signed_headers
+from recovery.runtime.clock import machine_now
 
 pytest_plugins = ["story_fixtures"]
 
 BASE = "https://pay.example.org"
 SECRET = "a secret of twenty-four or more"
-PAGED = Ways(more={"public_url": BASE, "link_secrets": SECRET, "address_key": "a key", "brand_name": "Nimbus"})
+MAIL_SECRET = "whsec_" + base64.b64encode(b"mail" * 8).decode()
+PAGED = Ways(
+    more={
+        "public_url": BASE,
+        "link_secrets": SECRET,
+        "address_key": "a key",
+        "brand_name": "Nimbus",
+        "mail_event_secrets": MAIL_SECRET,
+    }
+)
 LINKS = Links(base_url=BASE, secrets=(SECRET,))
 
 
@@ -39,6 +52,13 @@ def _get(life: Life, path: str, **headers: str) -> httpx.Response:
 def _post(life: Life, path: str, headers: dict[str, str] | None = None, **form: str) -> httpx.Response:
     with httpx.Client(trust_env=False) as client:
         return client.post(life.house.web_url + path, data=form, headers=headers)
+
+
+def _told_of_mail(life: Life, body: bytes, *, secret: str | None = None, at: datetime | None = None) -> httpx.Response:
+    """A report about our email, from whoever carries it."""
+    headers = signed_headers((secret or MAIL_SECRET,), "evt_1", body, at=at or machine_now())
+    with httpx.Client(trust_env=False) as client:
+        return client.post(f"{life.house.web_url}/webhooks/mail", content=body, headers=headers)
 
 
 def _proof(page: httpx.Response) -> str:
@@ -147,7 +167,7 @@ def test_one_click_ends_all_emails_to_the_address(begin: Begin) -> None:
     before = _facts(life)
     assert "No further emails" in _get(life, link).text
     assert _facts(life) == before, "a scanner that fetches the link ends nothing"
-    assert _post(life, link, **{"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert _post(life, link).status_code == 200
     life.run(days=30)
     assert len(life.mails.messages) == 1
     life.fail_on(("stolen_card",), {"email": "KIM@example.org"})
@@ -155,6 +175,31 @@ def test_one_click_ends_all_emails_to_the_address(begin: Begin) -> None:
     assert len(life.mails.messages) == 1, "the same address of another customer"
     assert "nothing (unsubscribed)" in life.reasons()
     assert life.count("SELECT count(*) FROM suppressions WHERE address_hash LIKE '%kim%'") == 0
+
+
+def test_a_bounced_address_gets_nothing_more(begin: Begin) -> None:
+    life = begin(ways=PAGED)
+    life.fail("lost_card")
+    sent = {"message_id": _letter(life)["Message-ID"]}
+    bounced = json.dumps({"type": "bounced", "data": sent}).encode()
+    other = "whsec_" + base64.b64encode(b"else" * 8).decode()
+    refused = [
+        _told_of_mail(life, bounced, secret=other),
+        _told_of_mail(life, bounced, at=machine_now() - timedelta(minutes=6)),
+        _told_of_mail(life, b"no json"),
+    ]
+    assert {answer.status_code for answer in refused} == {400}
+    delivered = json.dumps({"type": "delivered", "data": sent}).encode()
+    assert _told_of_mail(life, delivered).json() == {"received": "ignored"}
+    assert not life.case().mail_stopped
+    assert _told_of_mail(life, bounced).json() == {"received": "stopped"}
+    strange = json.dumps({"type": "complained", "data": {"message_id": "<x@y>"}}).encode()
+    assert _told_of_mail(life, strange).json() == {"received": "unknown"}
+    life.run(days=30)
+    assert len(life.mails.messages) == 1
+    assert life.case().state is State.LOST
+    assert "the address bounced" in life.reasons()
+    assert life.count("SELECT count(*) FROM suppressions WHERE reason = 'bounced'") == 1
 
 
 @pytest.mark.parametrize("size", [5_000, 100_000])

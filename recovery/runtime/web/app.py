@@ -18,6 +18,7 @@ from recovery.runtime.web.doorbell import Doorbell
 from recovery.runtime.web.errors import error_handlers
 from recovery.runtime.web.headers import SecurityHeaders
 from recovery.runtime.web.health import healthz, readiness
+from recovery.runtime.web.mail_events import mail_events
 from recovery.runtime.web.measured import metrics_page
 from recovery.runtime.web.routes import page_routes
 from recovery.runtime.web.webhooks import stripe_webhook
@@ -40,6 +41,8 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
     ]
     if wiring.outbox.links is not None:
         routes += CustomerPages(wiring, wiring.outbox.links).routes
+    if wiring.settings.mail_event_secrets:
+        routes.append(Route("/webhooks/mail", mail_events(wiring), methods=["POST"]))
     if wiring.settings.stripe_webhook_secrets:
         routes.append(Route("/webhooks/stripe", stripe_webhook(wiring, bell, meter), methods=["POST"]))
 
