@@ -56,19 +56,21 @@ _PLAIN = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 
 def wording_for(wanted: str | None, texts: Mapping[str, Texts], *, brand: str) -> Wording:
     """The sentences in the language nearest to a wish; those that a language lacks in English."""
     language, locale = chosen(wanted, texts)
-    sentences = {**texts[DEFAULT_LANGUAGE].page, **texts[language].page}
+    sentences = {**texts[DEFAULT_LANGUAGE].page, **texts[language].page, "greeting": texts[language].common.greeting}
     return Wording(language=language, locale=locale, brand=brand, sentences=sentences)
 
 
 def page_mistakes(texts: Mapping[str, Texts]) -> list[str]:
     """Sentences of the page that do not render."""
     found: list[str] = []
+    if DEFAULT_LANGUAGE not in texts:
+        return found  # that is told already, and nothing can be rendered
     for language in texts:
         wording = wording_for(language, texts, brand="Example")
         for name in wording.sentences:
             for last4 in ("4242", None):
                 try:
-                    wording.say(name, amount="$49.00", last4=last4, day="Friday")
+                    wording.say(name, amount="$49.00", last4=last4, day="Friday", name="Kim")
                 except LetterError as error:
                     found.append(str(error))
     return sorted(set(found))

@@ -77,7 +77,8 @@ def test_a_customer_looks_changes_the_card_and_is_thanked(begin: Begin) -> None:
     path, before = _path(life), _facts(life)
     page = _get(life, path)
     assert (page.status_code, _facts(life)) == (200, before), "looking changes nothing"
-    assert "Kim, Ihre Zahlung ist offen" in page.text
+    assert "Guten Tag Kim," in page.text
+    assert "Ihre Zahlung ist offen" in page.text
     assert "4242" in page.text
     hidden = ("Private", "kim@", life.invoice, life.customer(), "lost", "verloren")
     assert [

@@ -43,7 +43,7 @@ class View:
         return {
             "title": say(f"{shown}_title"),
             "text": text,
-            "name": (self.contact.name or "").split(" ")[0],
+            "greeting": say("greeting", name=(self.contact.name or "").split(" ")[0]) if open_now else None,
             "notice": notice,
             "pay_url": self.contact.hosted_url if shown in ("open", "lost") else None,
             "pay": say("pay_confirm") if asks else say("pay", amount=amount),
