@@ -41,7 +41,7 @@ class Wording:
         """An amount as the reader writes it."""
         return str(format_currency(money.major(), money.currency.upper(), locale=self.locale))
 
-    def say(self, name: str, **values: object) -> str:
+    def say(self, name: str, /, **values: object) -> str:
         """One sentence. Raises LetterError for one that is missing or names a value that there is not."""
         try:
             sentence = self.sentences[name]
