@@ -30,8 +30,11 @@ from recovery.cases.money_facts import PartPaid as PartPaid
 from recovery.cases.money_facts import PaymentRefunded as PaymentRefunded
 from recovery.cases.money_facts import SubscriptionCancelled as SubscriptionCancelled
 from recovery.cases.obligation import Charge, Obligation
+from recovery.cases.updating import Freshness, Unsupported
 from recovery.cases.wallet import KeptCard
 from recovery.declines.signals import Card
+
+_UNASKED = Unsupported()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +94,15 @@ class LeaseLapsed:
 class CardRefreshed:
     """The obligation and the customer's cards were read again.
 
-    ``card`` is what the gateway would charge by default, None when that is no usable card; ``cards`` are all of them.
+    ``card`` is what the gateway would charge by default, None when that is no usable card; ``cards`` are all of them. ``updater`` is
+    what the gateway's updater answered, where it can be asked.
     """
 
     obligation: Obligation
     card: Card | None
     step_id: int
     cards: tuple[KeptCard, ...] = ()
+    updater: Freshness = _UNASKED
 
     @property
     def key(self) -> str:

@@ -18,6 +18,7 @@ from recovery.cases.obligation import Obligation
 from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent, spent
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Elder, Rules
+from recovery.cases.updating import Closed, ContactCardholder, Freshness, compared, told
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Card
 
@@ -51,7 +52,8 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     card = next_card(case, fact.card, rules.policy)
     if card is not None and case.open_attempt is None:
         case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
-    decision = _with_card(case, card, now=now, rules=rules, usage=usage)
+    decision = _by_updater(case, card, fact.updater, now=now, rules=rules)
+    decision = decision or _with_card(case, card, now=now, rules=rules, usage=usage)
     return replace(decision, entries=entries + decision.entries) if entries else decision
 
 
@@ -67,7 +69,7 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     if needs_agreement(case, card, rules.policy):
         return _other_brand(known, card, now=now, rules=rules)
     if is_untried(case, card):
-        why = f"card read again: {card.change_from(case.tried_card)}"
+        why = f"card read again: {told(compared(case.tried_card, card, case.wallet))}"
         return charge_fresh(known, now=now, rules=rules, usage=usage, why=why)
     if case.state is State.DUNNING:
         return Decision(case=known, reason="card read again: unchanged; the customer is asked already")
@@ -79,6 +81,18 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
             case=known, reason=f"card read again: unchanged; the try {planned.due_at:%d %b %H:%M} UTC stands"
         )
     return next_silent(known, now=now, rules=rules, usage=usage, why="card read again: unchanged")
+
+
+def _by_updater(case: Case, card: Card | None, found: Freshness, *, now: datetime, rules: Rules) -> Decision | None:
+    """What the updater's own answer ends, unless there is something new to charge all the same."""
+    if not isinstance(found, Closed | ContactCardholder) or card is None:
+        return None
+    if case.state is not State.SILENT or case.open_attempt is not None or is_untried(case, card):
+        return None
+    dead = case.dead_cards if case.is_dead(card) else (*case.dead_cards, card)
+    known = replace(_on(case, card), dead_cards=dead if isinstance(found, Closed) else case.dead_cards)
+    why = f"the updater was asked about {card.brief()}"
+    return spent(known, Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=told(found))
 
 
 def _other_brand(case: Case, card: Card, *, now: datetime, rules: Rules) -> Decision:
@@ -125,7 +139,7 @@ def before_writing(case: Case, obligation: Obligation, *, now: datetime, rules: 
         Plan(kind=StepKind.REFRESH_CARD, due_at=now),
         Plan(kind=StepKind.SEND_EMAIL, due_at=now + CARD_FIRST),
     )
-    return Decision(case=case, reason=f"the email waits: {card.change_from(case.card)}", plan=look)
+    return Decision(case=case, reason=f"the email waits: {told(compared(case.card, card))}", plan=look)
 
 
 def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:

@@ -30,6 +30,7 @@ from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.opening import opened_case
 from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
+from recovery.storage.card_history import note_cards
 from recovery.storage.card_store import card_use, lock_card, with_siblings
 from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
 from recovery.storage.email_store import finish_email, insert_email, with_mailed
@@ -119,6 +120,8 @@ def _let_in(
     journal_id = save_decision(tx, case, fact, decision, moment=moment)
     if door.tells_merchant:
         note_messages(tx, case, decision, journal_id=journal_id, moment=moment)
+    if isinstance(fact, _READINGS):
+        note_cards(tx, case, fact.cards, moment=moment)
     if decision.start is not None:
         assert step is not None, "an attempt needs the lease of its step"
         insert_attempt(tx, case.id, decision.start, step_id=step.id)

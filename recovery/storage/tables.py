@@ -31,6 +31,7 @@ from recovery.cases.lifecycle import (
     StepKind,
     StepState,
 )
+from recovery.storage.card_tables import card_history as card_history
 from recovery.storage.columns import instant as _instant
 from recovery.storage.columns import metadata as metadata
 from recovery.storage.columns import one_of as _one_of

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 
 from recovery.cases.facts import PersonDecided
 from recovery.cases.lifecycle import State, StepKind
+from recovery.cases.updating import UpdaterWay
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
 from recovery.charging.refresh import RefreshCard
@@ -116,6 +117,9 @@ class Run:
         self.gateway = SimGateway(self.till, self.clocks, self.faults, self.say, self.meanwhile)
         self.mailer = SimMailer(self.clocks, self.faults, self.say, self.meanwhile)
         self.people = People(self.books, self.till, self.clocks, self.faults, self.say)
+        self.gateway.renew = self.people.renewed
+        if self.faults.allows("updater_asked") and dice.of("updater way").random() < 0.3:
+            self.gateway.updater = UpdaterWay.ON_DEMAND
         self.knowledge = varied(dice.of("rules")) if self.faults.allows("new_rules") else shipped()
         self.editions = [(self.clocks.at, self.knowledge)]
         self.shelf = Shelf(self.database, self.knowledge, self.clocks.machine())

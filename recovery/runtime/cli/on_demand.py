@@ -16,6 +16,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "doctor": ("doctor",),
     "operate": ("migrate", "web", "worker", "beat", "config", "events", "steps", "charging"),
     "cases": ("case", "why"),
+    "cards": ("card",),
     "report": ("report",),
     "plan": ("plan",),
     "backtest": ("backtest",),
