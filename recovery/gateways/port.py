@@ -158,6 +158,10 @@ class Gateway(Protocol):
         """The customer's open invoices, oldest first."""
         ...
 
+    def open_obligations(self) -> Iterator[str]:
+        """Every open invoice that is charged automatically, page by page, in no order."""
+        ...
+
     def read_wallet(self, obligation: Obligation) -> Wallet:
         """The customer's cards: the subscription's default, the customer's default, then the others. Read afresh."""
         ...

@@ -23,6 +23,7 @@ from recovery.engine.leases import LeaseKeeper
 from recovery.engine.sweep import sweep
 from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import KINDS, Limits, StripeGateway
+from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
 from recovery.runtime.asking import addresses_of, letters_of, links_of
 from recovery.runtime.clock import clock_from, machine_now
@@ -159,6 +160,11 @@ class Wiring:
     def process_events(self) -> int:
         """One bounded batch of waiting events; returns how many were taken."""
         return self.intake.process(batch=self.settings.batch)
+
+    def backfill(self) -> int:
+        """Read the gateway's lists for what never arrived; returns how many events and cases were new."""
+        found = Backfill(self.door, self.gateway, EVENT_KINDS).run()
+        return found.events_new + found.cases_opened + found.cases_told
 
     def sweep(self) -> int:
         """Take back lapsed leases; returns how many."""

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
 from recovery.cases.facts import Fact, fact_name
-from recovery.cases.lifecycle import OPEN_STEPS, Rule, Source, State, StepKind, StepState
+from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Rule, Source, State, StepKind, StepState
 from recovery.money import Money
 from recovery.storage import codec
 from recovery.storage.attempt_store import attempt_from, save_changed_attempts
@@ -202,6 +202,12 @@ def _save_entries(tx: Connection, case: Case, decision: Decision, moment: Moment
     ]
     if rows:
         tx.execute(pg_insert(ledger).on_conflict_do_nothing(), rows)
+
+
+def open_cases(tx: Connection) -> list[tuple[str, str]]:
+    """Every open case with its obligation."""
+    query = select(cases.c.id, cases.c.obligation).where(cases.c.state.in_(OPEN)).order_by(cases.c.failed_at)
+    return [(row.id, row.obligation) for row in tx.execute(query)]
 
 
 def cases_of(

@@ -12,6 +12,7 @@ CHARGING_HALTED = "charging_halted"
 GATEWAY_RETRIES_SEEN = "gateway_retries_seen"
 UNKNOWN_CODE = "unknown_code:"
 CONFIRMED = "confirmed:"
+BACKFILLED = "backfilled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

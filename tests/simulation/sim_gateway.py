@@ -131,6 +131,10 @@ class SimGateway(Gateway):
         mine = [i for i in self.till.books.invoices.values() if i.customer == customer]
         return tuple(i.id for i in mine if i.status is ObligationStatus.OPEN)
 
+    def open_obligations(self) -> Iterator[str]:
+        self._read("the open invoices")
+        return iter([i.id for i in self.till.books.invoices.values() if i.status is ObligationStatus.OPEN])
+
     def read_wallet(self, obligation: Obligation) -> Wallet:
         wallet = self.till.books.wallet_of(self.till.books.invoices[obligation.id])
         self._read(f"cards of {obligation.id}")
@@ -281,7 +285,8 @@ class SimGateway(Gateway):
         return return_url
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
-        return iter(n for n in self.till.post.notices.values() if n.created_at >= at)
+        self._read("the list of events")
+        return iter([n for n in self.till.post.notices.values() if n.created_at >= at.replace(microsecond=0)])
 
     def standing(self) -> Standing:
         return Standing(account="acct_sim", livemode=False, detail="charges enabled")

@@ -17,7 +17,7 @@ from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Revers
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
 from recovery.gateways.stripe.fields import flag, ident, text
-from recovery.gateways.stripe.listing import notices_since
+from recovery.gateways.stripe.listing import notices_since, open_obligations
 from recovery.gateways.stripe.notices import notice_of
 from recovery.gateways.stripe.paying import Paying
 from recovery.gateways.stripe.reading import Reading
@@ -90,6 +90,10 @@ class StripeGateway(Gateway):
     def obligations_of_customer(self, customer: str) -> tuple[str, ...]:
         with self._calls.within():
             return self._reading.open_obligations(customer)
+
+    def open_obligations(self) -> Iterator[str]:
+        """Each page with a bound of its own: a big account has hundreds of them."""
+        return open_obligations(self._calls)
 
     def read_wallet(self, obligation: Obligation) -> Wallet:
         with self._calls.within():
