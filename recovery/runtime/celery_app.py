@@ -29,6 +29,7 @@ class Bell(StrEnum):
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
     MERCHANT = "recovery.merchant"
+    BOOKS = "recovery.books"
     BACKFILL = "recovery.backfill"
 
 
@@ -41,13 +42,16 @@ DRAIN_SECONDS = 30.0
 HARD_LIMIT_SECONDS = 900
 """Longer than the longest lease of a batch: whoever is killed here has lost its leases already."""
 
+BOOKS_SECONDS = 30.0
+"""How often missing fees are asked for: nothing waits for them but the report."""
+
 SWEEP_SECONDS = 10.0
 """How often lapsed leases are looked for: the work of a dead worker lies idle for at most this much longer than its lease."""
 
 BACKFILL_SECONDS = 1800.0
 """How often the gateway's lists are read for what never arrived: a few calls each time, and half an hour is little against days."""
 
-RHYTHMS = {Bell.SWEEP: SWEEP_SECONDS, Bell.BACKFILL: BACKFILL_SECONDS}
+RHYTHMS = {Bell.SWEEP: SWEEP_SECONDS, Bell.BOOKS: BOOKS_SECONDS, Bell.BACKFILL: BACKFILL_SECONDS}
 """The bells that ring more seldom than the others."""
 
 
@@ -128,6 +132,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
     task(Bell.MERCHANT, Wiring.tell_merchant, then_steps=False)
+    task(Bell.BOOKS, Wiring.keep_books, then_steps=False)
     task(Bell.BACKFILL, Wiring.backfill, then_steps=True)
 
 

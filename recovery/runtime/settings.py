@@ -21,9 +21,10 @@ class SettingsInvalid(ValueError):
 
 
 class Pages(StrEnum):
-    """Who may read the pages: nobody, whoever has the password, or everybody who reaches the port."""
+    """Who may read the pages: nobody, whoever signs in, whoever has the one password, or everybody who reaches the port."""
 
     OFF = "off"
+    LOGIN = "login"
     PASSWORD = "password"  # noqa: S105 - a mode, not a password
     OPEN = "open"
 
@@ -78,6 +79,8 @@ class Settings(BaseSettings):
     webhook_body_bytes_max: int = Field(default=512 * 1024, ge=1024)
     pages: Pages = Pages.OFF
     pages_password: SecretStr | None = None
+
+    report_zone: str = "UTC"
 
     batch: int = Field(default=20, ge=1, le=500)
     threads: int = Field(default=10, ge=1, le=100)
