@@ -165,6 +165,24 @@ class SeenReversal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A subscription that will be charged by itself: when next, and on which card; None where that is no card."""
+
+    subscription: str
+    customer: str
+    renews_at: datetime
+    card: Card | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalPage:
+    """One page of them. ``behind`` continues the list; None when it ends."""
+
+    renewals: tuple[Renewal, ...]
+    behind: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What the gateway says about our access: the doctor's view."""
 
@@ -253,6 +271,10 @@ class Gateway(Protocol):
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The gateway's own list of events since an instant, oldest first, as verified notices."""
+        ...
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        """A page of the subscriptions that renew by themselves, from the start or behind an earlier page."""
         ...
 
     def standing(self) -> Standing:

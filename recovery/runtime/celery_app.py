@@ -31,6 +31,7 @@ class Bell(StrEnum):
     MERCHANT = "recovery.merchant"
     BOOKS = "recovery.books"
     BACKFILL = "recovery.backfill"
+    RENEWALS = "recovery.renewals"
 
 
 QUEUE = "recovery"
@@ -51,7 +52,15 @@ SWEEP_SECONDS = 10.0
 BACKFILL_SECONDS = 1800.0
 """How often the gateway's lists are read for what never arrived: a few calls each time, and half an hour is little against days."""
 
-RHYTHMS = {Bell.SWEEP: SWEEP_SECONDS, Bell.BOOKS: BOOKS_SECONDS, Bell.BACKFILL: BACKFILL_SECONDS}
+RENEWALS_SECONDS = 60.0
+"""How often the day's round over renewals goes on; how much it reads each time is LookAhead's own limit."""
+
+RHYTHMS = {
+    Bell.SWEEP: SWEEP_SECONDS,
+    Bell.BOOKS: BOOKS_SECONDS,
+    Bell.BACKFILL: BACKFILL_SECONDS,
+    Bell.RENEWALS: RENEWALS_SECONDS,
+}
 """The bells that ring more seldom than the others."""
 
 
@@ -134,6 +143,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.MERCHANT, Wiring.tell_merchant, then_steps=False)
     task(Bell.BOOKS, Wiring.keep_books, then_steps=False)
     task(Bell.BACKFILL, Wiring.backfill, then_steps=True)
+    task(Bell.RENEWALS, Wiring.look_ahead, then_steps=False)
 
 
 def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:

@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     worker_processes: int = Field(default=2, ge=1, le=64)
     lease_seconds: float = Field(default=30.0, ge=1, le=300)
     ring_seconds: float = Field(default=3.0, gt=0, le=60)
+    lookahead_days: int = Field(default=14, ge=0, le=90)
     clock_file: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "plain"] = "json"

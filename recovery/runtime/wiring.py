@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from recovery.cases.lifecycle import StepKind
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
+from recovery.charging.lookahead import LookAhead
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
@@ -165,6 +166,11 @@ class Wiring:
     def process_events(self) -> int:
         """One bounded batch of waiting events; returns how many were taken."""
         return self.intake.process(batch=self.settings.batch)
+
+    def look_ahead(self) -> int:
+        """The next pages of the day's round over renewals. Returns 0: what is left waits for the next ring, for the rate's sake."""
+        LookAhead(self.door, self.gateway, self.settings.lookahead_days)()
+        return 0
 
     def keep_books(self) -> int:
         """Roll up the cases that changed and book fees that the ledger lacks, a bounded batch each; returns how many."""

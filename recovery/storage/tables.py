@@ -32,6 +32,8 @@ from recovery.cases.lifecycle import (
     StepState,
 )
 from recovery.storage.card_tables import card_history as card_history
+from recovery.storage.card_tables import lookahead_rounds as lookahead_rounds
+from recovery.storage.card_tables import renewals as renewals
 from recovery.storage.columns import instant as _instant
 from recovery.storage.columns import metadata as metadata
 from recovery.storage.columns import one_of as _one_of

@@ -46,6 +46,7 @@ from recovery.gateways.port import (
     GatewayUnavailable,
     NotFound,
     Notice,
+    RenewalPage,
     Reversal,
     SeenCharge,
     SeenReversal,
@@ -311,6 +312,9 @@ class SimGateway(Gateway):
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         self._read("the list of events")
         return iter([n for n in self.till.post.notices.values() if n.created_at >= at.replace(microsecond=0)])
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        return RenewalPage(renewals=(), behind=None)
 
     def standing(self) -> Standing:
         return Standing(account="acct_sim", livemode=False, detail="charges enabled")

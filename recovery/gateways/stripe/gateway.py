@@ -19,6 +19,7 @@ from recovery.gateways.port import (
     Fee,
     Gateway,
     Notice,
+    RenewalPage,
     Reversal,
     SeenCharge,
     SeenReversal,
@@ -32,6 +33,7 @@ from recovery.gateways.stripe.listing import notices_since, open_obligations
 from recovery.gateways.stripe.notices import notice_of
 from recovery.gateways.stripe.paying import Paying
 from recovery.gateways.stripe.reading import Reading
+from recovery.gateways.stripe.renewals import renewal_page
 from recovery.gateways.stripe.reversals import read_reversals
 from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
@@ -155,6 +157,10 @@ class StripeGateway(Gateway):
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The events that intake stores, by days of Stripe's list, each day with a bound of its own."""
         return notices_since(self._calls, at)
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        with self._calls.within():
+            return renewal_page(self._calls, behind)
 
     def standing(self) -> Standing:
         """Whose key it is, and whether that account may charge at all."""
