@@ -4,6 +4,7 @@ taken for what the engine decides on, which is read more carefully."""
 from dataclasses import dataclass
 from datetime import datetime
 
+from recovery.cases.subscription import SeenSubscription as SeenSubscription
 from recovery.money import Money
 
 
@@ -28,24 +29,6 @@ class SeenReversal:
     amount: Money
     status: str
     occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenSubscription:
-    """One subscription in the gateway's own list. ``amount_minor`` is paid every ``interval_count`` intervals (day, week, month, year).
-
-    ``ended_because`` is the gateway's word: cancellation_requested, payment_failed, payment_disputed.
-    """
-
-    id: str
-    customer: str
-    currency: str
-    amount_minor: int
-    interval: str | None
-    interval_count: int
-    started_at: datetime
-    ended_at: datetime | None
-    ended_because: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

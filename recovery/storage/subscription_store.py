@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from recovery.gateways.port import SeenSubscription
+from recovery.cases.subscription import SeenSubscription
 from recovery.storage.subscription_tables import imports, subscriptions
 
 _MONTH_DAYS: Final = Decimal("30.4375")
