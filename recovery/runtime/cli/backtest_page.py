@@ -81,7 +81,7 @@ def _figures(tallies: Mapping[str, Tally]) -> str:
                 f"{100 * tally.net_value:.1f}",
                 f"{100 * tally.paid / (oracle.paid or 1):.1f}",
                 f"{tally.tries_per_win:.2f}" if tally.tries_per_win is not None else "–",
-                f"{tally.breaches}",
+                f"{tally.breaches}" if name != ORACLE else "–",
                 f"{tally.emails / tally.cases:.2f}",
                 f"{days:.1f}" if days is not None else "–",
                 f"{100 * (tally.paid - nothing.paid) / tally.cases:.1f}",
