@@ -51,6 +51,7 @@ from recovery.gateways.port import (
     SeenCharge,
     SeenReversal,
     Standing,
+    SubscriptionsPage,
 )
 from recovery.money import Money
 
@@ -293,6 +294,9 @@ class SimGateway(Gateway):
     def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
         return iter(())
 
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        return SubscriptionsPage(subscriptions=(), last=None)
+
     def read_fee(self, charge: str) -> Fee | None:
         self._read(f"fee of {charge}")
         made = self.till.books.charges[charge]
@@ -304,6 +308,10 @@ class SimGateway(Gateway):
         customer = self.till.books.invoices[obligation].customer
         address = f"{customer}+{obligation}@example.com"
         return Contact(email=address, name=None, locale="en", hosted_url="https://example.com/pay")
+
+    def open_card_page(self, customer: str, *, return_url: str) -> str:
+        self._read(f"card page of {customer}")
+        return return_url
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         self._read("the list of events")

@@ -24,6 +24,7 @@ from recovery.gateways.port import (
     SeenCharge,
     SeenReversal,
     Standing,
+    SubscriptionsPage,
 )
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
@@ -38,6 +39,7 @@ from recovery.gateways.stripe.reversals import read_reversals
 from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
 from recovery.gateways.stripe.statements import charges_between, reversals_between, seen_charge
+from recovery.gateways.stripe.subscriptions import subscriptions_page
 from recovery.gateways.stripe.transport import DEFAULT_LIMITS, Limits, Transport
 
 API_BASE: Final = "https://api.stripe.com"
@@ -138,6 +140,9 @@ class StripeGateway(Gateway):
     def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
         return reversals_between(self._calls, start, end)
 
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        return subscriptions_page(self._calls, behind=behind)
+
     def read_fee(self, charge: str) -> Fee | None:
         with self._calls.within():
             return read_fee(self._calls, charge)
@@ -145,6 +150,14 @@ class StripeGateway(Gateway):
     def read_contact(self, obligation: str) -> Contact:
         with self._calls.within():
             return self._reading.contact(obligation)
+
+    def open_card_page(self, customer: str, *, return_url: str) -> str:
+        """A session of the billing portal that shows nothing but the card form."""
+        flow = {"type": "payment_method_update"}
+        params = {"customer": customer, "return_url": return_url, "flow_data": flow}
+        with self._calls.within():
+            made = self._calls.read(self._calls.client.v1.billing_portal.sessions.create, params)
+        return text(made, "url") or ""
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The events that intake stores, by days of Stripe's list, each day with a bound of its own."""

@@ -21,10 +21,12 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "report": ("report",),
     "closing": ("reconcile", "close-month"),
     "users": ("user",),
+    "importing": ("import",),
     "plan": ("plan",),
     "backtest": ("backtest",),
     "worlds": ("worlds",),
     "rules": ("rules", "policy"),
+    "asking": ("email", "audit", "merchant"),
 }
 """Module in this package → the commands that its `add_to` adds, in the order of the help page."""
 
