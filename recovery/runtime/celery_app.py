@@ -46,6 +46,9 @@ SWEEP_SECONDS = 10.0
 BACKFILL_SECONDS = 1800.0
 """How often the gateway's lists are read for what never arrived: a few calls each time, and half an hour is little against days."""
 
+POOL_MAX = 12
+"""Connections that a pool process keeps; twice as many under load. A thread needs one only between its calls to the gateway."""
+
 RHYTHMS = {Bell.SWEEP: SWEEP_SECONDS, Bell.BACKFILL: BACKFILL_SECONDS}
 """The bells that ring more seldom than the others."""
 
@@ -143,7 +146,9 @@ def run_worker(settings: Settings, *, database_url: str, broker_url: str) -> Non
 
     def wiring() -> Wiring:
         if "wiring" not in held:
-            held["wiring"] = Wiring(settings, database_url, pool_size=settings.threads + 2)
+            held["wiring"] = Wiring(
+                settings, database_url, pool_size=min(settings.threads, POOL_MAX), broker_url=broker_url
+            )
         return held["wiring"]
 
     def forget(**_: Any) -> None:  # noqa: ANN401 - Celery's signal arguments

@@ -17,6 +17,9 @@ SUSPECT_AFTER = 2
 The partial index of suspects says the same number.
 """
 
+FAIR_AMONG = 1000
+"""So many of the oldest due steps take turns by customer: one customer's thousand does not make the others wait for all of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedStep:
@@ -122,16 +125,28 @@ def claim_steps(
     claimed apart, so that what kills a worker takes no innocent step with it.
     """
     least_suspect = (steps.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
-    due = (
-        select(steps.c.id)
+    oldest = (
+        select(steps.c.id, steps.c.due_at, steps.c.unended, steps.c.case_id)
         .where(
             ready(moment),
             steps.c.kind.in_(kinds),
             steps.c.unended >= SUSPECT_AFTER if suspects else steps.c.unended < SUSPECT_AFTER,
         )
         .order_by(*least_suspect, steps.c.due_at, steps.c.id)
+        .limit(max(FAIR_AMONG, limit))
+        .subquery()
+    )
+    # One of each customer before the second of any.
+    place = func.row_number().over(partition_by=cases.c.customer, order_by=(oldest.c.due_at, oldest.c.id))
+    turns = select(oldest, place.label("turn")).join(cases, cases.c.id == oldest.c.case_id).subquery()
+    order = (*((turns.c.unended,) if suspects else ()), turns.c.turn, turns.c.due_at, turns.c.id)
+    due = (
+        select(steps.c.id)
+        .join(turns, turns.c.id == steps.c.id)
+        .where(steps.c.state == StepState.PLANNED, steps.c.set_aside_at.is_(None))
+        .order_by(*order)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=steps, skip_locked=True)
         .cte("due")  # evaluated once: as a plain subquery the limit could be passed over
     )
     taken = (

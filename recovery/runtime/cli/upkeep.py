@@ -29,7 +29,7 @@ def backfill(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Read the gateway's list of events and its open invoices, and take in what never arrived. Safe at any time."""
-    with command_stack() as stack:
+    with command_stack(broker=True) as stack:
         door = stack.wiring.door
         since = None if days is None else door.clock() - timedelta(days=days)
         found = Backfill(door, stack.wiring.gateway, EVENT_KINDS).run(since=since)
