@@ -154,6 +154,10 @@ class Life:
         self.tell(case_id, facts.InvoicePaid(obligation_id=self._owed[case_id].id, charges=(charge,), at=self.at))
         return charge.id
 
+    def owed(self, case_id: str) -> Obligation:
+        """The invoice as a reading shows it."""
+        return self._owed[case_id]
+
     def owe(self, case_id: str, minor: int) -> None:
         """The merchant changes what is owed; the next reading will tell."""
         owed = self._owed[case_id]

@@ -15,8 +15,10 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
+from recovery.cases.between import next_between
 from recovery.cases.case import Attempt, Case, Decision, Plan, Purpose
 from recovery.cases.choosing import fresh_waits
+from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, AttemptStatus, State, StepKind
 from recovery.cases.money_moves import paid
 from recovery.cases.planning import next_silent, refresh_now, to_review
@@ -108,11 +110,24 @@ def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage
     if case.state is State.SILENT and attempt.purpose is Purpose.BACKUP_CARD:
         return refresh_now(case, now=now, why=f"{why} on a backup card; the card of this payment is read again")
     if case.state is not State.SILENT:
-        return Decision(case=case, reason=f"{why}; the case stays in {case.state.value}")
+        return _refused_between(case, now=now, rules=rules, why=f"{why}; the case stays in {case.state.value}")
     assert case.verdict is not None
     if case.verdict.decline_class in NEEDS_FRESH_CARD:
         return refresh_now(case, now=now, why=f"{why}; {case.verdict.brief()}; the card is read again at once")
     return next_silent(case, now=now, rules=rules, usage=usage, why=why)
+
+
+def _refused_between(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+    """A try was refused after the silent options were exhausted: the letters go on, and perhaps one payday more."""
+    if case.state is not State.DUNNING:
+        return Decision(case=case, reason=why)
+    case, letter = after_wish(case, now=now, rules=rules)
+    if case.wished_at is not None:  # the try that was refused took the place of the one that the customer asked for
+        wished: Plan | None = Plan(kind=StepKind.CHARGE_CARD, due_at=case.wished_at)
+    else:
+        wished = next_between(case, now=now, rules=rules)
+    following = (letter, wished)
+    return Decision(case=case, reason=why, plan=tuple(each for each in following if each is not None))
 
 
 def _unsent(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:

@@ -27,16 +27,20 @@ class Purpose(StrEnum):
     REFRESHED_CARD = "refreshed_card"
     BACKUP_CARD = "backup_card"
     CUSTOMER_CARD = "customer_card"
+    BETWEEN_EMAILS = "between_emails"
+    CUSTOMER_DATE = "customer_date"
 
 
 SOURCE_OF = {
     Purpose.SILENT: Source.SILENT_RETRY,
     Purpose.REFRESHED_CARD: Source.REFRESHED_CARD,
     Purpose.BACKUP_CARD: Source.BACKUP_CARD,
+    Purpose.BETWEEN_EMAILS: Source.SILENT_RETRY,
+    Purpose.CUSTOMER_DATE: Source.CUSTOMER_AFTER_EMAIL,
 }
 """Who is credited with a charge of ours. A card that the customer chose is the customer's doing, asked or unasked."""
 
-_OWN_BUDGET = frozenset({Purpose.BACKUP_CARD, Purpose.CUSTOMER_CARD})
+_OWN_BUDGET = frozenset({Purpose.BACKUP_CARD, Purpose.CUSTOMER_CARD, Purpose.CUSTOMER_DATE, Purpose.BETWEEN_EMAILS})
 """Purposes that use up none of the policy's silent attempts; the networks' budgets hold for all."""
 
 
@@ -83,8 +87,10 @@ class Case:
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
     presented again. ``segment`` names the segments that its policy is read for, ``zone`` is the customer's own time zone if the
-    address tells it, ``woken_at`` when a paid sibling made waiting pointless. ``wallet`` is the last reading of the customer's cards,
-    ``choice`` the payment method that the customer chose for this payment.
+    address tells it, ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that were
+    sent or left out, ``letter_tries`` the tries at the current one; ``email_tries`` numbers all. ``wished_at`` is the date that the
+    customer chose for a try, ``left_because`` the reason given for leaving.
+    ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
     """
 
     id: str
@@ -115,6 +121,12 @@ class Case:
     emails_sent: int = 0
     emailed_at: datetime | None = None
     email_tries: int = 0
+    letters_done: int = 0
+    letter_tries: int = 0
+    mail_stopped: bool = False
+    wished_at: datetime | None = None
+    wishes: int = 0
+    left_because: str | None = None
     escalations: int = 0
     source: Source | None = None
     ended_at: datetime | None = None
@@ -215,7 +227,7 @@ class Decision:
     """What a fact leads to: the new case, what to plan and cancel, and a reason that a person can read.
 
     ``start`` is an attempt to begin: its row is written before the gateway is called. ``email`` is the number of an email to
-    begin. ``halt`` stops all charging, with the reason.
+    begin, ``template`` its text. ``halt`` stops all charging, with the reason.
     """
 
     case: Case
@@ -225,4 +237,5 @@ class Decision:
     entries: tuple[Entry, ...] = ()
     start: Attempt | None = None
     email: int | None = None
+    template: str | None = None
     halt: str | None = None

@@ -17,6 +17,9 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
+from recovery.cases.customer_facts import CustomerLeft as CustomerLeft
+from recovery.cases.customer_facts import DateWished as DateWished
+from recovery.cases.customer_facts import MailStopped as MailStopped
 from recovery.cases.lifecycle import State
 from recovery.cases.money_facts import DisputeClosed as DisputeClosed
 from recovery.cases.money_facts import DisputeOpened as DisputeOpened
@@ -27,8 +30,11 @@ from recovery.cases.money_facts import PartPaid as PartPaid
 from recovery.cases.money_facts import PaymentRefunded as PaymentRefunded
 from recovery.cases.money_facts import SubscriptionCancelled as SubscriptionCancelled
 from recovery.cases.obligation import Charge, Obligation
+from recovery.cases.updating import Freshness, Unsupported
 from recovery.cases.wallet import KeptCard
 from recovery.declines.signals import Card
+
+_UNASKED = Unsupported()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +94,15 @@ class LeaseLapsed:
 class CardRefreshed:
     """The obligation and the customer's cards were read again.
 
-    ``card`` is what the gateway would charge by default, None when that is no usable card; ``cards`` are all of them.
+    ``card`` is what the gateway would charge by default, None when that is no usable card; ``cards`` are all of them. ``updater`` is
+    what the gateway's updater answered, where it can be asked.
     """
 
     obligation: Obligation
     card: Card | None
     step_id: int
     cards: tuple[KeptCard, ...] = ()
+    updater: Freshness = _UNASKED
 
     @property
     def key(self) -> str:
@@ -264,6 +272,9 @@ Fact = (
     | EmailDue
     | EmailSent
     | EmailRefused
+    | DateWished
+    | CustomerLeft
+    | MailStopped
     | EscalationDue
     | CloseDue
     | ObligationMissing

@@ -8,14 +8,17 @@ from datetime import datetime, timedelta
 
 from recovery.cases import facts
 from recovery.cases.asking import issuer_window
+from recovery.cases.between import purpose_between
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
 from recovery.cases.choosing import is_fresh, is_untried, needs_agreement, next_card, noticed, turned_to
+from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Rule, State, StepKind
 from recovery.cases.money_moves import ended_by_reading, part_entries
 from recovery.cases.obligation import Obligation
 from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent, spent
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Elder, Rules
+from recovery.cases.updating import Closed, ContactCardholder, Freshness, compared, told
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Card
 
@@ -49,7 +52,8 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     card = next_card(case, fact.card, rules.policy)
     if card is not None and case.open_attempt is None:
         case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
-    decision = _with_card(case, card, now=now, rules=rules, usage=usage)
+    decision = _by_updater(case, card, fact.updater, now=now, rules=rules)
+    decision = decision or _with_card(case, card, now=now, rules=rules, usage=usage)
     return replace(decision, entries=entries + decision.entries) if entries else decision
 
 
@@ -65,7 +69,7 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     if needs_agreement(case, card, rules.policy):
         return _other_brand(known, card, now=now, rules=rules)
     if is_untried(case, card):
-        why = f"card read again: {card.change_from(case.tried_card)}"
+        why = f"card read again: {told(compared(case.tried_card, card, case.wallet))}"
         return charge_fresh(known, now=now, rules=rules, usage=usage, why=why)
     if case.state is State.DUNNING:
         return Decision(case=known, reason="card read again: unchanged; the customer is asked already")
@@ -77,6 +81,18 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
             case=known, reason=f"card read again: unchanged; the try {planned.due_at:%d %b %H:%M} UTC stands"
         )
     return next_silent(known, now=now, rules=rules, usage=usage, why="card read again: unchanged")
+
+
+def _by_updater(case: Case, card: Card | None, found: Freshness, *, now: datetime, rules: Rules) -> Decision | None:
+    """What the updater's own answer ends, unless there is something new to charge all the same."""
+    if not isinstance(found, Closed | ContactCardholder) or card is None:
+        return None
+    if case.state is not State.SILENT or case.open_attempt is not None or is_untried(case, card):
+        return None
+    dead = case.dead_cards if case.is_dead(card) else (*case.dead_cards, card)
+    known = replace(_on(case, card), dead_cards=dead if isinstance(found, Closed) else case.dead_cards)
+    why = f"the updater was asked about {card.brief()}"
+    return spent(known, Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=told(found))
 
 
 def _other_brand(case: Case, card: Card, *, now: datetime, rules: Rules) -> Decision:
@@ -123,7 +139,7 @@ def before_writing(case: Case, obligation: Obligation, *, now: datetime, rules: 
         Plan(kind=StepKind.REFRESH_CARD, due_at=now),
         Plan(kind=StepKind.SEND_EMAIL, due_at=now + CARD_FIRST),
     )
-    return Decision(case=case, reason=f"the email waits: {card.change_from(case.card)}", plan=look)
+    return Decision(case=case, reason=f"the email waits: {told(compared(case.card, card))}", plan=look)
 
 
 def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
@@ -136,18 +152,33 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
     if card is None or case.is_dead(card) or needs_agreement(case, card, rules.policy):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
     purpose = case.purpose_of(card)
+    if purpose is Purpose.SILENT and case.state is State.DUNNING:
+        return _fire_between(_on(case, card), card, now=now, rules=rules, usage=usage)
     if purpose is Purpose.SILENT:
         case = _judged_anew(_on(case, card), now=now, rules=rules)
         held = _held_back(case, card, now=now, rules=rules, usage=usage)
         if held is not None:
             return held
-    if purpose is Purpose.SILENT and case.state is State.DUNNING:
-        return Decision(case=_on(case, card), reason="not tried: these details were tried; the customer is asked")
     case = _on(case, card)
     forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
     if forbidden is not None:
         if purpose is Purpose.SILENT:
             return next_silent(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
+        return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
+    zone = issuer_window(case, rules, None).zone
+    return _begin(case, card, purpose, zone=zone, now=now)
+
+
+def _fire_between(case: Case, card: Card, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    """A try on unchanged details while the customer is asked: on a payday, or on the day that the customer chose."""
+    case = _judged_anew(case, now=now, rules=rules)
+    purpose = purpose_between(case, now=now, rules=rules)
+    if purpose is None:
+        case, letter = after_wish(case, now=now, rules=rules)
+        plan = (letter,) if letter else ()
+        return Decision(case=case, reason="not tried: these details were tried; the customer is asked", plan=plan)
+    forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
+    if forbidden is not None:
         return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
     zone = issuer_window(case, rules, None).zone
     return _begin(case, card, purpose, zone=zone, now=now)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import time
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, MinLen
 
+from recovery.cases.campaigns import Campaign
 from recovery.cases.segments import JOINT, Segment, changed
 from recovery.declines.classify import DeclineClass
 
@@ -37,12 +39,29 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dunning:
-    """After exhaustion: how long the customer has, and how often a refused email is tried again."""
+    """After exhaustion: how long the customer has, when and how often they are written to, what is still tried meanwhile.
+
+    Emails leave between ``opens`` and ``closes`` in the customer's local time, on weekends only with ``weekends``. Over all cases a
+    customer gets one in ``customer_gap_hours`` and at most ``customer_emails_max`` in 30 days. ``silent_tries_max`` limits the silent
+    tries on paydays between letters, ``wishes_max`` the dates that a customer may choose. ``ask_reason`` asks who was lost once why.
+    """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     wait_days: Annotated[int, Ge(1), Le(180)] = 14
     email_tries_max: Annotated[int, Ge(1), Le(20)] = 6
     email_retry_hours: Annotated[float, Ge(0.1)] = 4
+    opens: time = time(9, 0)
+    closes: time = time(19, 0)
+    weekends: bool = False
+    customer_gap_hours: Annotated[float, Ge(0)] = 20
+    customer_emails_max: Annotated[int, Ge(1), Le(30)] = 8
+    silent_tries_max: Annotated[int, Ge(0), Le(10)] = 2
+    wishes_max: Annotated[int, Ge(0), Le(5)] = 2
+    ask_reason: bool = False
+
+    def __post_init__(self) -> None:
+        if self.opens >= self.closes:
+            raise ValueError(f"dunning: opens ({self.opens}) must be before closes ({self.closes})")
 
 
 class BackupUse(StrEnum):
@@ -91,6 +110,7 @@ class Policy:
     review_days: Annotated[int, Ge(1)] = 3
     unsent_retry_minutes: Annotated[int, Ge(1)] = 15
     unsent_max: Annotated[int, Ge(1)] = 8
+    campaigns: tuple[Campaign, ...] = ()
     segments: tuple[Segment, ...] = ()
 
     @cached_property

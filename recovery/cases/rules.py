@@ -51,13 +51,14 @@ class CardUse:
     """What counts against the card the case would charge next, over all cases and whoever tried.
 
     ``elder`` is the oldest of the customer's older invoices that are still tried silently; ``siblings`` is how many other
-    invoices of the customer have an open case.
+    invoices of the customer have an open case. ``mailed`` is when emails to the customer were begun, over all cases.
     """
 
     budget_key: str
     uses: Sequence[Use]
     elder: Elder | None = None
     siblings: int = 0
+    mailed: tuple[datetime, ...] = ()
 
 
 NO_USE = CardUse(budget_key="", uses=())

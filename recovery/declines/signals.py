@@ -67,12 +67,8 @@ class Card:
         theirs = (other.fingerprint, other.exp_month, other.exp_year, other.last4, other.brand)
         return mine == theirs and (self.fingerprint is not None or self.payment_method == other.payment_method)
 
-    def change_from(self, old: "Card | None") -> str:
-        """What differs from the details that were charged, for reasons: "expiry 01/2026 → 12/2030"."""
-        if old is None:
-            return f"now {self.brief()}, was none known"
-        if old.payment_method != self.payment_method:
-            return f"now {self.brief()}, was {old.brief()}"
+    def differences(self, old: "Card") -> tuple[str, ...]:
+        """What differs from older details of the same payment method: "expiry 01/2026 → 12/2030"."""
         pairs = (
             ("expiry", old.expiry, self.expiry),
             ("number ending", old.last4, self.last4),
@@ -81,7 +77,7 @@ class Card:
         changed = [f"{what} {was or 'unknown'} → {now or 'unknown'}" for what, was, now in pairs if was != now]
         if not changed and old.fingerprint != self.fingerprint:
             changed = ["a new number"]
-        return f"{self.brief()}: {', '.join(changed)}" if changed else f"{self.brief()}, unchanged"
+        return tuple(changed)
 
     @property
     def expiry(self) -> str | None:

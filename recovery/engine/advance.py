@@ -16,6 +16,7 @@ from recovery.cases.facts import (
     AttemptAnswered,
     CardRefreshed,
     ChargeDue,
+    EmailDue,
     EmailRefused,
     EmailSent,
     Fact,
@@ -29,9 +30,10 @@ from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.opening import opened_case
 from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
+from recovery.storage.card_history import note_cards
 from recovery.storage.card_store import card_use, lock_card, with_siblings
 from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
-from recovery.storage.email_store import finish_email, insert_email
+from recovery.storage.email_store import finish_email, insert_email, with_mailed
 from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
 from recovery.storage.foreign_store import note_foreign_charges
 from recovery.storage.lease_store import extend_leases, holds_lease
@@ -50,13 +52,14 @@ SEND_WITHIN_SECONDS = 15.0
 class Advanced:
     """What a fact led to. ``decision`` is None when the fact was known already, or its claim no longer ours.
 
-    ``attempt`` is to be charged now, ``email_id`` to be sent now, by the caller and under the lease of its step.
+    ``attempt`` is to be charged now, ``email_id`` with ``template`` to be sent now, by the caller and under the lease of its step.
     """
 
     case: Case
     decision: Decision | None = None
     attempt: Attempt | None = None
     email_id: str | None = None
+    template: str | None = None
 
 
 def advance(door: Door, case_id: str, fact: Fact, *, step: ClaimedStep | None = None) -> Advanced:
@@ -110,8 +113,12 @@ def _let_in(
         lock_card(tx, key)
     note_foreign_charges(tx, case, _charges_read(fact))
     usage = with_siblings(tx, case, card_use(tx, key, now=moment.now))
+    if isinstance(fact, EmailDue):
+        usage = with_mailed(tx, case, usage, now=moment.now)
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
     save_decision(tx, case, fact, decision, moment=moment)
+    if isinstance(fact, _READINGS):
+        note_cards(tx, case, fact.cards, moment=moment)
     if decision.start is not None:
         assert step is not None, "an attempt needs the lease of its step"
         insert_attempt(tx, case.id, decision.start, step_id=step.id)
@@ -120,14 +127,20 @@ def _let_in(
     email_id = None
     if decision.email is not None:
         assert step is not None, "an email needs the lease of its step"
-        email_id = insert_email(tx, decision.case, number=decision.email, step_id=step.id, moment=moment)
+        email_id = insert_email(tx, decision, step_id=step.id, moment=moment)
     if isinstance(fact, EmailSent | EmailRefused):
         _finish_email(tx, fact, moment)
     again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
     apply_steps(tx, _with_repeats(decision, again), moment=moment)
     _raise_flags(tx, case, decision, moment)
     log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
-    return Advanced(case=decision.case, decision=decision, attempt=decision.start, email_id=email_id)
+    return Advanced(
+        case=decision.case,
+        decision=decision,
+        attempt=decision.start,
+        email_id=email_id,
+        template=decision.template,
+    )
 
 
 def _charges_read(fact: Fact) -> tuple[Charge, ...]:

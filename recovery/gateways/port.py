@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from recovery.cases.answers import Answer
 from recovery.cases.case import Attempt
 from recovery.cases.obligation import Obligation
+from recovery.cases.updating import Freshness, UpdaterWay
 from recovery.cases.wallet import Wallet
-from recovery.declines.signals import Initiator
+from recovery.declines.signals import Card, Initiator
 from recovery.money import Money
 
 
@@ -133,6 +134,8 @@ class Gateway(Protocol):
     name: str
     livemode: bool
     """Whether our key moves real money."""
+    updater: UpdaterWay
+    """What the gateway's card updater can do."""
     call_bound_seconds: float
     """Longest time that ``charge`` can take in all, with its repeats. Leases are longer than this."""
 
@@ -161,6 +164,10 @@ class Gateway(Protocol):
 
     def read_wallet(self, obligation: Obligation) -> Wallet:
         """The customer's cards: the subscription's default, the customer's default, then the others. Read afresh."""
+        ...
+
+    def ask_updater(self, card: Card) -> Freshness:
+        """Ask the networks for newer details, which a reading then shows. Unsupported unless the updater works on demand."""
         ...
 
     def charge(self, order: ChargeOrder) -> Answer:

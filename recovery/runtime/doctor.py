@@ -8,6 +8,7 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from recovery.dunning.checking import letter_mistakes
 from recovery.dunning.mailer import MailError
 from recovery.gateways.port import GatewayError, GatewayMisconfigured
 from recovery.runtime.clock import machine_now, system_clock
@@ -81,7 +82,7 @@ def _files(wiring: Wiring) -> Finding:
     folder = wiring.settings.config_dir
     try:
         version = wiring.rulebook.current
-        mistakes = wiring.letters.check()
+        mistakes = letter_mistakes(wiring.letters)
     except ConfigInvalid as error:
         mistakes = error.mistakes
         version = ""

@@ -7,6 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+LINK_SECRET_CHARACTERS_MIN = 24
+"""As many as 18 random bytes in base64."""
+
+LOGO_BYTES_MAX = 64 * 1024
+"""Mail programs cut long messages off at about 100 kB."""
+
 
 class SettingsInvalid(ValueError):
     """A setting cannot be used; the message names each variable and what is wrong."""
@@ -53,7 +59,15 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     mail_from: str = "billing@example.com"
     mail_reply_to: str | None = None
+    smtp_tries: int = Field(default=3, ge=1, le=10)
+    mail_per_second: float = Field(default=10.0, gt=0, le=1000)
     brand_name: str = "Example"
+    brand_colour: str = Field(default="#0b5cad", pattern=r"^#[0-9a-fA-F]{6}$")
+    brand_logo: Path | None = None
+
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$")
+    link_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    address_key: SecretStr | None = None
 
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8000, ge=0, le=65535)
@@ -61,8 +75,8 @@ class Settings(BaseSettings):
     pages: Pages = Pages.OFF
     pages_password: SecretStr | None = None
 
-    batch: int = Field(default=20, ge=1, le=500)
-    threads: int = Field(default=10, ge=1, le=100)
+    batch: int = Field(default=50, ge=1, le=500)
+    threads: int = Field(default=50, ge=1, le=100)
     worker_processes: int = Field(default=2, ge=1, le=64)
     lease_seconds: float = Field(default=30.0, ge=1, le=300)
     ring_seconds: float = Field(default=3.0, gt=0, le=60)
@@ -70,7 +84,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "plain"] = "json"
 
-    @field_validator("stripe_webhook_secrets", mode="before")
+    @field_validator("stripe_webhook_secrets", "link_secrets", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:  # noqa: ANN401 - anything from outside
         """Several secrets during a rotation are separated by commas."""
@@ -90,6 +104,26 @@ class Settings(BaseSettings):
                 return SecretStr("postgresql+psycopg://" + url.removeprefix(scheme))
         if not url.startswith("postgresql+psycopg://"):
             raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("link_secrets", mode="after")
+    @classmethod
+    def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        """A short secret could be found by trying."""
+        if any(len(secret.get_secret_value()) < LINK_SECRET_CHARACTERS_MIN for secret in value):
+            raise ValueError(f"each must have at least {LINK_SECRET_CHARACTERS_MIN} characters")
+        return value
+
+    @field_validator("brand_logo", mode="after")
+    @classmethod
+    def _a_picture(cls, value: Path | None) -> Path | None:
+        """The logo travels inside every email."""
+        if value is None:
+            return None
+        if not value.is_file() or not value.read_bytes().startswith(b"\x89PNG"):
+            raise ValueError("must be the path of a PNG file")
+        if value.stat().st_size > LOGO_BYTES_MAX:
+            raise ValueError(f"must not be larger than {LOGO_BYTES_MAX} bytes: it travels inside every email")
         return value
 
     @field_validator("mail_from")

@@ -14,9 +14,9 @@ from recovery.charging.ending import CloseCase, Escalate
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
-from recovery.dunning.letter import Brand, Letters
+from recovery.dunning.letter import Letters
 from recovery.dunning.mailer import SmtpMailer
-from recovery.dunning.send import SendEmail
+from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
 from recovery.engine.leases import LeaseKeeper
@@ -25,6 +25,7 @@ from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import KINDS, Limits, Pace, StripeGateway
 from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
+from recovery.runtime.asking import addresses_of, letters_of, links_of
 from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.knowledge import load_knowledge
 from recovery.runtime.pace import SharedPace
@@ -95,14 +96,24 @@ class Wiring:
             username=settings.smtp_username,
             password=_open(settings.smtp_password),
             sender=settings.mail_from,
+            tries=settings.smtp_tries,
         )
 
     @cached_property
     def letters(self) -> Letters:
-        """The email templates."""
+        """The emails' texts and form."""
+        return letters_of(self.settings)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """What sending has beside mailer and letters."""
         settings = self.settings
-        brand = Brand(name=settings.brand_name, sender=settings.mail_from, reply_to=settings.mail_reply_to)
-        return Letters(settings.config_dir / "emails", brand)
+        return Outbox(
+            sender_domain=settings.sender_domain,
+            links=links_of(settings),
+            addresses=addresses_of(settings),
+            per_second=settings.mail_per_second,
+        )
 
     @cached_property
     def intake(self) -> Intake:
@@ -123,13 +134,12 @@ class Wiring:
     def performers(self) -> Mapping[StepKind, Performer]:
         """Who performs which step. Cheap and urgent kinds come first."""
         door, gateway = self.door, self.gateway
-        domain = self.settings.sender_domain
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(door, gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(door),
             StepKind.REFRESH_CARD: RefreshCard(door, gateway),
             StepKind.CHARGE_CARD: ChargeCard(door, gateway, self.breaker),
-            StepKind.SEND_EMAIL: SendEmail(door, gateway, self.mailer, self.letters, domain),
+            StepKind.SEND_EMAIL: SendEmail(door, gateway, self.mailer, self.letters, self.outbox),
             StepKind.CLOSE_CASE: CloseCase(door, gateway),
             StepKind.ESCALATE: Escalate(door),
         }

@@ -1,5 +1,6 @@
 """Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -85,21 +86,30 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         wallet=codec.wallet_from(row["wallet"]),
         choice=row["choice"],
         attempts=tuple(attempt_from(a) for a in tried),
-        steps=tuple(
-            WaitingStep(kind=StepKind(kind), due_at=due_at, in_flight=state == StepState.IN_FLIGHT)
-            for kind, due_at, state in waiting
-        ),
-        exhausted=Exhausted(rule=Rule(used_up["rule"]), at=used_up["at"], detail=used_up["detail"])
-        if used_up
-        else None,
+        steps=tuple(_waiting(*step) for step in waiting),
+        exhausted=_exhausted(used_up),
         refreshes=row["refreshes"],
         emails_sent=row["emails_sent"],
         emailed_at=row["emailed_at"],
         email_tries=row["email_tries"],
+        letters_done=row["letters_done"],
+        letter_tries=row["letter_tries"],
+        mail_stopped=row["mail_stopped"],
+        wished_at=row["wished_at"],
+        wishes=row["wishes"],
+        left_because=row["left_because"],
         escalations=row["escalations"],
         source=Source(row["source"]) if row["source"] else None,
         ended_at=row["ended_at"],
     )
+
+
+def _waiting(kind: str, due_at: datetime, state: str) -> WaitingStep:
+    return WaitingStep(kind=StepKind(kind), due_at=due_at, in_flight=state == StepState.IN_FLIGHT)
+
+
+def _exhausted(row: RowMapping | None) -> Exhausted | None:
+    return Exhausted(rule=Rule(row["rule"]), at=row["at"], detail=row["detail"]) if row else None
 
 
 def _case_row(case: Case) -> dict[str, Any]:
@@ -130,6 +140,12 @@ def _case_row(case: Case) -> dict[str, Any]:
         "emails_sent": case.emails_sent,
         "emailed_at": case.emailed_at,
         "email_tries": case.email_tries,
+        "letters_done": case.letters_done,
+        "letter_tries": case.letter_tries,
+        "mail_stopped": case.mail_stopped,
+        "wished_at": case.wished_at,
+        "wishes": case.wishes,
+        "left_because": case.left_because,
         "escalations": case.escalations,
         "source": case.source.value if case.source else None,
         "ended_at": case.ended_at,

@@ -10,7 +10,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -32,6 +31,7 @@ from recovery.cases.lifecycle import (
     StepKind,
     StepState,
 )
+from recovery.storage.card_tables import card_history as card_history
 from recovery.storage.columns import instant as _instant
 from recovery.storage.columns import metadata as metadata
 from recovery.storage.columns import one_of as _one_of
@@ -73,6 +73,12 @@ cases = Table(
     Column("emails_sent", Integer, nullable=False),
     _instant("emailed_at", nullable=True),
     Column("email_tries", Integer, nullable=False),
+    Column("letters_done", Integer, nullable=False, server_default=text("0")),
+    Column("letter_tries", Integer, nullable=False, server_default=text("0")),
+    Column("mail_stopped", Boolean, nullable=False, server_default=text("false")),
+    _instant("wished_at", nullable=True),
+    Column("wishes", Integer, nullable=False, server_default=text("0")),
+    Column("left_because", Text),
     Column("escalations", Integer, nullable=False),
     Column("source", Text),
     _instant("ended_at", nullable=True),
@@ -195,35 +201,6 @@ exhaustions = Table(
     Column("detail", Text, nullable=False),
     _one_of("rule", Rule),
     UniqueConstraint("id", "case_id", "at"),
-)
-
-emails = Table(
-    "emails",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
-    Column("step_id", BigInteger, ForeignKey("steps.id"), nullable=False),
-    Column("exhaustion_id", BigInteger, nullable=False),
-    _instant("exhausted_at"),
-    Column("number", Integer, nullable=False),
-    Column("status", Text, nullable=False),
-    _instant("begun_at"),
-    _instant("finished_at", nullable=True),
-    Column("detail", Text),
-    ForeignKeyConstraint(
-        ["exhaustion_id", "case_id", "exhausted_at"],
-        ["exhaustions.id", "exhaustions.case_id", "exhaustions.at"],
-        name="fk_emails_exhaustion",
-    ),
-    CheckConstraint("begun_at >= exhausted_at", name="only_after_exhaustion"),
-    _one_of("status", ("sending", "sent", "ambiguous", "refused")),
-    UniqueConstraint("case_id", "number"),
-    Index(
-        "uq_emails_one_that_may_have_gone",
-        "case_id",
-        unique=True,
-        postgresql_where=text("status IN ('sending', 'sent', 'ambiguous')"),
-    ),
 )
 
 ledger = Table(

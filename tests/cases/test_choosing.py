@@ -29,6 +29,17 @@ from recovery.cases.decide import decide
 from recovery.cases.lifecycle import AttemptStatus, State, StepKind
 from recovery.cases.policy import BackupUse, Policy
 from recovery.cases.rules import CardUse
+from recovery.cases.updating import (
+    Closed,
+    ContactCardholder,
+    Freshness,
+    NotYetKnown,
+    OtherFound,
+    Unchanged,
+    Updated,
+    compared,
+    told,
+)
 from recovery.cases.wallet import KeptCard, Place, Wallet, ordered
 from recovery.declines.signals import Card
 
@@ -152,3 +163,28 @@ def test_fresh_details_read_while_an_attempt_is_open_are_used_after_it() -> None
     told = facts.AttemptAnswered(attempt_id="case_in_1-1", answer=REFUSED)
     after = decide(seen, told, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
     assert plans(after) == {StepKind.REFRESH_CARD: OPEN_HOUR}
+
+
+@pytest.mark.parametrize("answer", [Closed(), ContactCardholder()])
+def test_what_the_updater_says_for_good_ends_the_wait(answer: Freshness) -> None:
+    seen = wallet(OWN)
+    fact = facts.CardRefreshed(obligation=owed(), card=CARD, cards=seen.cards, step_id=1, updater=answer)
+    after = decide(opened(EXPIRED), fact, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
+    assert after.case.state is State.DUNNING
+    assert told(answer) in after.reason
+
+
+def test_fresh_details_win_over_an_updater_that_knows_of_none() -> None:
+    fresh = replace(CARD, exp_year=2035)
+    seen = wallet(kept(fresh, Place.SUBSCRIPTION))
+    fact = facts.CardRefreshed(obligation=owed(), card=fresh, cards=seen.cards, step_id=1, updater=Closed())
+    after = decide(opened(EXPIRED), fact, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
+    assert StepKind.CHARGE_CARD in plans(after)
+
+
+def test_a_reading_is_compared_with_what_was_charged() -> None:
+    later = replace(CARD, exp_year=2035)
+    assert compared(CARD, later) == Updated(card=later, changed=("expiry 01/2030 → 01/2035",))
+    assert compared(CARD, CARD) == Unchanged()
+    assert compared(CARD, OTHER, (kept(OTHER, Place.CUSTOMER),)) == OtherFound(card=OTHER, place=Place.CUSTOMER)
+    assert isinstance(compared(CARD, None), NotYetKnown)

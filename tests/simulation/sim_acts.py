@@ -186,7 +186,17 @@ class People:
         old = self.books.card_of(invoice)
         if old is None:
             return
-        customer = self.books.customers[invoice.customer]
+        new = self._renewed(self.books.customers[invoice.customer], old)
+        content = {"customer": invoice.customer, "payment_method": new.payment_method}
+        kind = "payment_method.automatically_updated"
+        self.till.tell(kind, new.payment_method, content, Payer(initiator=Initiator.GATEWAY))
+
+    def renewed(self, card: Card) -> Card | None:
+        """The networks are asked about a card: its new details, told to nobody else."""
+        owner = next((c for c in self.books.customers.values() if card in c.own_cards), None)
+        return self._renewed(owner, card) if owner else None
+
+    def _renewed(self, customer: Customer, old: Card) -> Card:
         self._cards += 1
         new = replace(old, fingerprint=f"fp_{self._cards}", exp_year=2030, last4=f"{self._cards:04d}")
         if self.faults.allows("brand_changed") and self.faults.dice.of("updater").random() < 0.2:
@@ -200,9 +210,7 @@ class People:
                 mine.card = new
         self.say(f"the updater brings {new.brief()} to {customer.id}")
         self.books.arrived.append((self.clocks.at, customer.id, new, False))
-        content = {"customer": customer.id, "payment_method": new.payment_method}
-        kind = "payment_method.automatically_updated"
-        self.till.tell(kind, new.payment_method, content, Payer(initiator=Initiator.GATEWAY))
+        return new
 
     def card_detached(self, invoice: Invoice) -> None:
         """The customer takes the card away."""

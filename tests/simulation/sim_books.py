@@ -106,6 +106,8 @@ class Books:
     """When each payment method was saved, in whole seconds."""
     arrived: list[tuple[datetime, str, Card, bool]] = field(default_factory=list)
     """Details that came to be charged by default: when, whose, which, and whether the customer saved them."""
+    closed: list[tuple[datetime, Card]] = field(default_factory=list)
+    """What the updater, being asked, called closed."""
     consents: dict[str, bool] = field(default_factory=dict)
     """What each customer said about backup cards; the others said nothing."""
 

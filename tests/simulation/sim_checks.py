@@ -110,9 +110,9 @@ def effects(view: View) -> Iterator[str]:
 
 def emails(view: View) -> Iterator[str]:
     """None before exhaustion, none twice, none after the payment, none that the table does not know."""
-    left = Counter(mail.to for mail in view.run.mailer.left)
-    yield from (f"{to} got {count} emails" for to, count in left.items() if count > 1)
     known = {f"<{row.id}@example.com>": row for row in view.emails}
+    left = Counter((row.case_id, row.letter) for mail in view.run.mailer.left if (row := known.get(mail.message_id)))
+    yield from (f"{case} got letter {letter} {count} times" for (case, letter), count in left.items() if count > 1)
     for mail in view.run.mailer.left:
         row = known.get(mail.message_id)
         if row is None:

@@ -19,6 +19,9 @@ def cards(view: View) -> Iterator[str]:
         if charge.beyond:
             continue
         yield from _brand(view, attempt, charge)
+        for at, card in view.books.closed:
+            if at < attempt.started_at and charge.card.same_details(card):
+                yield f"{attempt.id} presents details that the updater had called closed"
         if attempt.purpose == "backup_card":
             yield from _backup(view, attempt, charge)
     yield from _overlooked(view)

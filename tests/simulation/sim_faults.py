@@ -38,6 +38,7 @@ KINDS: Final = (
     "card_updated",
     "card_detached",
     "brand_changed",
+    "updater_asked",
     "backups",
     "refund",
     "dispute",

@@ -25,6 +25,16 @@ from recovery.cases.answers import (
     Unknown,
 )
 from recovery.cases.obligation import ChargeStatus, Obligation, ObligationStatus
+from recovery.cases.updating import (
+    Closed,
+    ContactCardholder,
+    Freshness,
+    NotYetKnown,
+    Unchanged,
+    Unsupported,
+    Updated,
+    UpdaterWay,
+)
 from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.gateways.port import (
@@ -57,6 +67,9 @@ class SimGateway(Gateway):
     livemode: bool = False
     call_bound_seconds: float = BOUND_SECONDS
     landings: list[tuple[datetime, ChargeOrder, bool, Called]] = field(default_factory=list)
+    updater: UpdaterWay = UpdaterWay.PASSIVE
+    renew: Callable[[Card], Card | None] = field(default=lambda _: None)
+    """What the networks know of a card: its new details, which are stored; None where they know nothing."""
     key_refused: bool = False
     """Whether our key was taken away: every call answers 401 until a person acts."""
 
@@ -126,6 +139,20 @@ class SimGateway(Gateway):
         wallet = self.till.books.wallet_of(self.till.books.invoices[obligation.id])
         self._read(f"cards of {obligation.id}")
         return wallet
+
+    def ask_updater(self, card: Card) -> Freshness:
+        self._read(f"the updater about {card.payment_method}")
+        dice = self.faults.dice.of("asked")
+        throw = dice.random()
+        if throw < 0.3:
+            new = self.renew(card)
+            return Updated(card=new, changed=new.differences(card)) if new else Unsupported()
+        if throw < 0.4:
+            self.till.books.closed.append((self.clocks.at, card))
+            return Closed()
+        if throw < 0.5:
+            return ContactCardholder()
+        return NotYetKnown(detail="asked") if throw < 0.6 else Unchanged()
 
     def charge(self, order: ChargeOrder) -> Answer:
         call = Called(key=order.key, obligation=order.obligation, at=self.clocks.at, machine_at=self.clocks.machine_at)

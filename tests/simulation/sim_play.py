@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 
 from recovery.cases.facts import PersonDecided
 from recovery.cases.lifecycle import State, StepKind
+from recovery.cases.updating import UpdaterWay
 from recovery.charging.breaker import Breaker
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
@@ -27,7 +28,7 @@ from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
 from recovery.dunning.letter import Brand, Letters
-from recovery.dunning.send import SendEmail
+from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.advance import advance
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
@@ -119,6 +120,9 @@ class Run:
         self.gateway = SimGateway(self.till, self.clocks, self.faults, self.say, self.meanwhile)
         self.mailer = SimMailer(self.clocks, self.faults, self.say, self.meanwhile)
         self.people = People(self.books, self.till, self.clocks, self.faults, self.say)
+        self.gateway.renew = self.people.renewed
+        if self.faults.allows("updater_asked") and dice.of("updater way").random() < 0.3:
+            self.gateway.updater = UpdaterWay.ON_DEMAND
         self.knowledge = varied(dice.of("rules")) if self.faults.allows("new_rules") else shipped()
         self.editions = [(self.clocks.at, self.knowledge)]
         self.shelf = Shelf(self.database, self.knowledge, self.clocks.machine())
@@ -142,7 +146,9 @@ class Run:
             StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
             StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
             StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway, Breaker(self.clocks.machine)),
-            StepKind.SEND_EMAIL: SendEmail(self.door, self.gateway, self.mailer, letters, "example.com"),
+            StepKind.SEND_EMAIL: SendEmail(
+                self.door, self.gateway, self.mailer, letters, Outbox(sender_domain="example.com")
+            ),
             StepKind.CLOSE_CASE: CloseCase(self.door, self.gateway),
             StepKind.ESCALATE: Escalate(self.door),
         }

@@ -87,7 +87,7 @@ def _concerns(life: Life, movement: str, invoice: str) -> bool:
 
 def _judge_emails(life: Life, file: CaseFile) -> None:
     gone = [email for email in file.emails if email.status in ("sent", "ambiguous")]
-    assert len(gone) <= 1, "written to twice"
+    assert len({email.letter for email in gone}) == len(gone), "a letter went out twice"
     used_up = file.case.exhausted
     assert all(used_up is not None and email.begun_at >= used_up.at for email in file.emails)
     named = [caught for caught in life.mails.messages if f"<{file.case.id}-mail-" in caught.message["Message-ID"]]

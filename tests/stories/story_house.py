@@ -95,8 +95,8 @@ class StoryWiring(Wiring):
     @cached_property
     def performers(self) -> Mapping[StepKind, Performer]:
         """The real ones, with the story's mailer."""
-        mailer, domain = self.ways.mailer(self.mailer), self.settings.sender_domain
-        send = SendEmail(self.door, self.gateway, mailer, self.letters, domain)
+        mailer = self.ways.mailer(self.mailer)
+        send = SendEmail(self.door, self.gateway, mailer, self.letters, self.outbox)
         return {**super().performers, StepKind.SEND_EMAIL: send}
 
 
@@ -123,6 +123,7 @@ def house(database_url: str, folder: Path, *, smtp_port: int, ways: Ways, option
             "clock_file": folder / "clock",
             "smtp_port": smtp_port,
             "smtp_security": "none",
+            "smtp_tries": 1,
             "stripe_api_base": api_url,
             "stripe_secret_key": sandbox.secret_key,
             "stripe_webhook_secrets": ways.secrets,

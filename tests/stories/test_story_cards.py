@@ -5,6 +5,7 @@ from typing import Any
 from story_support import Begin, Life
 
 from recovery.cases.lifecycle import Source, State, StepKind
+from recovery.storage.card_history import card_stories
 
 pytest_plugins = ["story_fixtures"]
 
@@ -126,6 +127,25 @@ def test_a_card_that_became_another_brands_is_not_charged_without_its_holder(beg
     life.work()
     assert (life.case().state, life.tries()) == (State.DUNNING, [])
     assert "it was visa and is mastercard now" in life.reasons()
+
+
+def test_a_cards_history_tells_what_changed_and_by_which_signal(begin: Begin) -> None:
+    life = begin()
+    life.fail("expired_card", "approve")
+    life.run(hours=3)
+    method = life.card()
+    life.sandbox.refresh_card(method, exp_month=11, exp_year=2031)
+    life.run(hours=1)
+    with life.wiring.database.connect() as tx:
+        (story,) = card_stories(tx, life.customer())
+    told = [(line.what, line.signal) for line in story.lines]
+    assert story.card.expiry == "11/2031"
+    assert told[0] == ("first seen, the customer's default", "read again by ourselves")
+    assert told[1][0].startswith("expiry ")
+    assert told[1][0].endswith(" → 11/2031")
+    assert told[1][1] == "the gateway says: payment method automatically updated"
+    assert told[2] == ("attempt 1 (refreshed card): succeeded", None)
+    assert all(line.case_id == life.case().id for line in story.lines)
 
 
 def test_details_that_come_between_exhaustion_and_email_are_tried_first(begin: Begin) -> None:

@@ -10,7 +10,9 @@ import stripe
 
 from recovery.cases.answers import Answer
 from recovery.cases.obligation import Obligation, ObligationStatus
+from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
 from recovery.cases.wallet import Wallet
+from recovery.declines.signals import Card
 from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Reversal, Standing
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
@@ -35,6 +37,7 @@ class StripeGateway(Gateway):
     """
 
     name = "stripe"
+    updater = UpdaterWay.PASSIVE  # no call triggers it, and nothing tells which cards are covered
 
     def __init__(
         self,
@@ -96,6 +99,9 @@ class StripeGateway(Gateway):
     def read_wallet(self, obligation: Obligation) -> Wallet:
         with self._calls.within():
             return self._reading.wallet(obligation)
+
+    def ask_updater(self, card: Card) -> Freshness:  # noqa: ARG002 - there is nobody to ask
+        return Unsupported()
 
     def charge(self, order: ChargeOrder) -> Answer:
         with self._calls.within():

@@ -17,6 +17,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "operate": ("migrate", "web", "worker", "beat", "config", "events", "steps", "charging"),
     "upkeep": ("backfill",),
     "cases": ("case", "why"),
+    "cards": ("card",),
     "report": ("report",),
     "plan": ("plan",),
     "backtest": ("backtest",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recovery.cases.rules import Rules
@@ -54,7 +54,9 @@ def _ladder(plan: LadderPlan) -> Callable[[Scene], Strategy]:
 
 
 def _policy(rules: Rules) -> Callable[[Scene], Strategy]:
-    return lambda scene: EnginePolicy(scene, rules)
+    # One email, as the ladders write: what is compared is when a card is tried, not how often a customer is asked.
+    once = replace(rules, policy=replace(rules.policy, campaigns=()))
+    return lambda scene: EnginePolicy(scene, once)
 
 
 def compare(

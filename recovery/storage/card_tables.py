@@ -1,0 +1,23 @@
+"""The tables about cards. What is kept of a card is what decisions need: never a number."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from recovery.storage.columns import instant, metadata
+
+card_history = Table(
+    "card_history",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("payment_method", Text, nullable=False),
+    Column("place", Text),  # NULL: the gateway has it no more
+    Column("card", JSONB(none_as_null=True), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("signal", Text, nullable=False),
+    Column("case_id", Text, ForeignKey("cases.id")),
+    instant("at"),
+    instant("booked_at"),
+    Index("ix_card_history_customer", "customer", "payment_method", "id"),
+)
