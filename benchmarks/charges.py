@@ -21,6 +21,7 @@ from recovery.cases.answers import Answer, Declined
 from recovery.cases.facts import PaymentFailed
 from recovery.cases.lifecycle import StepKind
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
+from recovery.cases.updating import UpdaterWay
 from recovery.cases.wallet import Wallet
 from recovery.charging.breaker import Breaker
 from recovery.charging.charge import ChargeCard
@@ -52,6 +53,7 @@ class Sleepy:
 
     owed: dict[str, Obligation] = field(default_factory=dict)
     call_bound_seconds: float = 60.0
+    updater: UpdaterWay = UpdaterWay.PASSIVE
     charges: int = 0
 
     def read_obligation(self, name: str) -> Obligation:
