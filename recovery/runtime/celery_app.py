@@ -28,7 +28,9 @@ class Bell(StrEnum):
     EVENTS = "recovery.events"
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
+    BOOKS = "recovery.books"
     BACKFILL = "recovery.backfill"
+    RENEWALS = "recovery.renewals"
 
 
 QUEUE = "recovery"
@@ -40,6 +42,9 @@ DRAIN_SECONDS = 30.0
 HARD_LIMIT_SECONDS = 900
 """Longer than the longest lease of a batch: whoever is killed here has lost its leases already."""
 
+BOOKS_SECONDS = 30.0
+"""How often missing fees are asked for: nothing waits for them but the report."""
+
 SWEEP_SECONDS = 10.0
 """How often lapsed leases are looked for: the work of a dead worker lies idle for at most this much longer than its lease."""
 
@@ -49,7 +54,15 @@ BACKFILL_SECONDS = 1800.0
 POOL_MAX = 12
 """Connections that a pool process keeps; twice as many under load. A thread needs one only between its calls to the gateway."""
 
-RHYTHMS = {Bell.SWEEP: SWEEP_SECONDS, Bell.BACKFILL: BACKFILL_SECONDS}
+RENEWALS_SECONDS = 60.0
+"""How often the day's round over renewals goes on; how much it reads each time is LookAhead's own limit."""
+
+RHYTHMS = {
+    Bell.SWEEP: SWEEP_SECONDS,
+    Bell.BOOKS: BOOKS_SECONDS,
+    Bell.BACKFILL: BACKFILL_SECONDS,
+    Bell.RENEWALS: RENEWALS_SECONDS,
+}
 """The bells that ring more seldom than the others."""
 
 
@@ -129,7 +142,9 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
+    task(Bell.BOOKS, Wiring.keep_books, then_steps=False)
     task(Bell.BACKFILL, Wiring.backfill, then_steps=True)
+    task(Bell.RENEWALS, Wiring.look_ahead, then_steps=False)
 
 
 def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:

@@ -40,14 +40,19 @@ from recovery.declines.signals import Card, Initiator, Signals
 from recovery.gateways.port import (
     ChargeOrder,
     Contact,
+    Fee,
     Gateway,
     GatewayMisconfigured,
     GatewayUnavailable,
     NotFound,
     Notice,
+    RenewalPage,
     Reversal,
+    SeenCharge,
+    SeenReversal,
     Standing,
 )
+from recovery.money import Money
 
 BOUND_SECONDS: Final = 80.0
 MARGIN_SECONDS: Final = 30.0
@@ -274,6 +279,26 @@ class SimGateway(Gateway):
         }
         return shown[False], shown[True]
 
+    def read_charge(self, charge: str) -> SeenCharge:
+        made = self.till.books.charges[charge]
+        shown = made.as_charge()
+        succeeded = shown.status is ChargeStatus.SUCCEEDED
+        return SeenCharge(
+            id=charge, customer=None, amount=shown.amount, succeeded=succeeded, created_at=shown.created_at
+        )
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        return iter(())
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        return iter(())
+
+    def read_fee(self, charge: str) -> Fee | None:
+        self._read(f"fee of {charge}")
+        made = self.till.books.charges[charge]
+        fee = Money(minor=made.amount.minor * 29 // 1000 + 30, currency=made.amount.currency)
+        return Fee(id=f"txn_{charge}", charge_id=charge, amount=fee, occurred_at=made.at)
+
     def read_contact(self, obligation: str) -> Contact:
         self._read(f"contact of {obligation}")
         customer = self.till.books.invoices[obligation].customer
@@ -283,6 +308,9 @@ class SimGateway(Gateway):
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         self._read("the list of events")
         return iter([n for n in self.till.post.notices.values() if n.created_at >= at.replace(microsecond=0)])
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        return RenewalPage(renewals=(), behind=None)
 
     def standing(self) -> Standing:
         return Standing(account="acct_sim", livemode=False, detail="charges enabled")

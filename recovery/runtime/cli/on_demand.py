@@ -19,6 +19,8 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "cases": ("case", "why"),
     "cards": ("card",),
     "report": ("report",),
+    "closing": ("reconcile", "close-month"),
+    "users": ("user",),
     "plan": ("plan",),
     "backtest": ("backtest",),
     "worlds": ("worlds",),

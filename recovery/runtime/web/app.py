@@ -33,7 +33,7 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
     bell = Doorbell(ring)
     meter = WebhookMeter()
     writer = EventWriter(wiring.database, machine_now)
-    access = access_of(wiring.settings)
+    access = access_of(wiring.settings, wiring.database)
     routes: list[BaseRoute] = [
         Route("/healthz", healthz),
         Route("/readyz", readiness(wiring)),
