@@ -41,7 +41,7 @@ def attempt_answered(
     answer = fact.answer
     if isinstance(answer, Succeeded):
         charge = replace(answer.charge, idempotency_key=attempt.id)
-        return paid(case, (charge,), at=charge.created_at)
+        return paid(case, (charge,), at=charge.brought_at)
     if attempt.status not in OPEN_ATTEMPTS and not isinstance(answer, Declined | NeedsCustomer):
         return Decision(case=case, reason=f"attempt {attempt.number}: {_brief(answer)}; it was closed already")
     was_open = attempt.status in OPEN_ATTEMPTS

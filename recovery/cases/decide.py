@@ -232,6 +232,7 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.PaymentRefunded: _moves,
     facts.DisputeOpened: _moves,
     facts.DisputeClosed: _moves,
+    facts.FeeCharged: _moves,
     facts.PaymentMethodChanged: _method_changed,
     facts.EmailDue: _email_due,
     facts.EmailSent: _email_sent,

@@ -23,6 +23,7 @@ from recovery.cases.customer_facts import MailStopped as MailStopped
 from recovery.cases.lifecycle import State
 from recovery.cases.money_facts import DisputeClosed as DisputeClosed
 from recovery.cases.money_facts import DisputeOpened as DisputeOpened
+from recovery.cases.money_facts import FeeCharged as FeeCharged
 from recovery.cases.money_facts import InvoicePaid as InvoicePaid
 from recovery.cases.money_facts import InvoiceVoided as InvoiceVoided
 from recovery.cases.money_facts import InvoiceWrittenOff as InvoiceWrittenOff
@@ -269,6 +270,7 @@ Fact = (
     | PaymentRefunded
     | DisputeOpened
     | DisputeClosed
+    | FeeCharged
     | EmailDue
     | EmailSent
     | EmailRefused

@@ -8,7 +8,7 @@ SignatureRejected and PayloadRejected (a webhook that is not the gateway's, or n
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from recovery.cases.answers import Answer
 from recovery.cases.case import Attempt
@@ -105,10 +105,24 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fee:
+    """One line of the gateway's balance with what it kept; ``id`` is the line's. A negative amount was given back.
+
+    The currency is that of the balance, which may differ from the charge's.
+    """
+
+    id: str
+    charge_id: str
+    amount: Money
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reversal:
     """Money that went back: one refund or dispute, mapped to the obligation whose charge it concerns.
 
     ``status`` is the gateway's word: refunds pending/succeeded/failed…, disputes needs_response/under_review/won/lost…
+    ``ended_at`` is when it was decided or undone, if the gateway tells. ``fees`` are what it cost besides.
     """
 
     id: str
@@ -117,6 +131,55 @@ class Reversal:
     amount: Money
     status: str
     occurred_at: datetime
+    ended_at: datetime | None = None
+    fees: tuple[Fee, ...] = ()
+
+
+FAILED_REFUND: Final = frozenset({"failed", "canceled"})
+WON_DISPUTE: Final = frozenset({"won", "warning_closed"})
+CLOSED_DISPUTE: Final = WON_DISPUTE | {"lost"}
+"""The gateway's words for how a refund or dispute ended. An inquiry that was closed took nothing in the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCharge:
+    """One charge in the gateway's own list."""
+
+    id: str
+    customer: str | None
+    amount: Money
+    succeeded: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenReversal:
+    """One refund or dispute in the gateway's own list; ``status`` as in Reversal."""
+
+    id: str
+    dispute: bool
+    charge_id: str
+    amount: Money
+    status: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A subscription that will be charged by itself: when next, and on which card; None where that is no card."""
+
+    subscription: str
+    customer: str
+    renews_at: datetime
+    card: Card | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalPage:
+    """One page of them. ``behind`` continues the list; None when it ends."""
+
+    renewals: tuple[Renewal, ...]
+    behind: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +221,10 @@ class Gateway(Protocol):
         """The customer's open invoices, oldest first."""
         ...
 
+    def open_obligations(self) -> Iterator[str]:
+        """Every open invoice that is charged automatically, page by page, in no order."""
+        ...
+
     def read_wallet(self, obligation: Obligation) -> Wallet:
         """The customer's cards: the subscription's default, the customer's default, then the others. Read afresh."""
         ...
@@ -178,6 +245,22 @@ class Gateway(Protocol):
         """All refunds and all disputes of one charge; both empty when the charge belongs to no invoice."""
         ...
 
+    def read_charge(self, charge: str) -> SeenCharge:
+        """One charge as the gateway's list shows it."""
+        ...
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        """All charges that were made in a stretch of time, page by page; each page within the bound of a call."""
+        ...
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        """All refunds and disputes that were made in a stretch of time, in the same way."""
+        ...
+
+    def read_fee(self, charge: str) -> Fee | None:
+        """What the gateway kept of a charge that succeeded; None as long as its balance does not show the charge."""
+        ...
+
     def read_contact(self, obligation: str) -> Contact:
         """The customer's address and the page where this obligation can be paid."""
         ...
@@ -188,6 +271,10 @@ class Gateway(Protocol):
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The gateway's own list of events since an instant, oldest first, as verified notices."""
+        ...
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        """A page of the subscriptions that renew by themselves, from the start or behind an earlier page."""
         ...
 
     def standing(self) -> Standing:

@@ -254,7 +254,9 @@ def _card_changed(desk: _Desk) -> Done | Held:
 
 def _reversed(desk: _Desk) -> Done | Held:
     charge = desk.text("charge")
-    return reversal_seen(desk.door, desk.gateway, charge) if charge else Done("names no charge")
+    if charge is None:
+        return Done("names no charge")
+    return reversal_seen(desk.door, desk.gateway, charge, told_at=desk.event.created_at)
 
 
 def _tell(desk: _Desk, case_ids: list[str], fact: Fact) -> Done | Held:

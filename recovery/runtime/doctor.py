@@ -19,6 +19,7 @@ from recovery.storage import migrate
 from recovery.storage.aside_store import steps_set_aside
 from recovery.storage.event_store import event_counts, events_set_aside
 from recovery.storage.flag_store import (
+    BACKFILLED,
     CHARGING_HALTED,
     CONFIRMED,
     GATEWAY_RETRIES_SEEN,
@@ -242,6 +243,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         yield Finding(
             subject="steps", health=Health.OK, detail=f"{steps.due} due, {steps.in_flight} in flight, none failing"
         )
+    yield _backfilled(flags.get(BACKFILLED))
     for name, question in CONFIRMATIONS.items():
         flag = flags.get(CONFIRMED + name)
         if flag is None:
@@ -260,6 +262,16 @@ def _charging(halted: Flag | None) -> Finding:
         health=Health.FAILED,
         detail=detail,
         remedy="correct the key, then run: recovery charging resume",
+    )
+
+
+def _backfilled(last: Flag | None) -> Finding:
+    if last is None:
+        remedy = "run: recovery backfill; a worker does it every half hour while beat runs"
+        detail = "the gateway's list of events was never read"
+        return Finding(subject="missed webhooks", health=Health.WARNING, detail=detail, remedy=remedy)
+    return Finding(
+        subject="missed webhooks", health=Health.OK, detail=f"looked for until {last.seen_at:%Y-%m-%d %H:%M} UTC"
     )
 
 

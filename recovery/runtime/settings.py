@@ -21,9 +21,10 @@ class SettingsInvalid(ValueError):
 
 
 class Pages(StrEnum):
-    """Who may read the pages: nobody, whoever has the password, or everybody who reaches the port."""
+    """Who may read the pages: nobody, whoever signs in, whoever has the one password, or everybody who reaches the port."""
 
     OFF = "off"
+    LOGIN = "login"
     PASSWORD = "password"  # noqa: S105 - a mode, not a password
     OPEN = "open"
 
@@ -79,11 +80,14 @@ class Settings(BaseSettings):
     pages: Pages = Pages.OFF
     pages_password: SecretStr | None = None
 
+    report_zone: str = "UTC"
+
     batch: int = Field(default=20, ge=1, le=500)
     threads: int = Field(default=10, ge=1, le=100)
     worker_processes: int = Field(default=2, ge=1, le=64)
     lease_seconds: float = Field(default=30.0, ge=1, le=300)
     ring_seconds: float = Field(default=3.0, gt=0, le=60)
+    lookahead_days: int = Field(default=14, ge=0, le=90)
     clock_file: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "plain"] = "json"

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from recovery.cases.lifecycle import StepKind
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
+from recovery.charging.lookahead import LookAhead
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
@@ -23,16 +24,22 @@ from recovery.engine.leases import LeaseKeeper
 from recovery.engine.sweep import sweep
 from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import KINDS, Limits, StripeGateway
+from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
+from recovery.intake.fees import book_fees
 from recovery.runtime.asking import addresses_of, letters_of, links_of
 from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.knowledge import load_knowledge
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import Settings, SettingsInvalid
 from recovery.storage.connect import connect
+from recovery.storage.report_rollup import roll_up
 
 EVENT_KINDS = KINDS
 """The explicit set of events that intake keeps; all others are acknowledged and forgotten."""
+
+ROLLED_UP_MAX = 2000
+"""Cases whose figures are made in one transaction: some tenths of a second."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +166,21 @@ class Wiring:
     def process_events(self) -> int:
         """One bounded batch of waiting events; returns how many were taken."""
         return self.intake.process(batch=self.settings.batch)
+
+    def look_ahead(self) -> int:
+        """The next pages of the day's round over renewals. Returns 0: what is left waits for the next ring, for the rate's sake."""
+        LookAhead(self.door, self.gateway, self.settings.lookahead_days)()
+        return 0
+
+    def keep_books(self) -> int:
+        """Roll up the cases that changed and book fees that the ledger lacks, a bounded batch each; returns how many."""
+        rolled_up = roll_up(self.database, machine_now=machine_now(), limit=ROLLED_UP_MAX)
+        return rolled_up + book_fees(self.door, self.gateway, limit=self.settings.batch)
+
+    def backfill(self) -> int:
+        """Read the gateway's lists for what never arrived; returns how many events and cases were new."""
+        found = Backfill(self.door, self.gateway, EVENT_KINDS).run()
+        return found.events_new + found.cases_opened + found.cases_told
 
     def sweep(self) -> int:
         """Take back lapsed leases; returns how many."""

@@ -1,9 +1,9 @@
 """The tables about cards. What is kept of a card is what decisions need: never a number."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, ForeignKey, Identity, Index, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from recovery.storage.columns import instant, metadata
+from recovery.storage.columns import instant, metadata, one_of
 
 card_history = Table(
     "card_history",
@@ -20,4 +20,27 @@ card_history = Table(
     instant("at"),
     instant("booked_at"),
     Index("ix_card_history_customer", "customer", "payment_method", "id"),
+)
+
+renewals = Table(
+    "renewals",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("subscription", Text, primary_key=True),
+    Column("renews_at", DateTime(timezone=True), primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("card", JSONB(none_as_null=True)),
+    Column("at_risk", Boolean, nullable=False),
+    Column("was_at_risk", Boolean, nullable=False),
+    Column("credited", Text),
+    instant("read_at"),
+    one_of("credited", ("gateway", "engine", "customer")),
+)
+
+lookahead_rounds = Table(
+    "lookahead_rounds",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("cursor", Text),  # NULL: the day's round is done
 )

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
 from recovery.cases.facts import Fact, fact_name
-from recovery.cases.lifecycle import OPEN_STEPS, Rule, Source, State, StepKind, StepState
+from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Rule, Source, State, StepKind, StepState
 from recovery.money import Money
 from recovery.storage import codec
 from recovery.storage.attempt_store import attempt_from, save_changed_attempts
@@ -76,6 +76,9 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         horizon_at=row["horizon_at"],
         segment=row["segment"],
         zone=row["zone"],
+        subscribed_at=row["subscribed_at"],
+        interval=row["interval"],
+        interval_count=row["interval_count"],
         woken_at=row["woken_at"],
         card=codec.card_from(row["card"]),
         tried_card=codec.card_from(row["tried_card"]),
@@ -127,6 +130,9 @@ def _case_row(case: Case) -> dict[str, Any]:
         "horizon_at": case.horizon_at,
         "segment": case.segment,
         "zone": case.zone,
+        "subscribed_at": case.subscribed_at,
+        "interval": case.interval,
+        "interval_count": case.interval_count,
         "woken_at": case.woken_at,
         "card": codec.card_json(case.card),
         "tried_card": codec.card_json(case.tried_card),
@@ -202,6 +208,12 @@ def _save_entries(tx: Connection, case: Case, decision: Decision, moment: Moment
     ]
     if rows:
         tx.execute(pg_insert(ledger).on_conflict_do_nothing(), rows)
+
+
+def open_cases(tx: Connection) -> list[tuple[str, str]]:
+    """Every open case with its obligation."""
+    query = select(cases.c.id, cases.c.obligation).where(cases.c.state.in_(OPEN)).order_by(cases.c.failed_at)
+    return [(row.id, row.obligation) for row in tx.execute(query)]
 
 
 def cases_of(

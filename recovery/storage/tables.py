@@ -32,6 +32,8 @@ from recovery.cases.lifecycle import (
     StepState,
 )
 from recovery.storage.card_tables import card_history as card_history
+from recovery.storage.card_tables import lookahead_rounds as lookahead_rounds
+from recovery.storage.card_tables import renewals as renewals
 from recovery.storage.columns import instant as _instant
 from recovery.storage.columns import metadata as metadata
 from recovery.storage.columns import one_of as _one_of
@@ -60,6 +62,9 @@ cases = Table(
     _instant("horizon_at"),
     Column("segment", Text, nullable=False, server_default=text("''")),
     Column("zone", Text),
+    _instant("subscribed_at", nullable=True),
+    Column("interval", Text),
+    Column("interval_count", Integer, nullable=False, server_default=text("1")),
     _instant("woken_at", nullable=True),
     Column("card", JSONB(none_as_null=True)),
     Column("tried_card", JSONB(none_as_null=True)),
@@ -246,14 +251,4 @@ events = Table(
     Index("ix_events_waiting", "seq", postgresql_where=text("state = 'waiting'")),
     Index("ix_events_set_aside", "seq", postgresql_where=text("state = 'set_aside'")),
     Index("ix_events_suspects", "seq", postgresql_where=text("state = 'waiting' AND unended >= 2")),
-)
-
-flags = Table(
-    "flags",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("detail", Text, nullable=False),
-    _instant("since"),
-    _instant("seen_at"),
-    Column("times", Integer, nullable=False),
 )

@@ -40,14 +40,19 @@ from recovery.declines.signals import Card, Initiator, Signals
 from recovery.gateways.port import (
     ChargeOrder,
     Contact,
+    Fee,
     Gateway,
     GatewayMisconfigured,
     GatewayUnavailable,
     NotFound,
     Notice,
+    RenewalPage,
     Reversal,
+    SeenCharge,
+    SeenReversal,
     Standing,
 )
+from recovery.money import Money
 
 BOUND_SECONDS: Final = 80.0
 MARGIN_SECONDS: Final = 30.0
@@ -130,6 +135,10 @@ class SimGateway(Gateway):
     def obligations_of_customer(self, customer: str) -> tuple[str, ...]:
         mine = [i for i in self.till.books.invoices.values() if i.customer == customer]
         return tuple(i.id for i in mine if i.status is ObligationStatus.OPEN)
+
+    def open_obligations(self) -> Iterator[str]:
+        self._read("the open invoices")
+        return iter([i.id for i in self.till.books.invoices.values() if i.status is ObligationStatus.OPEN])
 
     def read_wallet(self, obligation: Obligation) -> Wallet:
         wallet = self.till.books.wallet_of(self.till.books.invoices[obligation.id])
@@ -270,6 +279,26 @@ class SimGateway(Gateway):
         }
         return shown[False], shown[True]
 
+    def read_charge(self, charge: str) -> SeenCharge:
+        made = self.till.books.charges[charge]
+        shown = made.as_charge()
+        succeeded = shown.status is ChargeStatus.SUCCEEDED
+        return SeenCharge(
+            id=charge, customer=None, amount=shown.amount, succeeded=succeeded, created_at=shown.created_at
+        )
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        return iter(())
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        return iter(())
+
+    def read_fee(self, charge: str) -> Fee | None:
+        self._read(f"fee of {charge}")
+        made = self.till.books.charges[charge]
+        fee = Money(minor=made.amount.minor * 29 // 1000 + 30, currency=made.amount.currency)
+        return Fee(id=f"txn_{charge}", charge_id=charge, amount=fee, occurred_at=made.at)
+
     def read_contact(self, obligation: str) -> Contact:
         self._read(f"contact of {obligation}")
         customer = self.till.books.invoices[obligation].customer
@@ -281,7 +310,11 @@ class SimGateway(Gateway):
         return return_url
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
-        return iter(n for n in self.till.post.notices.values() if n.created_at >= at)
+        self._read("the list of events")
+        return iter([n for n in self.till.post.notices.values() if n.created_at >= at.replace(microsecond=0)])
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        return RenewalPage(renewals=(), behind=None)
 
     def standing(self) -> Standing:
         return Standing(account="acct_sim", livemode=False, detail="charges enabled")

@@ -13,7 +13,7 @@ from sim_edges import EdgedDatabase
 from sim_faults import Crashed, Dice, Faults
 from sim_gateway import SimGateway
 from sim_mailer import SimMailer
-from sim_post import Post
+from sim_post import KINDS, Post
 from sim_rules import CONFIG, Shelf, next_edition, shipped, varied
 from sim_till import Till
 from sqlalchemy import Engine, text
@@ -33,6 +33,8 @@ from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
 from recovery.engine.leases import Extend
 from recovery.engine.sweep import sweep
+from recovery.gateways.port import GatewayError
+from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
 from recovery.storage.aside_store import replay_steps
 from recovery.storage.event_store import replay_set_aside
@@ -165,7 +167,7 @@ class Run:
         self.clocks.skew = timedelta(0)
         self.say("faults are over")
         for _ in range(DRAIN_MAX):
-            if not self.quiet_turn():
+            if not self.quiet_turn() and not self.backfill():
                 return
         raise DidNotEnd(f"not ended after {DRAIN_MAX} quiet turns: {self.still_open()}")
 
@@ -327,6 +329,19 @@ class Run:
         with self.database.connect() as tx:
             return [tuple(row) for row in tx.execute(query)]
 
+    def backfill(self) -> int:
+        """Somebody, or beat, reads the gateway's lists; how much had never arrived."""
+        try:
+            found = Backfill(self.door, self.gateway, KINDS).run()
+        except GatewayError as error:
+            self.say(f"backfill: {error}")
+            return 0
+        for name, notice in self.post.notices.items():
+            if notice.created_at <= self.clocks.at:
+                self.post.accepted.setdefault(name, len(self.post.accepted))
+        self.say(f"backfill: {found}")
+        return found.events_new + found.cases_opened + found.cases_told
+
     def skew(self) -> None:
         """The next worker's clock is wrong by seconds."""
         if self.faults.strikes("skew"):
@@ -354,5 +369,6 @@ _TURNS: dict[str, Callable[[Run], object]] = {
     "person": Run.person,
     "skew": Run.skew,
     "new rules": Run.new_rules,
+    "backfill": Run.backfill,
 }
-_WEIGHTS = {"post now": 3, "act": 4, "person": 2, "skew": 1, "new rules": 1}
+_WEIGHTS = {"post now": 3, "act": 4, "person": 2, "skew": 1, "new rules": 1, "backfill": 1}

@@ -13,17 +13,31 @@ from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
 from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card
-from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Reversal, Standing
+from recovery.gateways.port import (
+    ChargeOrder,
+    Contact,
+    Fee,
+    Gateway,
+    Notice,
+    RenewalPage,
+    Reversal,
+    SeenCharge,
+    SeenReversal,
+    Standing,
+)
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
+from recovery.gateways.stripe.fees import read_fee
 from recovery.gateways.stripe.fields import flag, ident, text
-from recovery.gateways.stripe.listing import notices_since
+from recovery.gateways.stripe.listing import notices_since, open_obligations
 from recovery.gateways.stripe.notices import notice_of
 from recovery.gateways.stripe.paying import Paying
 from recovery.gateways.stripe.reading import Reading
+from recovery.gateways.stripe.renewals import renewal_page
 from recovery.gateways.stripe.reversals import read_reversals
 from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
+from recovery.gateways.stripe.statements import charges_between, reversals_between, seen_charge
 from recovery.gateways.stripe.transport import DEFAULT_LIMITS, Limits, Transport
 
 API_BASE: Final = "https://api.stripe.com"
@@ -91,6 +105,10 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._reading.open_obligations(customer)
 
+    def open_obligations(self) -> Iterator[str]:
+        """Each page with a bound of its own: a big account has hundreds of them."""
+        return open_obligations(self._calls)
+
     def read_wallet(self, obligation: Obligation) -> Wallet:
         with self._calls.within():
             return self._reading.wallet(obligation)
@@ -110,6 +128,20 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return read_reversals(self._calls, self._reading, name=charge)
 
+    def read_charge(self, charge: str) -> SeenCharge:
+        with self._calls.within():
+            return seen_charge(self._reading.charge(charge))
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        return charges_between(self._calls, start, end)
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        return reversals_between(self._calls, start, end)
+
+    def read_fee(self, charge: str) -> Fee | None:
+        with self._calls.within():
+            return read_fee(self._calls, charge)
+
     def read_contact(self, obligation: str) -> Contact:
         with self._calls.within():
             return self._reading.contact(obligation)
@@ -125,6 +157,10 @@ class StripeGateway(Gateway):
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The events that intake stores, by days of Stripe's list, each day with a bound of its own."""
         return notices_since(self._calls, at)
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        with self._calls.within():
+            return renewal_page(self._calls, behind)
 
     def standing(self) -> Standing:
         """Whose key it is, and whether that account may charge at all."""

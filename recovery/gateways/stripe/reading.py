@@ -8,6 +8,7 @@ from typing import Any, Final
 from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.wallet import Wallet
 from recovery.gateways.port import Contact, NotFound
+from recovery.gateways.stripe.arriving import brought, paid_instants
 from recovery.gateways.stripe.calls import Calls
 from recovery.gateways.stripe.cards import card_of_method, kept_cards
 from recovery.gateways.stripe.charges import charge_of, error_about
@@ -45,7 +46,11 @@ class Reading:
         raw = self._charges(intents, lone_charges_of(invoice, payments))
         subscription = self._subscription(subscription_of(invoice))
         around = Surroundings(
-            charges=_ordered(raw, intents, currency=currency_of(invoice), otherwise=created_at(invoice)),
+            charges=brought(
+                _ordered(raw, intents, currency=currency_of(invoice), otherwise=created_at(invoice)),
+                raw,
+                paid_instants(invoice, payments),
+            ),
             last_charge=max(raw, key=lambda one: created_at(one), default=None),
             intents=intents,
             subscription=subscription,

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from recovery.gateways.port import GatewayMisconfigured, GatewayUnavailable, NotFound
+from recovery.reporting.closing import MonthNotOver
 from recovery.reporting.period import PeriodInvalid
 from recovery.runtime.clock import ClockNotSet
 from recovery.runtime.embedded import EmbeddedServerFailed
@@ -15,6 +16,7 @@ from recovery.runtime.logging import blacked_out
 from recovery.runtime.processes import ProcessFailed
 from recovery.runtime.settings import SettingsInvalid
 from recovery.storage.case_store import NoSuchCase
+from recovery.storage.closing_store import AlreadyClosed
 
 
 class Refused(Exception):
@@ -76,6 +78,8 @@ _WORDS: Final[tuple[tuple[type[Exception], Callable[[Exception], str | None]], .
     (ProcessFailed, str),
     (ClockNotSet, str),
     (PeriodInvalid, str),
+    (MonthNotOver, str),
+    (AlreadyClosed, str),
     (Refused, str),
     (GatewayMisconfigured, _misconfigured),
     (GatewayUnavailable, _unavailable),

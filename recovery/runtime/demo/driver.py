@@ -91,7 +91,7 @@ class Driver:
                 pause = min(pause * POLL_GROWTH, POLL_SECONDS_MAX)
 
     def _ring_again(self) -> None:
-        for bell in Bell:
+        for bell in (Bell.EVENTS, Bell.STEPS, Bell.SWEEP):
             self.ring(bell)
         self.check()
         self.watch(self.clock.now())

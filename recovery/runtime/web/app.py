@@ -32,7 +32,7 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
     """
     bell = Doorbell(ring)
     meter = WebhookMeter()
-    access = access_of(wiring.settings)
+    access = access_of(wiring.settings, wiring.database)
     routes: list[BaseRoute] = [
         Route("/healthz", healthz),
         Route("/readyz", readiness(wiring)),

@@ -1,0 +1,42 @@
+"""Commands that keep the installation whole. Without them a lost webhook or a forgotten customer would need SQL."""
+
+import json
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from recovery.intake.backfill import LISTED_DAYS, Backfill
+from recovery.runtime.cli.output import said
+from recovery.runtime.cli.session import command_stack
+from recovery.runtime.wiring import EVENT_KINDS
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("backfill")(backfill)
+
+
+def backfill(
+    *,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=LISTED_DAYS, help="How far back; without it since the last run, at first all that is listed."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
+    """Read the gateway's list of events and its open invoices, and take in what never arrived. Safe at any time."""
+    with command_stack() as stack:
+        door = stack.wiring.door
+        since = None if days is None else door.clock() - timedelta(days=days)
+        found = Backfill(door, stack.wiring.gateway, EVENT_KINDS).run(since=since)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2))
+        return
+    said(f"{found.events_listed} events listed, {found.events_new} had never arrived; workers take them in now")
+    said(
+        f"{found.invoices_open} open invoices, {found.cases_opened} cases opened; {found.cases_told} cases told that theirs has ended"
+    )
