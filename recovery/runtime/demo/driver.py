@@ -35,6 +35,11 @@ class DemoStuck(RuntimeError):
     """Something stayed due or under way for STUCK_SECONDS; the message says what."""
 
 
+def _nobody() -> int:
+    """Nobody uses a page."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
     """Drives one demo. ``check`` raises when a process has died; ``watch`` is told after every jump and now and then,
@@ -46,7 +51,7 @@ class Driver:
     ring: Callable[[Bell], None]
     check: Callable[[], None]
     watch: Callable[[datetime], None]
-    visit: Callable[[], int]
+    visit: Callable[[], int] = _nobody
 
     def run(self, until: datetime) -> None:
         """Play until a business instant. Raises DemoStuck."""
