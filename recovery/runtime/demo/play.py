@@ -85,14 +85,8 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
         world = WorldLink(f"http://127.0.0.1:{sandbox_port}")
         stack.callback(world.close)
         caught, smtp_port = stack.enter_context(catch_mail(world))
-        environment = _environment(
-            home,
-            database_url=database_url,
-            broker_url=broker_url,
-            sandbox_port=sandbox_port,
-            web_port=web_port,
-            smtp_port=smtp_port,
-        )
+        ports = {"sandbox_port": sandbox_port, "web_port": web_port, "smtp_port": smtp_port}
+        environment = _environment(home, database_url=database_url, broker_url=broker_url, **ports)
         group = stack.enter_context(ProcessGroup(home / "logs"))
         note("starting sandbox, web, worker and beat")
         _start(group, environment, options, sandbox_port=sandbox_port, web_port=web_port)
