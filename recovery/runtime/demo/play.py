@@ -76,11 +76,7 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
     """Start everything the demo needs in a directory of its own; end it all with the block, whatever happens."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recovery-demo-")))
-        note("starting PostgreSQL and Valkey")
-        database_url = stack.enter_context(embedded_postgres(home / "postgres", throwaway=True)).url
-        broker_url = stack.enter_context(embedded_valkey(home / "valkey", throwaway=True)).url
-        note("creating the tables")
-        upgrade(database_url)
+        database_url, broker_url = _servers(stack, home, note)
         database = connect(database_url)
         stack.callback(database.dispose)
         clock = SharedClock(home / "clock")
@@ -89,20 +85,13 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
         world = WorldLink(f"http://127.0.0.1:{sandbox_port}")
         stack.callback(world.close)
         caught, smtp_port = stack.enter_context(catch_mail(world))
-        environment = _environment(
-            home,
-            database_url=database_url,
-            broker_url=broker_url,
-            sandbox_port=sandbox_port,
-            web_port=web_port,
-            smtp_port=smtp_port,
-        )
+        ports = {"sandbox_port": sandbox_port, "web_port": web_port, "smtp_port": smtp_port}
+        environment = _environment(home, database_url=database_url, broker_url=broker_url, **ports)
         group = stack.enter_context(ProcessGroup(home / "logs"))
         note("starting sandbox, web, worker and beat")
         _start(group, environment, options, sandbox_port=sandbox_port, web_port=web_port)
         app = make_app(broker_url, ring_seconds=1.0)
         stack.callback(app.close)
-
         visitors = Visitors(caught=caught, clock=clock.now)
 
         def driver(watch: Callable[[datetime], None]) -> Driver:
@@ -129,6 +118,16 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
             _caught=caught,
             _visitors=visitors,
         )
+
+
+def _servers(stack: ExitStack, home: Path, note: Callable[[str], None]) -> tuple[str, str]:
+    """The addresses of a fresh database with its tables and of a fresh broker."""
+    note("starting PostgreSQL and Valkey")
+    database_url = stack.enter_context(embedded_postgres(home / "postgres", throwaway=True)).url
+    broker_url = stack.enter_context(embedded_valkey(home / "valkey", throwaway=True)).url
+    note("creating the tables")
+    upgrade(database_url)
+    return database_url, broker_url
 
 
 def _environment(
