@@ -10,6 +10,7 @@ from recovery.dunning.texts import LetterError
 from recovery.gateways.port import GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.reporting.closing import MonthNotOver
 from recovery.reporting.period import PeriodInvalid
+from recovery.reporting.rates import RatesInvalid
 from recovery.runtime.clock import ClockNotSet
 from recovery.runtime.embedded import EmbeddedServerFailed
 from recovery.runtime.knowledge import ConfigInvalid
@@ -81,6 +82,7 @@ _WORDS: Final[tuple[tuple[type[Exception], Callable[[Exception], str | None]], .
     (ClockNotSet, str),
     (PeriodInvalid, str),
     (MonthNotOver, str),
+    (RatesInvalid, str),
     (AlreadyClosed, str),
     (Refused, str),
     (GatewayMisconfigured, _misconfigured),
