@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from recovery.dunning.texts import LetterError
 from recovery.gateways.port import GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.reporting.closing import MonthNotOver
 from recovery.reporting.period import PeriodInvalid
@@ -74,6 +75,7 @@ def _unknown_case(error: Exception) -> str | None:
 _WORDS: Final[tuple[tuple[type[Exception], Callable[[Exception], str | None]], ...]] = (
     (SettingsInvalid, _settings),
     (ConfigInvalid, _config),
+    (LetterError, _config),
     (NoSuchCase, _unknown_case),
     (EmbeddedServerFailed, str),
     (ProcessFailed, str),
