@@ -32,6 +32,9 @@ def healthy(sandbox_url: str, smtp_catcher: Any) -> dict[str, Any]:
         "smtp_port": smtp_catcher.port,
         "smtp_security": "none",
         "mail_from": "billing@shop.test",
+        "public_url": "https://pay.shop.test",
+        "link_secrets": "a secret of twenty-four or more",
+        "address_key": "a key",
     }
 
 
