@@ -111,6 +111,19 @@ class CardRefreshed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardKept:
+    """The card that paid was made the subscription's own; or was not, and ``refused`` says why."""
+
+    step_id: int
+    payment_method: str
+    refused: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"step:{self.step_id}:kept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeDue:
     """A planned try has come due; obligation and cards were just read again."""
 
@@ -260,6 +273,7 @@ Fact = (
     | AttemptAnswered
     | LeaseLapsed
     | CardRefreshed
+    | CardKept
     | ChargeDue
     | InvoicePaid
     | PartPaid
