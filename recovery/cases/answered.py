@@ -1,6 +1,5 @@
 """What the gateway's answer to an attempt leads to. Without it a timeout could become a second charge."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import facts
@@ -25,6 +24,7 @@ from recovery.cases.planning import next_silent, refresh_now, to_review
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD, Verdict
 from recovery.declines.signals import Signals
+from recovery.values import replace
 
 PROCESSING_RECHECK = timedelta(hours=1)
 """How often an accepted but undecided charge is looked at again, should its webhook never come."""
@@ -181,20 +181,29 @@ def _with_refusal(
 ) -> Case:
     verdict: Verdict = rules.verdict(signals, attempt.card, now)
     refused = replace(attempt, status=status, signals=signals, charge_id=charge, decline_class=verdict.decline_class)
-    case = _with_attempt(case, refused)
-    dead = case.dead_cards
+    attempts, dead = _amended(case, refused), case.dead_cards
     if verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(attempt.card):
         dead = (*dead, attempt.card)
     if attempt.purpose is Purpose.BACKUP_CARD:
         # What a backup card is declined for says nothing of the card that the payment is meant for.
-        return replace(case, dead_cards=dead)
+        return replace(case, attempts=attempts, dead_cards=dead)
     return replace(
-        case, verdict=verdict, signals=signals, last_failure_at=now, tried_card=attempt.card, dead_cards=dead
+        case,
+        attempts=attempts,
+        verdict=verdict,
+        signals=signals,
+        last_failure_at=now,
+        tried_card=attempt.card,
+        dead_cards=dead,
     )
 
 
 def _with_attempt(case: Case, attempt: Attempt) -> Case:
-    return replace(case, attempts=tuple(attempt if a.id == attempt.id else a for a in case.attempts))
+    return replace(case, attempts=_amended(case, attempt))
+
+
+def _amended(case: Case, attempt: Attempt) -> tuple[Attempt, ...]:
+    return tuple([attempt if a.id == attempt.id else a for a in case.attempts])
 
 
 def _brief(answer: Answer) -> str:

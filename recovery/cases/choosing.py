@@ -5,7 +5,6 @@ default; the other cards as backups, where policy and consent allow. Details kno
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from recovery.cases.case import Case, Purpose
@@ -16,6 +15,7 @@ from recovery.cases.policy import BackupUse, Policy
 from recovery.cases.rules import Rules
 from recovery.cases.wallet import KeptCard, Place
 from recovery.declines.signals import Card
+from recovery.values import replace
 
 
 def card_read(case: Case, fact: CardRefreshed | ChargeDue, policy: Policy) -> Card | None:

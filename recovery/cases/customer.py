@@ -1,6 +1,5 @@
 """What the customer asks for on their page: another date, no more mail, to leave. Without it the page could only point elsewhere."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import facts, money_moves
@@ -11,6 +10,7 @@ from recovery.cases.lifecycle import OPEN, State, StepKind
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import NO_USE, Rules
 from recovery.timing.slots import next_slot
+from recovery.values import replace
 
 WISH_DAYS_MAX = 35
 """How far ahead a customer may put the try: paid once a month, the next payday lies within this."""

@@ -4,7 +4,6 @@ Nothing here reads a clock, a file or a database: ``now``, the rules and the car
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import answered, customer, facts, firing, letters, money_moves, regrouping
@@ -16,6 +15,7 @@ from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Signals
+from recovery.values import replace
 
 MISSING_LOOKED_FOR = timedelta(days=31)
 """How long an attempt on an invoice that is gone is asked after: as long as it counts against its card."""

@@ -3,7 +3,6 @@
 Still owed? Same amount? Same card, and not a dead one? Inside the window and the budgets? Is nobody else about to try?
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import facts
@@ -21,6 +20,7 @@ from recovery.cases.rules import CardUse, Elder, Rules
 from recovery.cases.updating import Closed, ContactCardholder, Freshness, compared, told
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Card
+from recovery.values import replace
 
 GATEWAY_MARGIN = timedelta(hours=6)
 """How long after the gateway's own retry ours may come: its webhook needs time, and a card is not tried twice in a row."""

@@ -3,7 +3,6 @@
 Everything that was true when the email was planned is asked again here: still owed, still wanted, decent hour, within the cap.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import facts, firing, money_moves
@@ -12,6 +11,7 @@ from recovery.cases.case import Case, Decision, Plan
 from recovery.cases.lifecycle import State, StepKind
 from recovery.cases.policy import Dunning
 from recovery.cases.rules import CardUse, Rules
+from recovery.values import replace
 
 CAP_DAYS = 30
 """The span in which ``customer_emails_max`` counts."""

@@ -1,6 +1,5 @@
 """Money that came, went back or is no longer owed. Without it the ledger would depend on who noticed first."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from recovery.cases import facts
@@ -9,6 +8,7 @@ from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Source, Sta
 from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.planning import ALL_STEPS
 from recovery.declines.signals import Initiator
+from recovery.values import replace
 
 
 def apply(case: Case, fact: facts.Fact) -> Decision:

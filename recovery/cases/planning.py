@@ -1,10 +1,9 @@
 """What to do next with a case that is still owed. Without it each fact would grow a schedule of its own."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from recovery.cases.asking import Moment, fresh_question, ladder_question
+from recovery.cases.asking import Moment, fresh_question, silent_slot
 from recovery.cases.between import next_between, next_letter
 from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
 from recovery.cases.choosing import backups
@@ -13,6 +12,7 @@ from recovery.cases.policy import RETRIED, Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
 from recovery.timing.slots import Slot, jitter, next_slot
+from recovery.values import replace
 
 SILENT_STEPS = frozenset({StepKind.REFRESH_CARD, StepKind.CHARGE_CARD})
 ALL_STEPS = frozenset(StepKind)
@@ -87,7 +87,7 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
         return "the last decline rules these details out"
     if purpose is Purpose.SILENT and ladder is not None and case.verdict is not None:
         tried = _tries_in_class(case, case.verdict.decline_class)
-        slot = next_slot(ladder_question(case, ladder, tried, Moment(now=now, rules=rules, usage=usage)))
+        slot = silent_slot(case, ladder, tried, Moment(now=now, rules=rules, usage=usage))
     else:
         moment = Moment(now=now, rules=rules, usage=usage)
         slot = next_slot(fresh_question(case, moment, windows=purpose is not Purpose.CUSTOMER_CARD))
@@ -183,9 +183,7 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
 def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:
     """The next slot, spread out after all limits are met."""
     spread = jitter(f"{case.id}:{len(case.attempts)}", rules.policy.jitter_minutes)
-    return next_slot(
-        ladder_question(case, ladder, tried, Moment(now=now, rules=rules, usage=usage), jitter_seconds=spread)
-    )
+    return silent_slot(case, ladder, tried, Moment(now=now, rules=rules, usage=usage), jitter_seconds=spread)
 
 
 def _tries_in_class(case: Case, kind: DeclineClass) -> int:

@@ -25,7 +25,8 @@ class Ladder:
     ``gaps_hours`` are the waits before the 1st, 2nd, … try, counted from the try before (the last one repeats). At most
     ``tries_max`` tries follow declines of this class. With ``paydays`` the next payday of the issuer's country comes first if it
     lies at least ``payday_gap_hours`` after the last try, and not so long after the wait ends. ``risk_max`` replaces the policy's.
-    ``one_per_day`` allows one try per card and local day of the issuer.
+    ``one_per_day`` allows one try per card and local day of the issuer. A try that would only come after the horizon is made before it
+    instead, if that is at least ``last_gap_hours`` after the last one; None gives it up.
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
@@ -35,6 +36,7 @@ class Ladder:
     payday_gap_hours: Annotated[float, Ge(0)] = 20
     risk_max: Threshold | None = None
     one_per_day: bool = True
+    last_gap_hours: Annotated[float, Ge(0)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from recovery.cases.policy import Policy
 from recovery.declines.classify import DeclineClass
 from recovery.declines.networks import OTHER_BRANDS, RulePack
 from recovery.storage.codec import policy_from, policy_json
-from recovery.timing.banks import BankHours, Banks, Issuer
+from recovery.timing.banks import BankHours, Banks
 from recovery.timing.calendars import unknown_calendar
 from recovery.timing.paydays import Paydays, rule_mistake
 
@@ -145,7 +145,7 @@ def _shut(banks: Banks, risk_max: float, after: DeclineClass | None) -> list[str
         f"{country or 'unknown countries'} {funding}"
         for country in (None, *banks.countries)
         for funding in ("credit", "debit")
-        if banks.window(Issuer(country=country, funding=funding, after=after)).next_within(risk_max, _SOME_WEEK) is None
+        if banks.window(country, funding, after=after).next_within(risk_max, _SOME_WEEK) is None
     ]
 
 

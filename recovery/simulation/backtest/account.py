@@ -5,7 +5,7 @@ Without it each authorisation of a backtest would build a dozen JSON objects. It
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -25,6 +25,7 @@ from recovery.simulation.answers import (
 from recovery.simulation.sandbox.store import DEFAULT_SEED, derived_id
 from recovery.simulation.world.build import World
 from recovery.simulation.world.people import CardFace, Person
+from recovery.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +233,7 @@ def _names(email: str) -> tuple[str, str]:
     return customer, derived_id(DEFAULT_SEED, "in", customer, 1)
 
 
+@lru_cache(maxsize=64)
 def on_file(face: CardFace) -> CardOnFile:
     """A card's details as a charge is sent with them."""
     return CardOnFile(
@@ -246,6 +248,7 @@ def on_file(face: CardFace) -> CardOnFile:
     )
 
 
+@lru_cache(maxsize=64)
 def card_of(face: CardFace) -> Card:
     """A card's details as the engine reads them."""
     return Card(
