@@ -63,6 +63,7 @@ class Life:
             rulebook=self.wiring.rulebook,
             clock=lambda: self.at,
             machine_clock=machine_now,
+            tells_merchant=self.wiring.merchant is not None,
         )
 
     def fail(

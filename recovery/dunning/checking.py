@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from recovery.dunning.letter import Ask, LetterError, Letters, Written
 from recovery.dunning.texts import unspeakable
+from recovery.dunning.wording import page_mistakes
 from recovery.gateways.port import Contact
 from recovery.money import Money
 
@@ -39,17 +40,26 @@ def letter_mistakes(letters: Letters, *, templates: Iterable[str] = ()) -> list[
 
     ``templates`` are those that campaigns name.
     """
-    mistakes = letters.mistakes
+    mistakes = letters.mistakes + page_mistakes(letters.texts)
     for language, texts in letters.texts.items():
+        for name, sentence in texts.page.items():
+            if word := unspeakable(language, sentence):
+                mistakes.append(f"{language}.toml: page.{name} says {word!r}, which no customer must read")
         for template in sorted({*texts.letters, *templates}):
-            for name, last4 in (("Kim", "4242"), (None, None)):
-                contact = Contact(email="kim@example.com", name=name, locale=language, hosted_url=None)
-                try:
-                    written = letters.words(sample_ask(template, last4=last4), contact)
-                except LetterError as error:
-                    mistakes.append(str(error))
-                    continue
-                word = unspeakable(language, f"{written.subject}\n{written.text}")
-                if word is not None:
-                    mistakes.append(f"{language}.toml: letters.{template} says {word!r}, which no customer must read")
+            mistakes += _mistakes_of(letters, language, template)
     return sorted(set(mistakes))
+
+
+def _mistakes_of(letters: Letters, language: str, template: str) -> list[str]:
+    """What is wrong with one letter in one language, with a name and card and without."""
+    found: list[str] = []
+    for name, last4 in (("Kim", "4242"), (None, None)):
+        contact = Contact(email="kim@example.com", name=name, locale=language, hosted_url=None)
+        try:
+            written = letters.words(sample_ask(template, last4=last4), contact)
+        except LetterError as error:
+            found.append(str(error))
+            continue
+        if word := unspeakable(language, f"{written.subject}\n{written.text}"):
+            found.append(f"{language}.toml: letters.{template} says {word!r}, which no customer must read")
+    return found

@@ -37,6 +37,7 @@ from recovery.storage.email_store import finish_email, insert_email, with_mailed
 from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
 from recovery.storage.foreign_store import note_foreign_charges
 from recovery.storage.lease_store import extend_leases, holds_lease
+from recovery.storage.message_store import note_messages
 from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step
 
@@ -116,7 +117,9 @@ def _let_in(
     if isinstance(fact, EmailDue):
         usage = with_mailed(tx, case, usage, now=moment.now)
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
-    save_decision(tx, case, fact, decision, moment=moment)
+    journal_id = save_decision(tx, case, fact, decision, moment=moment)
+    if door.tells_merchant:
+        note_messages(tx, case, decision, journal_id=journal_id, moment=moment)
     if isinstance(fact, _READINGS):
         note_cards(tx, case, fact.cards, moment=moment)
     if decision.start is not None:

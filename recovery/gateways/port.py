@@ -269,6 +269,10 @@ class Gateway(Protocol):
         """The customer's address and the page where this obligation can be paid."""
         ...
 
+    def open_card_page(self, customer: str, *, return_url: str) -> str:
+        """A page, made now and short-lived, where the customer enters another card; its address."""
+        ...
+
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The gateway's own list of events since an instant, oldest first, as verified notices."""
         ...

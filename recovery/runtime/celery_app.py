@@ -28,6 +28,7 @@ class Bell(StrEnum):
     EVENTS = "recovery.events"
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
+    MERCHANT = "recovery.merchant"
     BOOKS = "recovery.books"
     BACKFILL = "recovery.backfill"
     RENEWALS = "recovery.renewals"
@@ -139,6 +140,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
+    task(Bell.MERCHANT, Wiring.tell_merchant, then_steps=False)
     task(Bell.BOOKS, Wiring.keep_books, then_steps=False)
     task(Bell.BACKFILL, Wiring.backfill, then_steps=True)
     task(Bell.RENEWALS, Wiring.look_ahead, then_steps=False)

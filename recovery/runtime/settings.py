@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from recovery.dunning.standard_webhooks import key_of
+
 LINK_SECRET_CHARACTERS_MIN = 24
 """As many as 18 random bytes in base64."""
 
@@ -68,6 +70,9 @@ class Settings(BaseSettings):
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$")
     link_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     address_key: SecretStr | None = None
+    mail_event_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    merchant_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    merchant_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
 
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8000, ge=0, le=65535)
@@ -87,7 +92,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "plain"] = "json"
 
-    @field_validator("stripe_webhook_secrets", "link_secrets", mode="before")
+    @field_validator("stripe_webhook_secrets", "link_secrets", "mail_event_secrets", "merchant_secrets", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:  # noqa: ANN401 - anything from outside
         """Several secrets during a rotation are separated by commas."""
@@ -107,6 +112,14 @@ class Settings(BaseSettings):
                 return SecretStr("postgresql+psycopg://" + url.removeprefix(scheme))
         if not url.startswith("postgresql+psycopg://"):
             raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("mail_event_secrets", "merchant_secrets", mode="after")
+    @classmethod
+    def _standard(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        """Secrets in the form of Standard Webhooks."""
+        for secret in value:
+            key_of(secret.get_secret_value())
         return value
 
     @field_validator("link_secrets", mode="after")

@@ -17,6 +17,7 @@ from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
 from recovery.dunning.letter import Letters
 from recovery.dunning.mailer import SmtpMailer
+from recovery.dunning.merchant import Merchant
 from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
@@ -81,7 +82,13 @@ class Wiring:
         """The engine's surroundings; the current policy is kept in the database before any case can be pinned on it."""
         self.rulebook.keep_current(self.database, machine_now=machine_now())
         clock = clock_from(self.settings.clock_file)
-        return Door(database=self.database, rulebook=self.rulebook, clock=clock.now, machine_clock=machine_now)
+        return Door(
+            database=self.database,
+            rulebook=self.rulebook,
+            clock=clock.now,
+            machine_clock=machine_now,
+            tells_merchant=self.merchant is not None,
+        )
 
     @cached_property
     def mailer(self) -> SmtpMailer:
@@ -114,6 +121,17 @@ class Wiring:
         )
 
     @cached_property
+    def merchant(self) -> Merchant | None:
+        """The merchant's app, where it listens. Raises SettingsInvalid when there is nothing to sign with."""
+        settings = self.settings
+        if settings.merchant_url is None:
+            return None
+        if not settings.merchant_secrets:
+            raise SettingsInvalid("RECOVERY_MERCHANT_SECRETS: not set, and RECOVERY_MERCHANT_URL needs it")
+        secrets = tuple(secret.get_secret_value() for secret in settings.merchant_secrets)
+        return Merchant(database=self.database, url=settings.merchant_url, secrets=secrets, machine_clock=machine_now)
+
+    @cached_property
     def intake(self) -> Intake:
         """Works through stored events."""
         return Intake(self.door, self.gateway, self.keeper)
@@ -142,6 +160,10 @@ class Wiring:
         """One bounded batch of due steps of each kind; returns how many were claimed."""
         ways = {"batch": self.settings.batch, "threads": self.settings.threads}
         return perform_due(self.door, self.performers, **ways, keeper=self.keeper)
+
+    def tell_merchant(self) -> int:
+        """One bounded batch of messages to the merchant's app; returns how many were taken up."""
+        return self.merchant.tell() if self.merchant is not None else 0
 
     def process_events(self) -> int:
         """One bounded batch of waiting events; returns how many were taken."""

@@ -70,3 +70,8 @@ def email_of_step(tx: Connection, step_id: int) -> str | None:
     """The email begun under a step and not finished, or None."""
     found = select(emails.c.id).where(emails.c.step_id == step_id, emails.c.status == "sending")
     return tx.execute(found).scalar_one_or_none()
+
+
+def case_of_email(tx: Connection, email_id: str) -> str | None:
+    """The case that an email was about, or None when no email has this id."""
+    return tx.execute(select(emails.c.case_id).where(emails.c.id == email_id)).scalar_one_or_none()

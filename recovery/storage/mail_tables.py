@@ -14,9 +14,11 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from recovery.storage.tables import metadata
 
+MESSAGE_STATES = ("delivered", "given_up", "waiting")
 SUPPRESSION_REASONS = ("bounced", "complained", "refused", "unsubscribed")
 
 emails = Table(
@@ -59,6 +61,22 @@ suppressions = Table(
     Column("reason", Text, nullable=False),
     Column("since", DateTime(timezone=True), nullable=False),
     CheckConstraint(f"reason IN {SUPPRESSION_REASONS}", name="reason_known"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("content", JSONB(none_as_null=True), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("delivered_at", DateTime(timezone=True)),
+    Column("error", Text),
+    CheckConstraint(f"state IN {MESSAGE_STATES}", name="state_known"),
+    Index("ix_messages_waiting", "due_at", postgresql_where=text("state = 'waiting'")),
 )
 
 paces = Table(

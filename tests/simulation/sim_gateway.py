@@ -305,6 +305,10 @@ class SimGateway(Gateway):
         address = f"{customer}+{obligation}@example.com"
         return Contact(email=address, name=None, locale="en", hosted_url="https://example.com/pay")
 
+    def open_card_page(self, customer: str, *, return_url: str) -> str:
+        self._read(f"card page of {customer}")
+        return return_url
+
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         self._read("the list of events")
         return iter([n for n in self.till.post.notices.values() if n.created_at >= at.replace(microsecond=0)])

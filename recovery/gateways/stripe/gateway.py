@@ -151,6 +151,14 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._reading.contact(obligation)
 
+    def open_card_page(self, customer: str, *, return_url: str) -> str:
+        """A session of the billing portal that shows nothing but the card form."""
+        flow = {"type": "payment_method_update"}
+        params = {"customer": customer, "return_url": return_url, "flow_data": flow}
+        with self._calls.within():
+            made = self._calls.read(self._calls.client.v1.billing_portal.sessions.create, params)
+        return text(made, "url") or ""
+
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The events that intake stores, by days of Stripe's list, each day with a bound of its own."""
         return notices_since(self._calls, at)

@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "backtest": ("backtest",),
     "worlds": ("worlds",),
     "rules": ("rules", "policy"),
+    "asking": ("email", "audit", "merchant"),
 }
 """Module in this package → the commands that its `add_to` adds, in the order of the help page."""
 
