@@ -194,7 +194,8 @@ def test_an_account_that_the_network_forbids_is_still_looked_up_before_the_custo
     """Mastercard's "do not try again" forbids the details; the gateway's "invalid account" says that others may exist."""
     gone = Signals(decline_code="invalid_account", network_advice_code="03")
     mastercard = replace(CARD, brand="mastercard")
-    case = opened(EXPIRED, signals=gone, verdict=rules().verdict(gone, mastercard, FAILED_AT), tried_card=mastercard)
+    verdict = rules().verdict(gone, mastercard, FAILED_AT)
+    case = replace(opened(EXPIRED), signals=gone, verdict=verdict, tried_card=mastercard, dead_cards=(mastercard,))
     decision = read(case, wallet(kept(mastercard, Place.CUSTOMER)))
     assert decision.case.state is State.SILENT
     assert StepKind.REFRESH_CARD in plans(decision)
