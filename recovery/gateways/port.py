@@ -16,6 +16,10 @@ from recovery.cases.obligation import Obligation
 from recovery.cases.updating import Freshness, UpdaterWay
 from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card, Initiator
+from recovery.gateways.seen import SeenCharge as SeenCharge
+from recovery.gateways.seen import SeenReversal as SeenReversal
+from recovery.gateways.seen import SeenSubscription as SeenSubscription
+from recovery.gateways.seen import SubscriptionsPage as SubscriptionsPage
 from recovery.money import Money
 
 
@@ -142,29 +146,6 @@ CLOSED_DISPUTE: Final = WON_DISPUTE | {"lost"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenCharge:
-    """One charge in the gateway's own list."""
-
-    id: str
-    customer: str | None
-    amount: Money
-    succeeded: bool
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenReversal:
-    """One refund or dispute in the gateway's own list; ``status`` as in Reversal."""
-
-    id: str
-    dispute: bool
-    charge_id: str
-    amount: Money
-    status: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
     """A subscription that will be charged by itself: when next, and on which card; None where that is no card."""
 
@@ -259,6 +240,10 @@ class Gateway(Protocol):
 
     def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
         """All refunds and disputes that were made in a stretch of time, in the same way."""
+        ...
+
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        """One page of all subscriptions there ever were, newest first."""
         ...
 
     def read_fee(self, charge: str) -> Fee | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
+from recovery.reporting.churn import churn_table
 from recovery.reporting.closing import restated
 from recovery.reporting.figures import (
     attempt_table,
@@ -18,14 +19,14 @@ from recovery.reporting.figures import (
 from recovery.reporting.table import Table
 from recovery.reporting.views import CUTS
 from recovery.reporting.views import View as View
+from recovery.storage.churn_queries import churn_sums
 from recovery.storage.report_queries import (
-    attempt_sums,
     cash_sums,
     cohort_sums,
     day_sums,
-    hour_sums,
     prepare,
     source_sums,
+    try_sums,
 )
 from recovery.storage.report_sums import Cut, DaySum, Span
 
@@ -60,6 +61,7 @@ def report(
 def _tables(tx: Connection, span: Span, views: Collection[View]) -> Iterator[Table]:
     cuts = {CUTS[view] for view in views if view in CUTS} | ({Cut.MONTH} if View.SOURCE in views else set())
     cohorts = cohort_sums(tx, span, cuts) if cuts else []
+    attempts, hours = try_sums(tx, span) if {View.ATTEMPT, View.HOURS} & set(views) else ([], [])
     for view in (view for view in View if view in views):
         if view in CUTS:
             yield cohort_table(view, [one for one in cohorts if one.cut is CUTS[view]])
@@ -68,8 +70,10 @@ def _tables(tx: Connection, span: Span, views: Collection[View]) -> Iterator[Tab
         elif view is View.SOURCE:
             yield source_table([one for one in cohorts if one.cut is Cut.MONTH], source_sums(tx, span))
         elif view is View.ATTEMPT:
-            yield attempt_table(attempt_sums(tx, span))
+            yield attempt_table(attempts)
         elif view is View.HOURS:
-            yield hour_table(hour_sums(tx, span))
+            yield hour_table(hours)
+        elif view is View.CHURN:
+            yield churn_table(churn_sums(tx, span))
         else:
             yield restated_table(restated(tx, span))

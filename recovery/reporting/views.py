@@ -24,6 +24,7 @@ class View(StrEnum):
     CONTRACT = "contract"
     AMOUNT = "amount"
     EMAILS = "emails"
+    CHURN = "churn"
     RESTATED = "restated"
 
 
@@ -93,6 +94,11 @@ TITLES: Final = {
     View.CONTRACT: ("By contract length", "Renews every", "The same cases by how often their subscription renews."),
     View.AMOUNT: ("By amount", "Amount", "The same cases by the amount at risk, in main units of the currency."),
     View.EMAILS: ("By campaign step", "Emails sent", "The same cases by how many emails were sent to the customer."),
+    View.CHURN: (
+        "Churn",
+        "Month and contract",
+        "Subscriptions as last brought in by `recovery import stripe`: who had one when the month began, and had none when it ended.",
+    ),
     View.RESTATED: (
         "Closed months",
         "Month and figure",

@@ -90,47 +90,50 @@ GROUP BY currency, s.source ORDER BY currency, s.source"""
 
 _TRY_SUMS: Final = """
 WITH {cohort}
-SELECT t.{key}, currency, count(*) AS attempts,
+SELECT t.number, t.slot, currency, count(*) AS attempts,
     count(*) FILTER (WHERE t.outcome = 2) AS succeeded,
     count(*) FILTER (WHERE t.outcome = 0) AS open,
     sum(t.minor) AS recovered_minor
 FROM cohort c, unnest(c.try_numbers, c.try_slots, c.try_outcomes, c.try_minor) AS t (number, slot, outcome, minor)
-GROUP BY t.{key}, currency ORDER BY currency, t.{key}"""
+GROUP BY currency, GROUPING SETS ((t.number), (t.slot)) ORDER BY currency, t.number, t.slot"""
 
 _CASH_SUMS: Final = """
-WITH booked AS (
-    SELECT l.*, to_char(l.occurred_at AT TIME ZONE :zone, 'YYYY-MM') AS key, paid.counted, opened.was_opened
+WITH booked AS MATERIALIZED (
+    SELECT to_char(l.occurred_at AT TIME ZONE :zone, 'YYYY-MM') AS key, l.currency, l.kind, l.amount_minor, l.source, l.ref,
+        l.case_id, l.charge_id
     FROM ledger l
-    LEFT JOIN LATERAL (
-        SELECT true AS counted FROM ledger r
-        WHERE r.case_id = l.case_id AND r.kind = 'recovered' AND r.ref = l.charge_id AND l.kind = ANY(:reversals)
-        LIMIT 1
-    ) paid ON true
-    LEFT JOIN LATERAL (
-        SELECT true AS was_opened FROM ledger o
-        WHERE o.case_id = l.case_id AND o.kind = 'dispute_opened' AND o.ref = l.ref AND l.kind IN ('dispute_won', 'dispute_lost')
-        LIMIT 1
-    ) opened ON true
     WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = ANY(:kinds) AND l.id <= :last_entry{narrowed}
+), moved AS (
+    SELECT key, currency, kind, amount_minor AS minor, source, ref FROM booked WHERE NOT (kind = ANY(:reversals))
+    UNION ALL
+    SELECT b.key, b.currency, CASE WHEN b.kind IN ('refunded', 'refund_failed') THEN 'refund' ELSE 'dispute' END,
+        b.amount_minor * CASE b.kind WHEN 'refunded' THEN 1 WHEN 'refund_failed' THEN -1 WHEN 'dispute_opened' THEN 1
+            WHEN 'dispute_lost' THEN CASE WHEN o.id IS NULL THEN 1 ELSE 0 END
+            ELSE CASE WHEN o.id IS NULL THEN 0 ELSE -1 END END, NULL, b.ref
+    FROM booked b
+    JOIN ledger r ON r.case_id = b.case_id AND r.kind = 'recovered' AND r.ref = b.charge_id
+    LEFT JOIN ledger o ON o.case_id = b.case_id AND o.kind = 'dispute_opened' AND o.ref = b.ref
+    WHERE b.kind = ANY(:reversals)
+), payers AS (
+    SELECT key, currency, count(*) AS cases
+    FROM (SELECT DISTINCT key, currency, case_id FROM booked WHERE kind = 'recovered') d GROUP BY key, currency
 )
-SELECT key, currency,
+SELECT m.key, m.currency,
     count(*) FILTER (WHERE kind = 'at_risk') AS failed_cases,
-    coalesce(sum(amount_minor) FILTER (WHERE kind = 'at_risk'), 0) AS at_risk_minor,
-    count(DISTINCT case_id) FILTER (WHERE kind = 'recovered') AS recovered_cases,
-    coalesce(sum(amount_minor) FILTER (WHERE kind = 'recovered'), 0) AS recovered_minor,
-    coalesce(sum(amount_minor) FILTER (WHERE kind = 'recovered' AND source = ANY(:credited)), 0) AS credited_minor,
-    coalesce(sum(amount_minor) FILTER (WHERE kind = 'refunded' AND counted), 0)
-        - coalesce(sum(amount_minor) FILTER (WHERE kind = 'refund_failed' AND counted), 0) AS refunded_minor,
-    coalesce(sum(amount_minor) FILTER (WHERE kind = 'dispute_opened' AND counted), 0)
-        + coalesce(sum(amount_minor) FILTER (WHERE kind = 'dispute_lost' AND counted AND was_opened IS NULL), 0)
-        - coalesce(sum(amount_minor) FILTER (WHERE kind = 'dispute_won' AND counted AND was_opened), 0) AS disputed_minor,
-    coalesce(sum(amount_minor) FILTER (WHERE kind = 'fee'), 0)
-        - coalesce(sum(amount_minor) FILTER (WHERE kind = 'fee_returned'), 0) AS fee_minor,
-    coalesce(sum(amount_minor) FILTER (WHERE kind = 'written_off'), 0)
-        - coalesce(sum(amount_minor) FILTER (WHERE kind = 'reinstated' AND right(ref, 4) = 'lost'), 0) AS lost_minor,
-    coalesce(sum(amount_minor) FILTER (WHERE kind = 'withdrawn'), 0)
-        - coalesce(sum(amount_minor) FILTER (WHERE kind = 'reinstated' AND right(ref, 9) = 'withdrawn'), 0) AS withdrawn_minor
-FROM booked GROUP BY key, currency ORDER BY currency, key"""
+    coalesce(sum(minor) FILTER (WHERE kind = 'at_risk'), 0) AS at_risk_minor,
+    coalesce(max(p.cases), 0) AS recovered_cases,
+    coalesce(sum(minor) FILTER (WHERE kind = 'recovered'), 0) AS recovered_minor,
+    coalesce(sum(minor) FILTER (WHERE kind = 'recovered' AND source = ANY(:credited)), 0) AS credited_minor,
+    coalesce(sum(minor) FILTER (WHERE kind = 'refund'), 0) AS refunded_minor,
+    coalesce(sum(minor) FILTER (WHERE kind = 'dispute'), 0) AS disputed_minor,
+    coalesce(sum(minor) FILTER (WHERE kind = 'fee'), 0)
+        - coalesce(sum(minor) FILTER (WHERE kind = 'fee_returned'), 0) AS fee_minor,
+    coalesce(sum(minor) FILTER (WHERE kind = 'written_off'), 0)
+        - coalesce(sum(minor) FILTER (WHERE kind = 'reinstated' AND right(ref, 4) = 'lost'), 0) AS lost_minor,
+    coalesce(sum(minor) FILTER (WHERE kind = 'withdrawn'), 0)
+        - coalesce(sum(minor) FILTER (WHERE kind = 'reinstated' AND right(ref, 9) = 'withdrawn'), 0) AS withdrawn_minor
+FROM moved m LEFT JOIN payers p ON p.key = m.key AND p.currency = m.currency
+GROUP BY m.key, m.currency ORDER BY m.currency, m.key"""
 """Only what the ledger says, never how cases stand now: a month that is over changes only by a late booking."""
 
 _REVERSALS: Final = ["refunded", "refund_failed", "dispute_opened", "dispute_won", "dispute_lost"]
@@ -202,14 +205,16 @@ def cash_sums(tx: Connection, span: Span, *, last_entry: int = _LAST) -> list[Ca
     return [CashSum(**row) for row in _rows(tx, _CASH_SUMS.format(narrowed=narrowed), span, last_entry=last_entry)]
 
 
-def attempt_sums(tx: Connection, span: Span) -> list[AttemptSum]:
-    """The attempts on the cases that failed in the span, by their number."""
-    return [AttemptSum(**row) for row in _rows(tx, _TRY_SUMS.format(cohort=_cohort(span), key="number"), span)]
-
-
-def hour_sums(tx: Connection, span: Span) -> list[HourSum]:
-    """The same attempts by the hour of the issuer's week."""
-    return [HourSum(**row) for row in _rows(tx, _TRY_SUMS.format(cohort=_cohort(span), key="slot"), span)]
+def try_sums(tx: Connection, span: Span) -> tuple[list[AttemptSum], list[HourSum]]:
+    """The attempts on the cases that failed in the span, by their number and by the hour of the issuer's week."""
+    attempts, hours = [], []
+    for row in _rows(tx, _TRY_SUMS.format(cohort=_cohort(span)), span):
+        number, slot = row.pop("number"), row.pop("slot")
+        if number is not None:
+            attempts.append(AttemptSum(number=number, **row))
+        else:
+            hours.append(HourSum(slot=slot, **row))
+    return attempts, hours
 
 
 def day_sums(tx: Connection, span: Span) -> list[DaySum]:
@@ -221,7 +226,7 @@ def recovered_totals(tx: Connection) -> list[RecoveredTotal]:
     """All recovered money by currency and source."""
     query = """SELECT currency, source, sum(amount_minor) AS recovered_minor FROM ledger
                WHERE kind = 'recovered' GROUP BY currency, source ORDER BY currency, source"""
-    return [RecoveredTotal(**_whole(row)) for row in tx.execute(text(query)).mappings()]
+    return [RecoveredTotal(**whole_minor(row)) for row in tx.execute(text(query)).mappings()]
 
 
 def narrowing(span: Span) -> str:
@@ -254,9 +259,9 @@ def _rows(tx: Connection, statement: str, span: Span, **others: Any) -> Iterator
     }
     wanted = {name: value for name, value in given.items() if f":{name}" in statement}
     for row in tx.execute(text(statement), wanted).mappings():
-        yield _whole(row)
+        yield whole_minor(row)
 
 
-def _whole(row: RowMapping) -> dict[str, Any]:
+def whole_minor(row: RowMapping) -> dict[str, Any]:
     """Sums of the database are exact decimals; as amounts they are whole minor units."""
     return {name: int(value) if name.endswith("_minor") else value for name, value in row.items()}

@@ -51,6 +51,7 @@ from recovery.gateways.port import (
     SeenCharge,
     SeenReversal,
     Standing,
+    SubscriptionsPage,
 )
 from recovery.money import Money
 
@@ -292,6 +293,9 @@ class SimGateway(Gateway):
 
     def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
         return iter(())
+
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        return SubscriptionsPage(subscriptions=(), last=None)
 
     def read_fee(self, charge: str) -> Fee | None:
         self._read(f"fee of {charge}")

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from recovery.runtime.clock import machine_now
 from recovery.storage import mail_tables, migrate, tables
 from recovery.storage.report_tables import case_figures
+from recovery.storage.subscription_tables import imports
 from recovery.storage.user_tables import users
 
 
@@ -29,7 +30,9 @@ def database(life: Life) -> Engine:
 
 
 def test_migrations_lead_to_exactly_the_tables(database: Engine) -> None:
-    assert case_figures.metadata is users.metadata is tables.metadata, "the others' tables are among them"
+    assert case_figures.metadata is users.metadata is imports.metadata is tables.metadata, (
+        "the others' tables are among them"
+    )
     with database.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []

@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import re
+import zipfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,12 +16,14 @@ from sqlalchemy import text
 from story_house import Ways
 from story_support import Begin, Life
 
+from recovery.money import exponent
 from recovery.reporting.closing import Closing, MonthNotOver, close_month
 from recovery.reporting.export import as_csv, as_json
 from recovery.reporting.period import Asked, span_of
 from recovery.reporting.report import Report, View, report
 from recovery.reporting.table import TOTAL
 from recovery.reporting.tie_out import Cause, tie_out
+from recovery.reporting.workbook import as_xlsx
 from recovery.runtime.clock import machine_now
 from recovery.storage.closing_store import AlreadyClosed
 from recovery.storage.report_rollup import roll_up
@@ -63,9 +68,57 @@ def recount(life: Life) -> Recount:
     return found
 
 
+def cohorts(life: Life) -> Recount:
+    """By month of the failure: the money whenever it came, a dispute that was won taken off, and who started the charge."""
+    first: dict[str, datetime] = {}
+    for entry in life.sandbox.ledger.entries:
+        if entry.outcome == "declined":
+            first.setdefault(entry.invoice, entry.at)
+    found: Recount = {}
+    cases = {entry.charge: entry for entry in life.sandbox.ledger.succeeded() if entry.invoice in first}
+    for entry in cases.values():
+        sums = found.setdefault((month_of(first[entry.invoice]), entry.currency), Counter())
+        sums["recovered_minor"] += entry.amount_minor
+        sums["recovered_cases"] += 1
+        sums["credited_minor"] += entry.amount_minor if entry.initiator == "engine" else 0
+    sign = {"refund": 1, "refund_failed": -1, "dispute_opened": 1, "dispute_won": -1, "dispute_lost": 0}
+    for move in life.sandbox.ledger.movements:
+        if (paid := cases.get(move.charge)) is not None:
+            name = "refunded_minor" if move.kind.startswith("refund") else "disputed_minor"
+            found[month_of(first[paid.invoice]), paid.currency][name] += sign[move.kind] * move.amount_minor
+    return found
+
+
+def cells(found: Report, view: View) -> set[float]:
+    """Every number on a sheet of the workbook."""
+    sheet = [table.name for table in found.tables].index(view) + 1
+    with zipfile.ZipFile(io.BytesIO(as_xlsx(found))) as book:
+        text = book.read(f"xl/worksheets/sheet{sheet}.xml").decode()
+    return {float(value) for value in re.findall(r"<c r=[^>]*><v>([^<]*)</v>", text)}
+
+
 def compared(life: Life, found: Report) -> None:
-    """The cash table, its CSV and its JSON against the recount."""
+    """The cash table, its exports, cohorts and attribution against the recount."""
+    expected = cohorts(life)
+    cohort = next(table for table in found.tables if table.name == View.COHORT)
+    for row in cohort.rows:
+        wanted = expected[row.key, row.currency]
+        assert {name: row.figures[name] for name in wanted} == dict(wanted), (row.key, row.currency)
+        at_risk = Decimal(int(str(row.figures["at_risk_minor"]))).scaleb(-exponent(row.currency))
+        assert float(at_risk) in cells(found, View.COHORT)
+    sources = next(table for table in found.tables if table.name == View.SOURCE)
+    for currency in {row.currency for row in sources.rows}:
+        told = sum(int(str(r.figures["recovered_minor"])) for r in sources.rows if r.currency == currency)
+        assert told == sum(sums["recovered_minor"] for (_, of), sums in expected.items() if of == currency)
+    _cash_compared(life, found)
+
+
+def _cash_compared(life: Life, found: Report) -> None:
     expected = recount(life)
+    numbers = cells(found, View.CASH)
+    for (_, currency), wanted in expected.items():
+        major = {float(Decimal(minor).scaleb(-exponent(currency))) for minor in wanted.values()}
+        assert major <= numbers, "the workbook has another number"
     names = ("recovered_minor", "refunded_minor", "disputed_minor", "fee_minor")
     table = next(table for table in found.tables if table.name == View.CASH)
     rows = {(row.key, row.currency): row.figures for row in table.rows if row.key != TOTAL}

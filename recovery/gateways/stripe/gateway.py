@@ -24,6 +24,7 @@ from recovery.gateways.port import (
     SeenCharge,
     SeenReversal,
     Standing,
+    SubscriptionsPage,
 )
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
@@ -38,6 +39,7 @@ from recovery.gateways.stripe.reversals import read_reversals
 from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
 from recovery.gateways.stripe.statements import charges_between, reversals_between, seen_charge
+from recovery.gateways.stripe.subscriptions import subscriptions_page
 from recovery.gateways.stripe.transport import DEFAULT_LIMITS, Limits, Transport
 
 API_BASE: Final = "https://api.stripe.com"
@@ -142,6 +144,9 @@ class StripeGateway(Gateway):
 
     def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
         return reversals_between(self._calls, start, end)
+
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        return subscriptions_page(self._calls, behind=behind)
 
     def read_fee(self, charge: str) -> Fee | None:
         with self._calls.within():

@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "report": ("report",),
     "closing": ("reconcile", "close-month"),
     "users": ("user",),
+    "importing": ("import",),
     "plan": ("plan",),
     "backtest": ("backtest",),
     "worlds": ("worlds",),

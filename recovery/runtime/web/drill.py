@@ -1,5 +1,7 @@
 """Where a figure leads. Without it each template would build its own addresses, and some would lead to other cases."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
@@ -48,24 +50,38 @@ KINDS: Final = {
 """The kinds of ledger entries behind the figures by cash date."""
 
 
-def drilled(table: Table, row: Row, column: str, asked: dict[str, str]) -> str | None:
-    """The address of what lies behind a figure; None where it stands for no list. ``asked`` is the page's own period and keys."""
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """The addresses behind one row's figures; what they share is worked out once, for a page has thousands."""
+
+    cash: bool
+    base: str
+    states: bool
+
+    def of(self, column: str) -> str | None:
+        """The address of what lies behind a figure; None where it stands for no list."""
+        if not self.base:
+            return None
+        if self.cash:
+            return f"{self.base}&figure={column}" if column in KINDS else None
+        return f"{self.base}&state={STATES[column]}" if self.states and column in STATES else self.base
+
+
+def drilled(table: Table, row: Row, asked: Mapping[str, str]) -> Drill:
+    """What lies behind the figures of a row. ``asked`` is the page's own period and keys."""
     kept = {name: value for name, value in asked.items() if value and name != "by"}
     kept["currency"] = row.currency
     if table.name == View.CASH:
         if row.key != TOTAL:
             kept = {name: value for name, value in kept.items() if name not in ("from", "to")} | {"month": row.key}
-        return "/report/entries?" + urlencode(kept | {"figure": column})
+        return Drill(True, "/report/entries?" + urlencode(kept), False)
     narrowed = _key(table.name, row.key)
-    if narrowed is None:
-        return None
-    if column in STATES and View(table.name) in CUTS:
-        narrowed["state"] = STATES[column]
-    return "/report/cases?" + urlencode(kept | narrowed)
+    base = "/report/cases?" + urlencode(kept | narrowed) if narrowed is not None else ""
+    return Drill(False, base, View(table.name) in CUTS)
 
 
 def _key(view: str, key: str) -> dict[str, str] | None:
-    if view == View.RESTATED:
+    if view in (View.RESTATED, View.CHURN):
         return None
     if key == TOTAL:
         return {}
