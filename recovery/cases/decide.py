@@ -78,6 +78,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             and verdict.decline_class in RETRIED
             and charge.card
             and charge.card.same_details(case.card)
+            and charge.created_at + timedelta(hours=verdict.wait_hours) > _advised_until(case)
         ):
             known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
             why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
@@ -99,6 +100,12 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
         plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
         entries=(entry, *parts),
     )
+
+
+def _advised_until(case: Case) -> datetime:
+    """When the wait ends that the network advised last; a shorter one told to somebody else meanwhile does not end it."""
+    since, wait_hours = case.last_failure_at, case.verdict.wait_hours if case.verdict else 0
+    return (since or case.failed_at) + timedelta(hours=wait_hours)
 
 
 def _method_changed(

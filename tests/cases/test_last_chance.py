@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cases_support import CONFIG
+from cases_support import CARD, CONFIG, charge, opened, owed, rules, told
+from cases_support import FAILED_AT as OPENED_AT
 
+from recovery.cases.facts import PaymentFailed
 from recovery.cases.lifecycle import Rule, State
 from recovery.cases.project import Projection, Scenario, project
 from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineClass
-from recovery.declines.signals import Card, Signals
+from recovery.declines.signals import Card, Initiator, Signals
 from recovery.money import Money
 from recovery.runtime.knowledge import load_knowledge, rules_of
 
@@ -62,3 +64,23 @@ def test_it_keeps_its_distance_and_the_networks_advice(hours: float, advice: str
     gaps = [later.at - earlier.at for earlier, later in zip(plan.tries, plan.tries[1:], strict=False)]
     assert all(gap >= timedelta(hours=240 if advice else 143) for gap in gaps)
     assert "a last try" not in plan.tries[-1].planned_because
+
+
+@pytest.mark.parametrize(("theirs", "until_hours"), [("28", 8 * 24), ("30", 12 + 10 * 24)])
+def test_a_shorter_advice_to_somebody_else_does_not_end_a_longer_wait(theirs: str, until_hours: float) -> None:
+    """29 means eight days, 28 six and 30 ten; the customer's own try fails twelve hours after ours."""
+    mastercard = replace(CARD, brand="mastercard")
+    case = replace(opened(Signals(decline_code="insufficient_funds")), card=mastercard, tried_card=mastercard)
+    advised = Signals(decline_code="insufficient_funds", network_advice_code="29")
+    case = replace(case, signals=advised, verdict=rules().verdict(advised, mastercard, OPENED_AT))
+    failed = charge(
+        "ch_2",
+        card=mastercard,
+        created_at=OPENED_AT + timedelta(hours=12),
+        initiator=Initiator.CUSTOMER,
+        signals=Signals(decline_code="insufficient_funds", network_advice_code=theirs),
+    )
+    after = told(case, PaymentFailed(charge=failed, obligation=owed()), now=OPENED_AT + timedelta(hours=12)).case
+    assert after.verdict is not None
+    assert after.last_failure_at is not None
+    assert after.last_failure_at + timedelta(hours=after.verdict.wait_hours) == OPENED_AT + timedelta(hours=until_hours)

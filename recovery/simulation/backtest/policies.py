@@ -37,7 +37,7 @@ from recovery.simulation.backtest.lives import Scene
 from recovery.simulation.world.people import CardFace
 
 CUSTOMER_DAYS = 14
-"""How long a fixed ladder waits for the customer after its email: as long as the shipped policy, so that only timing differs."""
+"""How long a fixed ladder waits for the customer after its email: as long as the shipped policy."""
 
 
 class Nothing:
