@@ -52,6 +52,9 @@ SWEEP_SECONDS = 10.0
 BACKFILL_SECONDS = 1800.0
 """How often the gateway's lists are read for what never arrived: a few calls each time, and half an hour is little against days."""
 
+POOL_MAX = 12
+"""Connections that a pool process keeps; twice as many under load. A thread needs one only between its calls to the gateway."""
+
 RENEWALS_SECONDS = 60.0
 """How often the day's round over renewals goes on; how much it reads each time is LookAhead's own limit."""
 
@@ -160,7 +163,9 @@ def run_worker(settings: Settings, *, database_url: str, broker_url: str) -> Non
 
     def wiring() -> Wiring:
         if "wiring" not in held:
-            held["wiring"] = Wiring(settings, database_url, pool_size=settings.threads + 2)
+            held["wiring"] = Wiring(
+                settings, database_url, pool_size=min(settings.threads, POOL_MAX), broker_url=broker_url
+            )
         return held["wiring"]
 
     def forget(**_: Any) -> None:  # noqa: ANN401 - Celery's signal arguments

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     stripe_api_base: str = "https://api.stripe.com"
+    stripe_calls_per_second: int | None = Field(default=None, ge=0, le=1000)
     stripe_call_seconds: float = Field(default=60.0, gt=0, le=300)
     settle_margin_seconds: float = Field(default=30.0, ge=0, le=3600)
 
@@ -81,9 +82,11 @@ class Settings(BaseSettings):
     pages_password: SecretStr | None = None
 
     report_zone: str = "UTC"
+    report_currency: str = Field(default="usd", pattern=r"^[a-z]{3}$")
+    report_rates: Path | None = None
 
-    batch: int = Field(default=20, ge=1, le=500)
-    threads: int = Field(default=10, ge=1, le=100)
+    batch: int = Field(default=50, ge=1, le=500)
+    threads: int = Field(default=50, ge=1, le=100)
     worker_processes: int = Field(default=2, ge=1, le=64)
     lease_seconds: float = Field(default=30.0, ge=1, le=300)
     ring_seconds: float = Field(default=3.0, gt=0, le=60)
@@ -149,6 +152,15 @@ class Settings(BaseSettings):
         if not name or not at or "." not in domain or " " in value:
             raise ValueError("must be an address like billing@your-domain.com")
         return value
+
+    @property
+    def calls_per_second(self) -> int:
+        """The rate of calls that all processes share; 0 is none. Stripe allows 100 a second live and 25 in test mode."""
+        if self.stripe_calls_per_second is not None:
+            return self.stripe_calls_per_second
+        if self.stripe_api_base.rstrip("/") != "https://api.stripe.com" or self.stripe_secret_key is None:
+            return 0
+        return 80 if "_live_" in self.stripe_secret_key.get_secret_value()[:9] else 20
 
     @property
     def sender_domain(self) -> str:

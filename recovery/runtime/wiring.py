@@ -1,13 +1,14 @@
 """Chooses the concrete parts and joins them. The one place that knows which gateway, mailer and clock are in use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from recovery.cases.lifecycle import StepKind
+from recovery.charging.breaker import Breaker
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
 from recovery.charging.keep import KeepCard
@@ -24,13 +25,15 @@ from recovery.engine.door import Door
 from recovery.engine.leases import LeaseKeeper
 from recovery.engine.sweep import sweep
 from recovery.gateways.port import Gateway
-from recovery.gateways.stripe import KINDS, Limits, StripeGateway
+from recovery.gateways.stripe import KINDS, Limits, Pace, StripeGateway
 from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
 from recovery.intake.fees import book_fees
+from recovery.reporting.rates import Rates, read_rates
 from recovery.runtime.asking import addresses_of, letters_of, links_of
 from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.knowledge import load_knowledge
+from recovery.runtime.pace import SharedPace
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import Settings, SettingsInvalid
 from recovery.storage.connect import connect
@@ -50,6 +53,8 @@ class Wiring:
     settings: Settings
     database_url: str
     pool_size: int = 5
+    broker_url: str | None = field(default=None, repr=False)
+    """Where the rate of calls is shared; None: nobody else calls."""
 
     @cached_property
     def database(self) -> Engine:
@@ -69,7 +74,12 @@ class Wiring:
             webhook_secrets=tuple(secret.get_secret_value() for secret in settings.stripe_webhook_secrets),
             api_base=settings.stripe_api_base,
             limits=Limits(bound_seconds=settings.stripe_call_seconds),
+            pace=self._pace(),
         )
+
+    def _pace(self) -> Pace | None:
+        rate = self.settings.calls_per_second
+        return None if rate == 0 or self.broker_url is None else SharedPace(self.broker_url, calls_per_second=rate)
 
     @cached_property
     def rulebook(self) -> StoredRuleBook:
@@ -137,6 +147,11 @@ class Wiring:
         return Intake(self.door, self.gateway, self.keeper)
 
     @cached_property
+    def breaker(self) -> Breaker:
+        """Lets this process's charging rest while the gateway is ill."""
+        return Breaker(machine_now)
+
+    @cached_property
     def keeper(self) -> LeaseKeeper:
         """Renews what this process has claimed."""
         return LeaseKeeper(lease_seconds=self.settings.lease_seconds)
@@ -150,7 +165,7 @@ class Wiring:
             StepKind.WAKE_SIBLINGS: WakeSiblings(door),
             StepKind.KEEP_CARD: KeepCard(door, gateway),
             StepKind.REFRESH_CARD: RefreshCard(door, gateway),
-            StepKind.CHARGE_CARD: ChargeCard(door, gateway),
+            StepKind.CHARGE_CARD: ChargeCard(door, gateway, self.breaker),
             StepKind.SEND_EMAIL: SendEmail(door, gateway, self.mailer, self.letters, self.outbox),
             StepKind.CLOSE_CASE: CloseCase(door, gateway),
             StepKind.ESCALATE: Escalate(door),
@@ -173,6 +188,14 @@ class Wiring:
         """The next pages of the day's round over renewals. Returns 0: what is left waits for the next ring, for the rate's sake."""
         LookAhead(self.door, self.gateway, self.settings.lookahead_days)()
         return 0
+
+    @property
+    def rates(self) -> Rates | None:
+        """The booked rates, read afresh; None where none are kept. Raises RatesInvalid."""
+        settings = self.settings
+        if settings.report_rates is None:
+            return None
+        return read_rates(settings.report_rates, currency=settings.report_currency)
 
     def keep_books(self) -> int:
         """Roll up the cases that changed and book fees that the ledger lacks, a bounded batch each; returns how many."""

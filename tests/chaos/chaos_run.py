@@ -79,8 +79,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--first", type=int, default=1, help="the first seed")
-    parser.add_argument("--customers", type=int, default=40)
-    parser.add_argument("--days", type=int, default=20)
+    parser.add_argument("--customers", type=int, default=20)
+    parser.add_argument("--days", type=int, default=12)
     asked = parser.parse_args()
     ends_at, seed, total = time.monotonic() + asked.minutes * 60, asked.first, Sum()
     while time.monotonic() < ends_at:
@@ -89,7 +89,7 @@ def main() -> int:
         if as_usual:
             scale = replace(scale, lease_seconds=30.0, ring_seconds=3.0)
         with tempfile.TemporaryDirectory(prefix="recovery-chaos-") as home:
-            found = play_round(Path(home), scale, seconds=LONGEST_SECONDS, pause=(0.3, 2.0))
+            found = play_round(Path(home), scale, seconds=LONGEST_SECONDS, pause=(1.0, 5.0))
         add(total, found)
         kinds = f"seed {seed}: {found.kills} kills, {found.charges} charges, {found.seconds:.0f} s"
         print(f"{kinds}{' (production leases)' if as_usual else ''}: {found.violations or 'all held'}", flush=True)

@@ -21,6 +21,7 @@ from sqlalchemy import Engine, text
 from recovery.cases.facts import PersonDecided
 from recovery.cases.lifecycle import State, StepKind
 from recovery.cases.updating import UpdaterWay
+from recovery.charging.breaker import Breaker
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
 from recovery.charging.keep import KeepCard
@@ -146,7 +147,7 @@ class Run:
             StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
             StepKind.KEEP_CARD: KeepCard(self.door, self.gateway),
             StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
-            StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway),
+            StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway, Breaker(self.clocks.machine)),
             StepKind.SEND_EMAIL: SendEmail(
                 self.door, self.gateway, self.mailer, letters, Outbox(sender_domain="example.com")
             ),

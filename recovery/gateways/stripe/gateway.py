@@ -40,7 +40,7 @@ from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
 from recovery.gateways.stripe.statements import charges_between, reversals_between, seen_charge
 from recovery.gateways.stripe.subscriptions import subscriptions_page
-from recovery.gateways.stripe.transport import DEFAULT_LIMITS, Limits, Transport
+from recovery.gateways.stripe.transport import DEFAULT_LIMITS, Limits, Pace, Transport
 
 API_BASE: Final = "https://api.stripe.com"
 _LIVE_PREFIXES: Final = ("sk_live_", "rk_live_")
@@ -62,6 +62,7 @@ class StripeGateway(Gateway):
         webhook_secrets: tuple[str, ...] = (),
         api_base: str = API_BASE,
         limits: Limits = DEFAULT_LIMITS,
+        pace: Pace | None = None,
         sleep: Callable[[float], None] = machine_time.sleep,
         monotonic: Callable[[], float] = machine_time.monotonic,
     ) -> None:
@@ -70,7 +71,7 @@ class StripeGateway(Gateway):
         self.livemode = secret_key.startswith(_LIVE_PREFIXES)
         self.call_bound_seconds = limits.bound_seconds
         self._webhook_secrets = tuple(secret for secret in webhook_secrets if secret.strip())
-        self._transport = Transport(limits, monotonic=monotonic)
+        self._transport = Transport(limits, monotonic=monotonic, pace=pace)
         client = stripe.StripeClient(
             secret_key,
             base_addresses={"api": api_base.rstrip("/")},

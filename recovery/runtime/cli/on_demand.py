@@ -15,7 +15,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "sandbox": ("sandbox",),
     "doctor": ("doctor",),
     "operate": ("migrate", "web", "worker", "beat", "config", "events", "steps", "charging"),
-    "upkeep": ("backfill",),
+    "upkeep": ("backfill", "forget"),
     "cases": ("case", "why"),
     "cards": ("card",),
     "report": ("report",),

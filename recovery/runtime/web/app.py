@@ -11,6 +11,8 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
+from recovery.intake.grouping import EventWriter
+from recovery.runtime.clock import machine_now
 from recovery.runtime.metrics import WebhookMeter
 from recovery.runtime.web.access import access_of
 from recovery.runtime.web.customer_pages import CustomerPages
@@ -32,6 +34,7 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
     """
     bell = Doorbell(ring)
     meter = WebhookMeter()
+    writer = EventWriter(wiring.database, machine_now)
     access = access_of(wiring.settings, wiring.database)
     routes: list[BaseRoute] = [
         Route("/healthz", healthz),
@@ -44,11 +47,12 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
     if wiring.settings.mail_event_secrets:
         routes.append(Route("/webhooks/mail", mail_events(wiring), methods=["POST"]))
     if wiring.settings.stripe_webhook_secrets:
-        routes.append(Route("/webhooks/stripe", stripe_webhook(wiring, bell, meter), methods=["POST"]))
+        routes.append(Route("/webhooks/stripe", stripe_webhook(wiring, writer, bell, meter), methods=["POST"]))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
+        writer.close()
         bell.close()
 
     return Starlette(
