@@ -51,7 +51,7 @@ class Wiring:
     """Everything one process needs, made on first use. ``database_url`` is where the database really is (embedded or not)."""
 
     settings: Settings
-    database_url: str
+    database_url: str = field(repr=False)
     pool_size: int = 5
     broker_url: str | None = field(default=None, repr=False)
     """Where the rate of calls is shared; None: nobody else calls."""
