@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from recovery.cases.asking import issuer_window
 from recovery.cases.campaigns import Campaign, campaign_for
 from recovery.cases.case import Case, Plan, Purpose
-from recovery.cases.lifecycle import SPENT, StepKind
+from recovery.cases.lifecycle import ONLY_CUSTOMER, SPENT, StepKind
 from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineClass
 from recovery.timing.courtesy import Courtesy, decent_from
@@ -32,10 +32,16 @@ def next_letter(case: Case, *, now: datetime, rules: Rules) -> Plan | None:
     letters = campaign_of(case, rules).letters
     if case.mail_stopped or case.letters_done >= len(letters) or case.exhausted is None:
         return None
-    due_at = max(now, case.exhausted.at + timedelta(days=letters[case.letters_done].day))
+    due_at = max(now, case.exhausted.at + held_back(case, rules) + timedelta(days=letters[case.letters_done].day))
     if case.wished_at is not None and case.wished_at > now:
         due_at = max(due_at, case.wished_at + timedelta(days=1))
     return Plan(kind=StepKind.SEND_EMAIL, due_at=decent_at(case, rules, due_at))
+
+
+def held_back(case: Case, rules: Rules) -> timedelta:
+    """How long all letters wait where only the customer can cure the decline, if the policy says so."""
+    alone = case.exhausted is not None and case.exhausted.rule in ONLY_CUSTOMER
+    return timedelta(days=rules.policy.dunning.only_customer_wait_days if alone else 0)
 
 
 def tries_between(case: Case) -> int:

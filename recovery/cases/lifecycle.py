@@ -89,6 +89,10 @@ class Rule(StrEnum):
     NO_CARD = "no_card"
 
 
+ONLY_CUSTOMER: Final = frozenset({Rule.ONLY_CUSTOMER, Rule.NO_CARD, Rule.NEVER_AGAIN})
+"""Rules that say that only the customer could cure the decline: silence could not have helped."""
+
+
 class Source(StrEnum):
     """Where recovered money came from. The engine is never credited with the last three."""
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recovery.cases.asking import Moment, fresh_question, silent_slot
-from recovery.cases.between import next_between, next_letter
+from recovery.cases.between import held_back, next_between, next_letter
 from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
 from recovery.cases.choosing import backups
 from recovery.cases.lifecycle import SPENT, AttemptStatus, Rule, State, StepKind
@@ -117,8 +117,8 @@ def backup_turn(case: Case, *, now: datetime, rules: Rules, why: str) -> Decisio
 def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
     """The silent options are used up: hand the case to dunning, with its first letter planned and an end in sight."""
     exhausted = case.exhausted or Exhausted(rule=rule, at=now, detail=detail)
-    ends_at = now + timedelta(days=rules.policy.dunning.wait_days)
     asked = replace(case, state=State.DUNNING, exhausted=exhausted)
+    ends_at = now + held_back(asked, rules) + timedelta(days=rules.policy.dunning.wait_days)
     following = (next_letter(asked, now=now, rules=rules), next_between(asked, now=now, rules=rules))
     plan = [Plan(kind=StepKind.CLOSE_CASE, due_at=ends_at), *(each for each in following if each is not None)]
     return Decision(

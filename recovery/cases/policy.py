@@ -46,6 +46,7 @@ class Dunning:
     Emails leave between ``opens`` and ``closes`` in the customer's local time, on weekends only with ``weekends``. Over all cases a
     customer gets one in ``customer_gap_hours`` and at most ``customer_emails_max`` in 30 days. ``silent_tries_max`` limits the silent
     tries on paydays between letters, ``wishes_max`` the dates that a customer may choose. ``ask_reason`` asks who was lost once why.
+    ``only_customer_wait_days`` holds letters back where only the customer can cure the decline and no silent try came before.
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
@@ -60,6 +61,7 @@ class Dunning:
     silent_tries_max: Annotated[int, Ge(0), Le(10)] = 2
     wishes_max: Annotated[int, Ge(0), Le(5)] = 2
     ask_reason: bool = False
+    only_customer_wait_days: Annotated[float, Ge(0), Le(30)] = 0
 
     def __post_init__(self) -> None:
         if self.opens >= self.closes:

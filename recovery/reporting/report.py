@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from recovery.reporting.churn import churn_table
 from recovery.reporting.closing import restated
+from recovery.reporting.converted import converted_table
 from recovery.reporting.figures import (
     attempt_table,
     cash_table,
@@ -16,6 +17,7 @@ from recovery.reporting.figures import (
     restated_table,
     source_table,
 )
+from recovery.reporting.rates import Rates
 from recovery.reporting.table import Table
 from recovery.reporting.views import CUTS
 from recovery.reporting.views import View as View
@@ -48,31 +50,35 @@ def report(
     made_at: datetime,
     views: Collection[View] = tuple(View),
     with_days: bool = True,
+    rates: Rates | None = None,
 ) -> Report:
     """The report over a span, all tables from one snapshot; ``with_days`` for the chart. Raises the database's own errors."""
     snapshot = database.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with snapshot.begin() as tx:
         prepare(tx)
-        tables = tuple(_tables(tx, span, views))
+        tables = tuple(_tables(tx, span, views, rates))
         days = tuple(day_sums(tx, span)) if with_days else ()
     return Report(span=span, made_at=made_at, tables=tables, days=days)
 
 
-def _tables(tx: Connection, span: Span, views: Collection[View]) -> Iterator[Table]:
+def _tables(tx: Connection, span: Span, views: Collection[View], rates: Rates | None) -> Iterator[Table]:
     cuts = {CUTS[view] for view in views if view in CUTS} | ({Cut.MONTH} if View.SOURCE in views else set())
     cohorts = cohort_sums(tx, span, cuts) if cuts else []
     attempts, hours = try_sums(tx, span) if {View.ATTEMPT, View.HOURS} & set(views) else ([], [])
+    cash = cash_sums(tx, span) if {View.CASH, View.CONVERTED} & set(views) else []
     for view in (view for view in View if view in views):
         if view in CUTS:
             yield cohort_table(view, [one for one in cohorts if one.cut is CUTS[view]])
         elif view is View.CASH:
-            yield cash_table(cash_sums(tx, span))
+            yield cash_table(cash)
         elif view is View.SOURCE:
             yield source_table([one for one in cohorts if one.cut is Cut.MONTH], source_sums(tx, span))
         elif view is View.ATTEMPT:
             yield attempt_table(attempts)
         elif view is View.HOURS:
             yield hour_table(hours)
+        elif view is View.CONVERTED:
+            yield converted_table(cash, rates)
         elif view is View.CHURN:
             yield churn_table(churn_sums(tx, span))
         else:

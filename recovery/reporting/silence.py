@@ -7,11 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from recovery.cases.lifecycle import Rule
+from recovery.cases.lifecycle import ONLY_CUSTOMER
 from recovery.storage.silence_queries import EmailRecord
-
-ONLY_CUSTOMER = frozenset({Rule.ONLY_CUSTOMER, Rule.NO_CARD, Rule.NEVER_AGAIN})
-"""Rules that say that only the customer could cure the decline: those emails may come at once, and are told apart."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -25,6 +25,7 @@ class View(StrEnum):
     AMOUNT = "amount"
     EMAILS = "emails"
     CHURN = "churn"
+    CONVERTED = "converted"
     RESTATED = "restated"
 
 
@@ -94,6 +95,11 @@ TITLES: Final = {
     View.CONTRACT: ("By contract length", "Renews every", "The same cases by how often their subscription renews."),
     View.AMOUNT: ("By amount", "Amount", "The same cases by the amount at risk, in main units of the currency."),
     View.EMAILS: ("By campaign step", "Emails sent", "The same cases by how many emails were sent to the customer."),
+    View.CONVERTED: (
+        "In one currency",
+        "Month of the booking",
+        "The figures by cash date, each currency's sum converted at the month's booked rate. Without a file of rates there are none.",
+    ),
     View.CHURN: (
         "Churn",
         "Month and contract",

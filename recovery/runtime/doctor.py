@@ -74,6 +74,7 @@ def examine(wiring: Wiring, broker_url: Callable[[], str]) -> Iterator[Finding]:
     yield _mail(wiring)
     yield from _stripe(wiring)
     yield _pages(wiring)
+    yield _customers_page(wiring)
     if database.health is Health.OK:
         yield from _inside(wiring)
 
@@ -182,6 +183,28 @@ def _pages(wiring: Wiring) -> Finding:
         remedy = "set RECOVERY_PAGES=password and RECOVERY_PAGES_PASSWORD unless only you can reach the port"
         return Finding(subject="pages", health=Health.WARNING, detail="open to whoever reaches the port", remedy=remedy)
     return Finding(subject="pages", health=Health.OK, detail=settings.pages.value)
+
+
+def _customers_page(wiring: Wiring) -> Finding:
+    settings = wiring.settings
+    missing = [
+        name
+        for name, value in (
+            ("RECOVERY_PUBLIC_URL", settings.public_url),
+            ("RECOVERY_LINK_SECRETS", settings.link_secrets),
+            ("RECOVERY_ADDRESS_KEY", settings.address_key),
+        )
+        if not value
+    ]
+    if missing:
+        detail = "emails lead to Stripe's own page, or bounced addresses are not kept"
+        remedy = f"set {', '.join(missing)}"
+        return Finding(subject="customer's page", health=Health.WARNING, detail=detail, remedy=remedy)
+    live = wiring.gateway.livemode if settings.stripe_secret_key is not None else False
+    if live and not (settings.public_url or "").startswith("https://"):
+        detail = "its links are not https"
+        return Finding(subject="customer's page", health=Health.FAILED, detail=detail, remedy="set RECOVERY_PUBLIC_URL")
+    return Finding(subject="customer's page", health=Health.OK, detail=f"{settings.public_url}/r/…")
 
 
 def _inside(wiring: Wiring) -> Iterator[Finding]:

@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     pages_password: SecretStr | None = None
 
     report_zone: str = "UTC"
+    report_currency: str = Field(default="usd", pattern=r"^[a-z]{3}$")
+    report_rates: Path | None = None
 
     batch: int = Field(default=50, ge=1, le=500)
     threads: int = Field(default=50, ge=1, le=100)

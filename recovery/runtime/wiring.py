@@ -28,6 +28,7 @@ from recovery.gateways.stripe import KINDS, Limits, Pace, StripeGateway
 from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
 from recovery.intake.fees import book_fees
+from recovery.reporting.rates import Rates, read_rates
 from recovery.runtime.asking import addresses_of, letters_of, links_of
 from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.knowledge import load_knowledge
@@ -49,7 +50,7 @@ class Wiring:
     """Everything one process needs, made on first use. ``database_url`` is where the database really is (embedded or not)."""
 
     settings: Settings
-    database_url: str
+    database_url: str = field(repr=False)
     pool_size: int = 5
     broker_url: str | None = field(default=None, repr=False)
     """Where the rate of calls is shared; None: nobody else calls."""
@@ -185,6 +186,14 @@ class Wiring:
         """The next pages of the day's round over renewals. Returns 0: what is left waits for the next ring, for the rate's sake."""
         LookAhead(self.door, self.gateway, self.settings.lookahead_days)()
         return 0
+
+    @property
+    def rates(self) -> Rates | None:
+        """The booked rates, read afresh; None where none are kept. Raises RatesInvalid."""
+        settings = self.settings
+        if settings.report_rates is None:
+            return None
+        return read_rates(settings.report_rates, currency=settings.report_currency)
 
     def keep_books(self) -> int:
         """Roll up the cases that changed and book fees that the ledger lacks, a bounded batch each; returns how many."""

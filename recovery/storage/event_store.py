@@ -54,9 +54,9 @@ def _row(event: StoredEvent, machine_now: datetime) -> dict[str, object]:
 def store_events(tx: Connection, batch: Collection[StoredEvent], *, machine_now: datetime) -> set[str]:
     """Keep several events by one statement; the ids of those that were not here already. An event twice in it is kept once."""
     rows = {event.id: _row(event, machine_now) for event in batch}
+    statement = pg_insert(events).on_conflict_do_nothing().returning(events.c.id)
     # In one order everywhere: two of these at once must not wait for each other's rows in turn.
-    statement = pg_insert(events).values([rows[name] for name in sorted(rows)]).on_conflict_do_nothing()
-    return set(tx.execute(statement.returning(events.c.id)).scalars())
+    return set(tx.execute(statement, [rows[name] for name in sorted(rows)]).scalars())
 
 
 def claim_events(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, case, delete, func, literal, null, select, up
 from sqlalchemy.sql import ColumnElement
 
 from recovery.cases.lifecycle import OPEN
-from recovery.storage import card_tables  # noqa: F401 - the tables that the metadata lists
+from recovery.storage import card_tables, subscription_tables  # noqa: F401 - the tables that the metadata lists
 from recovery.storage.columns import metadata
 from recovery.storage.mail_tables import messages
 from recovery.storage.tables import attempts, cases, events, foreign_charges

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cases_support import CARD, FAILED_AT, OPEN_HOUR, asked, attempt, opened, owed, planned, rules, told
+from cases_support import CARD, FAILED_AT, LOST, OPEN_HOUR, asked, attempt, opened, owed, planned, rules, told
 
 from recovery.cases import facts
 from recovery.cases.answers import Declined
@@ -14,6 +14,7 @@ from recovery.cases.case import Case, Decision, Purpose
 from recovery.cases.customer import may_wish
 from recovery.cases.decide import decide
 from recovery.cases.lifecycle import AttemptStatus, State, StepKind
+from recovery.cases.policy import Dunning
 from recovery.cases.rules import CardUse
 from recovery.declines.classify import DeclineClass
 from recovery.declines.signals import Signals
@@ -158,6 +159,16 @@ def test_the_customers_own_date_is_kept_and_no_letter_comes_before() -> None:
     refused = told(begun.case, answer, now=plan[StepKind.CHARGE_CARD])
     assert refused.case.wished_at is None
     assert StepKind.SEND_EMAIL in planned(refused)
+
+
+def test_the_policy_can_hold_back_where_only_the_customer_can_help() -> None:
+    lost = opened(LOST)
+    patient = replace(rules(), policy=replace(rules().policy, dunning=Dunning(only_customer_wait_days=3)))
+    read = facts.CardRefreshed(obligation=owed(), card=lost.card, step_id=2)
+    use = CardUse(budget_key=CARD.budget_key, uses=())
+    plan = planned(decide(lost, read, now=OPEN_HOUR, rules=patient, usage=use))
+    assert plan[StepKind.SEND_EMAIL] >= OPEN_HOUR + timedelta(days=3)
+    assert plan[StepKind.CLOSE_CASE] == OPEN_HOUR + timedelta(days=3 + 14)
 
 
 @pytest.mark.parametrize(

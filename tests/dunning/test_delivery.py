@@ -8,18 +8,21 @@ from typing import Any
 
 import pytest
 from building import Life, wired
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 from recovery.cases import facts
 from recovery.cases.lifecycle import Rule, StepKind
 from recovery.cases.obligation import Obligation
 from recovery.dunning.mailer import MailUnavailable, SmtpMailer
 from recovery.engine.advance import advance
+from recovery.engine.claims import perform_due
+from recovery.engine.door import Door
 from recovery.reporting.silence import audit, breaches
+from recovery.runtime.clock import machine_now
 from recovery.storage.moment import Moment
 from recovery.storage.pace_store import take_places
 from recovery.storage.silence_queries import EmailRecord, email_records
-from recovery.storage.step_store import claim_steps
+from recovery.storage.step_store import ClaimedStep, claim_steps, finish_step
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 
@@ -44,6 +47,57 @@ def test_all_workers_together_keep_the_pace(life: Life) -> None:
     taken = sum(_places(database, 2 + second / 4, 20) for second in range(400))
     assert abs(taken - 10 * 100.75) <= 1, "a hundred seconds at ten a second, without a jump"
     assert _places(database, 10_000, 1000) == 30, "what was not used does not pile up"
+
+
+class _Performing:
+    """Performs a step by noting when; at a pace, where there is one."""
+
+    lease_seconds = 60.0
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.done: list[int] = []
+
+    def __call__(self, step: ClaimedStep) -> None:
+        with self.door.database.begin() as tx:
+            finish_step(tx, step.id, moment=self.door.moment())
+        self.done.append(step.id)
+
+
+class _Sending(_Performing):
+    def places(self, tx: Connection, *, wanted: int, moment: Moment) -> int:
+        return take_places(tx, "emails", (20.0, 40.0), wanted=wanted, moment=moment)
+
+
+_MANY = """
+INSERT INTO cases SELECT (jsonb_populate_record(c, jsonb_build_object('id', 'case_' || n, 'obligation', 'in_' || n))).*
+FROM cases c, generate_series(1, 10000) AS n WHERE c.id = :like
+"""
+_STEPS = """
+INSERT INTO steps (case_id, kind, state, due_at)
+SELECT 'case_' || n, kind, 'planned', due_at
+FROM generate_series(1, 10000) AS n,
+    (VALUES ('send_email', CAST(:at AS timestamptz)), ('close_case', :at + interval '9 days')) AS k (kind, due_at)
+"""
+
+
+def test_ten_thousand_emails_due_at_once_keep_the_pace_and_delay_no_charge(life: Life) -> None:
+    case_id, database, clock = life.fail("like"), life.wiring.database, [machine_now()]
+    with database.begin() as tx:
+        tx.execute(text(_MANY), {"like": case_id})
+        tx.execute(text(_STEPS), {"at": life.at})
+    door = replace(life.door, machine_clock=lambda: clock[0])
+    sending, charging = _Sending(door), _Performing(door)
+    performers = {StepKind.SEND_EMAIL: sending, StepKind.CHARGE_CARD: charging}
+    for second in range(6):
+        with database.begin() as tx:
+            row = {"case_id": f"case_{second + 1}", "at": life.at}
+            due = "INSERT INTO steps (case_id, kind, state, due_at) VALUES (:case_id, 'charge_card', 'planned', :at)"
+            tx.execute(text(due), row)
+        perform_due(door, performers, batch=500, threads=1)
+        assert len(charging.done) == second + 1, "a charge waited for emails"
+        assert len(sending.done) == 40 + 20 * second
+        clock[0] += timedelta(seconds=1)
 
 
 def test_what_is_refused_for_now_is_handed_over_again_at_once(smtp_catcher: Any) -> None:

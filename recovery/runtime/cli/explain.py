@@ -6,9 +6,11 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from recovery.dunning.texts import LetterError
 from recovery.gateways.port import GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.reporting.closing import MonthNotOver
 from recovery.reporting.period import PeriodInvalid
+from recovery.reporting.rates import RatesInvalid
 from recovery.runtime.clock import ClockNotSet
 from recovery.runtime.embedded import EmbeddedServerFailed
 from recovery.runtime.knowledge import ConfigInvalid
@@ -73,12 +75,14 @@ def _unknown_case(error: Exception) -> str | None:
 _WORDS: Final[tuple[tuple[type[Exception], Callable[[Exception], str | None]], ...]] = (
     (SettingsInvalid, _settings),
     (ConfigInvalid, _config),
+    (LetterError, _config),
     (NoSuchCase, _unknown_case),
     (EmbeddedServerFailed, str),
     (ProcessFailed, str),
     (ClockNotSet, str),
     (PeriodInvalid, str),
     (MonthNotOver, str),
+    (RatesInvalid, str),
     (AlreadyClosed, str),
     (Refused, str),
     (GatewayMisconfigured, _misconfigured),

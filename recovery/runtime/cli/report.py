@@ -70,7 +70,9 @@ def report_command(  # noqa: PLR0913 - the options of one command
         span = span_of(Asked(month=month, first=first, last=last, zone=zone or settings.report_zone), now=made_at)
         views = by or (HEADLINES if form is Format.TABLE else tuple(View))
         with_days = chart_file is not None or form is Format.HTML
-        found = report(stack.wiring.database, span, made_at=made_at, views=views, with_days=with_days)
+        found = report(
+            stack.wiring.database, span, made_at=made_at, views=views, with_days=with_days, rates=stack.wiring.rates
+        )
     if chart_file is not None:
         chart_file.write_text(chart(found), encoding="utf-8")
     if form is Format.TABLE and output is None:

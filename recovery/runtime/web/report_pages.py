@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from recovery.reporting.export import as_csv, as_json
 from recovery.reporting.period import first_and_last_day
+from recovery.reporting.rates import RatesInvalid
 from recovery.reporting.report import Report, View, report
 from recovery.reporting.views import HEADLINES, TITLES
 from recovery.reporting.workbook import as_xlsx
@@ -109,7 +110,11 @@ class ReportPages:
     def _report(self, asked: dict[str, str], views: tuple[View, ...], *, with_days: bool) -> Report:
         now = self._clock.now()
         span = span_asked(asked, zone=self._wiring.settings.report_zone, now=now)
-        return report(self._wiring.database, span, made_at=now, views=views, with_days=with_days)
+        try:
+            rates = self._wiring.rates
+        except RatesInvalid as error:
+            raise HTTPException(500, detail=str(error)) from error
+        return report(self._wiring.database, span, made_at=now, views=views, with_days=with_days, rates=rates)
 
 
 def _page(request: Request) -> int:
