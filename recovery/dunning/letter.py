@@ -153,7 +153,7 @@ class Letters:
                 language=language, subject=str(said["subject"]), text=plain.render(values), html=html.render(values)
             )
         except TemplateError as error:
-            raise LetterError(f"{self._folder}/layout: {type(error).__name__}: {error}") from error
+            raise LetterError(f"{self._folder}/layout.mjml, layout.txt: {type(error).__name__}: {error}") from error
         return made
 
     def _known(self, ask: Ask, contact: Contact, locale: Locale) -> dict[str, object]:
