@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from recovery.cases import answered, customer, facts, firing, letters, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
+from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
@@ -29,6 +30,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     handler = _HANDLERS[type(fact)]
     decision: Decision = handler(case, fact, now, rules.for_segment(case.segment), usage)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
+    decision = keep_card(case, decision, now=now, rules=rules.for_segment(case.segment))
     _check(case, decision)
     return decision
 
@@ -199,6 +201,11 @@ def _card_refreshed(case: Case, fact: facts.CardRefreshed, now: datetime, rules:
     return firing.card_refreshed(case, fact, now=now, rules=rules, usage=usage)
 
 
+def _card_kept(case: Case, fact: facts.CardKept, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    done = "is the subscription's own now" if fact.refused is None else f"could not be kept: {fact.refused}"
+    return Decision(case=case, reason=f"the card that paid ({fact.payment_method}) {done}")
+
+
 def _charge_due(case: Case, fact: facts.ChargeDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     return firing.charge_due(case, fact, now=now, rules=rules, usage=usage)
 
@@ -230,6 +237,7 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.AttemptAnswered: _attempt_answered,
     facts.LeaseLapsed: _lease_lapsed,
     facts.CardRefreshed: _card_refreshed,
+    facts.CardKept: _card_kept,
     facts.ChargeDue: _charge_due,
     facts.InvoicePaid: _moves,
     facts.PartPaid: _moves,

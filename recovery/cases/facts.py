@@ -17,6 +17,9 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
+from recovery.cases.card_facts import CardKept as CardKept
+from recovery.cases.card_facts import CardRefreshed as CardRefreshed
+from recovery.cases.card_facts import PaymentMethodChanged as PaymentMethodChanged
 from recovery.cases.customer_facts import CustomerLeft as CustomerLeft
 from recovery.cases.customer_facts import DateWished as DateWished
 from recovery.cases.customer_facts import MailStopped as MailStopped
@@ -31,11 +34,8 @@ from recovery.cases.money_facts import PartPaid as PartPaid
 from recovery.cases.money_facts import PaymentRefunded as PaymentRefunded
 from recovery.cases.money_facts import SubscriptionCancelled as SubscriptionCancelled
 from recovery.cases.obligation import Charge, Obligation
-from recovery.cases.updating import Freshness, Unsupported
 from recovery.cases.wallet import KeptCard
 from recovery.declines.signals import Card
-
-_UNASKED = Unsupported()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,25 +92,6 @@ class LeaseLapsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardRefreshed:
-    """The obligation and the customer's cards were read again.
-
-    ``card`` is what the gateway would charge by default, None when that is no usable card; ``cards`` are all of them. ``updater`` is
-    what the gateway's updater answered, where it can be asked.
-    """
-
-    obligation: Obligation
-    card: Card | None
-    step_id: int
-    cards: tuple[KeptCard, ...] = ()
-    updater: Freshness = _UNASKED
-
-    @property
-    def key(self) -> str:
-        return f"step:{self.step_id}:refreshed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeDue:
     """A planned try has come due; obligation and cards were just read again."""
 
@@ -122,18 +103,6 @@ class ChargeDue:
     @property
     def key(self) -> str:
         return f"step:{self.step_id}:due"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentMethodChanged:
-    """Something about the customer's cards changed at the gateway; what, a refresh will tell. ``event_id`` names the event."""
-
-    event_id: str
-    what: str
-
-    @property
-    def key(self) -> str:
-        return f"event:{self.event_id}:card"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +229,7 @@ Fact = (
     | AttemptAnswered
     | LeaseLapsed
     | CardRefreshed
+    | CardKept
     | ChargeDue
     | InvoicePaid
     | PartPaid

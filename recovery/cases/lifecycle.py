@@ -45,6 +45,7 @@ class StepKind(StrEnum):
     ESCALATE = "escalate"
     CLOSE_CASE = "close_case"
     WAKE_SIBLINGS = "wake_siblings"
+    KEEP_CARD = "keep_card"
 
 
 class StepState(StrEnum):

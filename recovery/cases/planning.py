@@ -157,7 +157,7 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
     turn = backup_turn(case, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
     if turn is not None:
         return turn
-    if kind is DeclineClass.STALE_CARD or kind in RETRIED:
+    if kind is DeclineClass.STALE_CARD or kind in RETRIED or _curable(case, rules):
         # Retried classes come here with a dead card on file again: the newest decline was on another one.
         since = case.failed_at
         days = [d for d in rules.policy.refresh_days if since + timedelta(days=d) > now]
@@ -178,6 +178,14 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
     else:
         rule, detail = Rule.ONLY_CUSTOMER, f"after {kind.value.replace('_', ' ')} no silent try can help"
     return exhaust(case, rule, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}", detail=detail)
+
+
+def _curable(case: Case, rules: Rules) -> bool:
+    """Whether the gateway's own code says "out of date" where the network forbids these details: others may still come silently."""
+    if case.verdict is None or case.verdict.decline_class is not DeclineClass.NEVER_AGAIN or case.signals is None:
+        return False
+    row = rules.declines.codes.get(case.signals.decline_code or case.signals.error_code or "")
+    return row is not None and row.decline_class is DeclineClass.STALE_CARD
 
 
 def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:

@@ -83,11 +83,13 @@ class Cards:
     """Which of the customer's cards may be charged.
 
     With ``newer_default`` a customer's default that was saved later than the subscription's own card is the customer's choice.
-    At most ``backups_max`` other cards are tried, once each. ``charge_after_brand_change`` when the merchant's terms cover it.
+    With ``make_default`` a card of the customer's choice that paid becomes the subscription's own. At most ``backups_max`` other
+    cards are tried, once each. ``charge_after_brand_change`` when the merchant's terms cover it.
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     newer_default: bool = True
+    make_default: bool = False
     backup: BackupUse = BackupUse.WITH_CONSENT
     backups_max: Annotated[int, Ge(0), Le(10)] = 2
     charge_after_brand_change: bool = False

@@ -222,6 +222,10 @@ class Gateway(Protocol):
         """Find out by reading what became of an attempt. None: no trace of it exists and the obligation is unpaid."""
         ...
 
+    def make_default(self, subscription: str, payment_method: str) -> None:
+        """Let a subscription go on with a card of its customer. Saying it twice changes nothing. Raises as reads do."""
+        ...
+
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         """All refunds and all disputes of one charge; both empty when the charge belongs to no invoice."""
         ...

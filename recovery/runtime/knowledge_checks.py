@@ -106,7 +106,10 @@ def campaign_mistakes(policy: Policy) -> Mistakes:
             if name not in segments
         ]
     for segment in ("", *segments):
-        wait_days = policy.of(segment).dunning.wait_days
+        try:
+            wait_days = policy.of(segment).dunning.wait_days
+        except (ValueError, TypeError):
+            continue  # a change that cannot be made is told by segment_mistakes
         for decline_class in (None, *DeclineClass):
             campaign = campaign_for(policy.campaigns, segment, decline_class)
             if campaign.letters[-1].day >= wait_days and campaign in policy.campaigns:

@@ -11,6 +11,7 @@ from recovery.cases.lifecycle import StepKind
 from recovery.charging.breaker import Breaker
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
+from recovery.charging.keep import KeepCard
 from recovery.charging.lookahead import LookAhead
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
@@ -162,6 +163,7 @@ class Wiring:
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(door, gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(door),
+            StepKind.KEEP_CARD: KeepCard(door, gateway),
             StepKind.REFRESH_CARD: RefreshCard(door, gateway),
             StepKind.CHARGE_CARD: ChargeCard(door, gateway, self.breaker),
             StepKind.SEND_EMAIL: SendEmail(door, gateway, self.mailer, self.letters, self.outbox),

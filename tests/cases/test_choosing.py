@@ -41,7 +41,7 @@ from recovery.cases.updating import (
     told,
 )
 from recovery.cases.wallet import KeptCard, Place, Wallet, ordered
-from recovery.declines.signals import Card
+from recovery.declines.signals import Card, Signals
 
 LONG_AGO = FAILED_AT - timedelta(days=300)
 THIRD = replace(CARD, payment_method="pm_3", fingerprint="fp_3", last4="1881")
@@ -188,3 +188,14 @@ def test_a_reading_is_compared_with_what_was_charged() -> None:
     assert compared(CARD, CARD) == Unchanged()
     assert compared(CARD, OTHER, (kept(OTHER, Place.CUSTOMER),)) == OtherFound(card=OTHER, place=Place.CUSTOMER)
     assert isinstance(compared(CARD, None), NotYetKnown)
+
+
+def test_an_account_that_the_network_forbids_is_still_looked_up_before_the_customer_is_asked() -> None:
+    """Mastercard's "do not try again" forbids the details; the gateway's "invalid account" says that others may exist."""
+    gone = Signals(decline_code="invalid_account", network_advice_code="03")
+    mastercard = replace(CARD, brand="mastercard")
+    verdict = rules().verdict(gone, mastercard, FAILED_AT)
+    case = replace(opened(EXPIRED), signals=gone, verdict=verdict, tried_card=mastercard, dead_cards=(mastercard,))
+    decision = read(case, wallet(kept(mastercard, Place.CUSTOMER)))
+    assert decision.case.state is State.SILENT
+    assert StepKind.REFRESH_CARD in plans(decision)

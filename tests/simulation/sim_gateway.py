@@ -317,6 +317,15 @@ class SimGateway(Gateway):
         self._read("the list of events")
         return iter([n for n in self.till.post.notices.values() if n.created_at >= at.replace(microsecond=0)])
 
+    def make_default(self, subscription: str, payment_method: str) -> None:
+        invoice = next(i for i in self.till.books.invoices.values() if i.subscription == subscription)
+        card = self._method(invoice, payment_method)
+        self._read(f"the update of {subscription}")
+        if card is None:
+            raise NotFound(f"404 {payment_method}")
+        invoice.card = card
+        self._read(f"the answer about {subscription}")
+
     def renewals(self, behind: str | None) -> RenewalPage:
         return RenewalPage(renewals=(), behind=None)
 

@@ -24,6 +24,7 @@ from recovery.cases.updating import UpdaterWay
 from recovery.charging.breaker import Breaker
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
+from recovery.charging.keep import KeepCard
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
@@ -144,6 +145,7 @@ class Run:
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(self.door, self.gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
+            StepKind.KEEP_CARD: KeepCard(self.door, self.gateway),
             StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
             StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway, Breaker(self.clocks.machine)),
             StepKind.SEND_EMAIL: SendEmail(

@@ -42,6 +42,7 @@ def varied(dice: random.Random) -> Knowledge:
                 policy.cards,
                 backup=dice.choice(tuple(BackupUse)),
                 backups_max=dice.choice((1, 2, 4)),
+                make_default=dice.random() < 0.5,
                 newer_default=dice.random() < 0.5,
             ),
         )

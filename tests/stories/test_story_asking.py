@@ -66,7 +66,7 @@ def test_a_lost_payment_that_comes_late_is_recovered_after_all(begin: Begin) -> 
     life.work()
     case = life.case()
     assert (case.state, case.source) == (State.RECOVERED, Source.CUSTOMER_AFTER_EMAIL)
-    assert life.booked() == {"at_risk": 4900, "written_off": 4900, "recovered": 4900}
+    assert life.booked() == {"at_risk": 4900, "written_off": 4900, "reinstated": 4900, "recovered": 4900}
 
 
 def test_who_must_authenticate_is_asked_at_once(begin: Begin) -> None:

@@ -1,10 +1,14 @@
 """Whose card is charged, when a customer has several or changes them. The most common way to go on failing on the old one."""
 
+from dataclasses import replace
 from typing import Any
 
+from story_house import CONFIG
 from story_support import Begin, Life
 
 from recovery.cases.lifecycle import Source, State, StepKind
+from recovery.runtime.clock import machine_now
+from recovery.runtime.knowledge import load_knowledge
 from recovery.storage.card_history import card_stories
 
 pytest_plugins = ["story_fixtures"]
@@ -34,6 +38,26 @@ def test_a_card_saved_in_the_portal_pays_at_once_although_the_subscription_names
     assert life.tries() == [saved_at]
     assert case.silent_tries == 0, "the customer's own wish uses up nothing of the policy's"
     assert life.mails.messages == []
+
+
+def test_the_card_that_paid_becomes_the_subscriptions_own_if_the_policy_says_so(begin: Begin) -> None:
+    life = begin()
+    customer = _with_own_card(life, "insufficient_funds")
+    fresh = life.sandbox.make_card(customer, ["approve"], last4="1881")
+    life.work()
+    subscription = str(life.case().subscription)
+    assert life.sandbox.read(subscription)["default_payment_method"] != fresh, "not as shipped"
+    policy = load_knowledge(CONFIG).policy
+    keeping = replace(policy, cards=replace(policy.cards, make_default=True))
+    life.wiring.rulebook.adopt(keeping, database=life.wiring.database, machine_now=machine_now())
+    life.sandbox.rescript(fresh, ["insufficient_funds"])
+    second = life.sandbox.make_failed_invoice(customer, subscription=subscription)
+    life.run(hours=2)
+    better = life.sandbox.make_card(customer, ["approve"], last4="0004")
+    life.work()
+    assert life.case(second).state is State.RECOVERED, life.reasons(second)
+    assert life.sandbox.read(subscription)["default_payment_method"] == better
+    assert f"the card that paid ({better}) is the subscription's own now" in life.reasons(second)
 
 
 def test_a_card_saved_in_the_portal_before_the_renewal_is_the_customers_choice(begin: Begin) -> None:

@@ -127,6 +127,11 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._settling.settle(order)
 
+    def make_default(self, subscription: str, payment_method: str) -> None:
+        with self._calls.within():
+            wish = {"default_payment_method": payment_method}
+            self._calls.read(self._calls.client.v1.subscriptions.update, subscription, wish)
+
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         with self._calls.within():
             return read_reversals(self._calls, self._reading, name=charge)
