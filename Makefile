@@ -6,6 +6,7 @@ ARGS ?=
 # Tests in this many processes; each has its own PostgreSQL and Valkey. One more than two cores, as tests also wait.
 JOBS ?= 3
 SEEDS ?= 200
+MINUTES ?= 5
 
 # Works with `make -C checkout` and `make -f checkout/Makefile` alike.
 IN = cd "$(dir $(lastword $(MAKEFILE_LIST)))" &&
@@ -14,7 +15,7 @@ PYTHON_OK = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
 SETUP = $(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py "$(VENV)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest simulate lock clean setup setup-dev
+.PHONY: help demo test lint pytest simulate chaos lock clean setup setup-dev
 
 help:  ## what can be made
 	@$(IN) sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -40,6 +41,9 @@ pytest: setup-dev
 
 simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make simulate SEEDS=2000
 	@$(IN) exec "$(VENV)/bin/python" tests/simulation/run.py --seeds $(SEEDS) $(ARGS)
+
+chaos: setup-dev  ## real processes killed at random, servers too, judged by checkers: make chaos MINUTES=10
+	@$(IN) exec "$(VENV)/bin/python" tests/chaos/chaos_run.py --minutes $(MINUTES) $(ARGS)
 
 lock:  ## write constraints.txt anew from what pyproject.toml admits
 	@$(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py --renew-pins

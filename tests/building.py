@@ -63,6 +63,7 @@ class Life:
             rulebook=self.wiring.rulebook,
             clock=lambda: self.at,
             machine_clock=machine_now,
+            tells_merchant=self.wiring.merchant is not None,
         )
 
     def fail(
@@ -153,6 +154,10 @@ class Life:
         charge = self.paid_by(case_id, initiator=initiator)
         self.tell(case_id, facts.InvoicePaid(obligation_id=self._owed[case_id].id, charges=(charge,), at=self.at))
         return charge.id
+
+    def owed(self, case_id: str) -> Obligation:
+        """The invoice as a reading shows it."""
+        return self._owed[case_id]
 
     def owe(self, case_id: str, minor: int) -> None:
         """The merchant changes what is owed; the next reading will tell."""

@@ -1,6 +1,5 @@
 """What the gateway's answer to an attempt leads to. Without it a timeout could become a second charge."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import facts
@@ -15,13 +14,17 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
-from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.between import next_between
+from recovery.cases.case import Attempt, Case, Decision, Plan, Purpose
+from recovery.cases.choosing import fresh_waits
+from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, AttemptStatus, State, StepKind
 from recovery.cases.money_moves import paid
 from recovery.cases.planning import next_silent, refresh_now, to_review
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD, Verdict
 from recovery.declines.signals import Signals
+from recovery.values import replace
 
 PROCESSING_RECHECK = timedelta(hours=1)
 """How often an accepted but undecided charge is looked at again, should its webhook never come."""
@@ -38,7 +41,7 @@ def attempt_answered(
     answer = fact.answer
     if isinstance(answer, Succeeded):
         charge = replace(answer.charge, idempotency_key=attempt.id)
-        return paid(case, (charge,), at=charge.created_at)
+        return paid(case, (charge,), at=charge.brought_at)
     if attempt.status not in OPEN_ATTEMPTS and not isinstance(answer, Declined | NeedsCustomer):
         return Decision(case=case, reason=f"attempt {attempt.number}: {_brief(answer)}; it was closed already")
     was_open = attempt.status in OPEN_ATTEMPTS
@@ -62,7 +65,7 @@ def attempt_answered(
         return Decision(case=case, reason=f"{why}; the case has ended", plan=look, cancel=settled)
     if not was_open and case.open_attempt is not None:
         return Decision(case=case, reason=f"{why}; a newer attempt is open and decides")
-    followed = _follow(case, answer, now=now, rules=rules, usage=usage, why=why)
+    followed = _follow(case, attempt, answer, now=now, rules=rules, usage=usage, why=why)
     return replace(followed, cancel=followed.cancel | {StepKind.SETTLE_ATTEMPT})
 
 
@@ -79,10 +82,12 @@ def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime, rules: R
     )
 
 
-def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def _follow(
+    case: Case, attempt: Attempt, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: str
+) -> Decision:
     match answer:
         case Declined() | NeedsCustomer():
-            return _refused(case, now=now, rules=rules, usage=usage, why=why)
+            return _refused(case, attempt, now=now, rules=rules, usage=usage, why=why)
         case AlreadySettled():
             return refresh_now(case, now=now, why=f"{why}; the invoice is read again")
         case NotSent():
@@ -99,13 +104,30 @@ def _follow(case: Case, answer: Answer, *, now: datetime, rules: Rules, usage: C
             raise TypeError(f"{answer!r} has no follow-up")
 
 
-def _refused(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+    if case.state in (State.SILENT, State.DUNNING) and fresh_waits(case, rules.policy):
+        return refresh_now(case, now=now, why=f"{why}; meanwhile fresh details appeared, which are read again at once")
+    if case.state is State.SILENT and attempt.purpose is Purpose.BACKUP_CARD:
+        return refresh_now(case, now=now, why=f"{why} on a backup card; the card of this payment is read again")
     if case.state is not State.SILENT:
-        return Decision(case=case, reason=f"{why}; the case stays in {case.state.value}")
+        return _refused_between(case, now=now, rules=rules, why=f"{why}; the case stays in {case.state.value}")
     assert case.verdict is not None
     if case.verdict.decline_class in NEEDS_FRESH_CARD:
         return refresh_now(case, now=now, why=f"{why}; {case.verdict.brief()}; the card is read again at once")
     return next_silent(case, now=now, rules=rules, usage=usage, why=why)
+
+
+def _refused_between(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+    """A try was refused after the silent options were exhausted: the letters go on, and perhaps one payday more."""
+    if case.state is not State.DUNNING:
+        return Decision(case=case, reason=why)
+    case, letter = after_wish(case, now=now, rules=rules)
+    if case.wished_at is not None:  # the try that was refused took the place of the one that the customer asked for
+        wished: Plan | None = Plan(kind=StepKind.CHARGE_CARD, due_at=case.wished_at)
+    else:
+        wished = next_between(case, now=now, rules=rules)
+    following = (letter, wished)
+    return Decision(case=case, reason=why, plan=tuple(each for each in following if each is not None))
 
 
 def _unsent(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
@@ -159,17 +181,29 @@ def _with_refusal(
 ) -> Case:
     verdict: Verdict = rules.verdict(signals, attempt.card, now)
     refused = replace(attempt, status=status, signals=signals, charge_id=charge, decline_class=verdict.decline_class)
-    case = _with_attempt(case, refused)
-    dead = case.dead_cards
+    attempts, dead = _amended(case, refused), case.dead_cards
     if verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(attempt.card):
         dead = (*dead, attempt.card)
+    if attempt.purpose is Purpose.BACKUP_CARD:
+        # What a backup card is declined for says nothing of the card that the payment is meant for.
+        return replace(case, attempts=attempts, dead_cards=dead)
     return replace(
-        case, verdict=verdict, signals=signals, last_failure_at=now, tried_card=attempt.card, dead_cards=dead
+        case,
+        attempts=attempts,
+        verdict=verdict,
+        signals=signals,
+        last_failure_at=now,
+        tried_card=attempt.card,
+        dead_cards=dead,
     )
 
 
 def _with_attempt(case: Case, attempt: Attempt) -> Case:
-    return replace(case, attempts=tuple(attempt if a.id == attempt.id else a for a in case.attempts))
+    return replace(case, attempts=_amended(case, attempt))
+
+
+def _amended(case: Case, attempt: Attempt) -> tuple[Attempt, ...]:
+    return tuple([attempt if a.id == attempt.id else a for a in case.attempts])
 
 
 def _brief(answer: Answer) -> str:

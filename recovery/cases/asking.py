@@ -7,9 +7,10 @@ from recovery.cases.case import Case
 from recovery.cases.policy import Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
-from recovery.timing.banks import Issuer
-from recovery.timing.slots import Question
+from recovery.sentences import Sentence, Told
+from recovery.timing.slots import Question, Slot, next_slot
 from recovery.timing.windows import Window
+from recovery.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +25,8 @@ class Moment:
 def issuer_window(case: Case, rules: Rules, after: DeclineClass | None) -> Window:
     """The hours of the bank behind the case's card, in the customer's own zone if it is known and the card is from there."""
     card = case.card
-    country = card.country if card else None
-    zone = case.zone if rules.banks.is_zone_of(country, case.zone) else None
-    return rules.banks.window(Issuer(country=country, funding=card.funding if card else None, zone=zone, after=after))
+    country, funding = (card.country, card.funding) if card else (None, None)
+    return rules.banks.window(country, funding, zone=case.zone, after=after)
 
 
 def fresh_question(case: Case, moment: Moment, *, windows: bool) -> Question:
@@ -68,12 +68,40 @@ def _advised_at(case: Case) -> datetime | None:
     return case.last_failure_at + timedelta(hours=case.verdict.wait_hours)
 
 
+LAST_CHANCE_DAYS = (1, 2, 4)
+"""How long before the horizon a last try is wished for: a day, or as much more as a weekend or a long one takes."""
+
+
+def silent_slot(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitter_seconds: int = 0) -> Slot:
+    """The next slot of the tried details; one beyond the horizon is brought before it where the ladder allows."""
+    question = ladder_question(case, ladder, tried, moment, jitter_seconds=jitter_seconds)
+    slot = next_slot(question)
+    if slot.at is None or slot.at <= case.horizon_at or ladder.last_gap_hours is None or case.verdict is None:
+        return slot
+    last_at = case.last_failure_at or case.failed_at
+    soonest = last_at + timedelta(hours=max(ladder.last_gap_hours, case.verdict.wait_hours))
+    for days in LAST_CHANCE_DAYS:
+        wanted = case.horizon_at - timedelta(days=days)
+        if wanted < soonest:
+            break
+        window = issuer_window(case, moment.rules, None)
+        asked = replace(question, not_before=max(wanted, moment.now), because=_LAST_CHANCE, window=window)
+        found = next_slot(asked)
+        if found.at is not None and found.at <= case.horizon_at:
+            return found
+    return slot
+
+
+_LAST_CHANCE = "a last try before the horizon, as the next one would come after it"
+
+
 def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitter_seconds: int = 0) -> Question:
     """When the tried details may be tried again, after the class's wait and the network's advice."""
     assert case.verdict is not None
     card, rules = case.card, moment.rules
     last_at = case.last_failure_at or case.failed_at
     window = issuer_window(case, rules, None)
+    because: Told
     if case.woken_at is not None and case.woken_at > last_at:
         advised_at = last_at + timedelta(hours=case.verdict.wait_hours)
         wanted, because, spaced_from = max(case.woken_at, advised_at), "a sibling invoice was paid", None
@@ -97,24 +125,26 @@ def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, j
     )
 
 
-def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, last_at: datetime) -> tuple[datetime, str, bool]:
+def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, last_at: datetime) -> tuple[datetime, Told, bool]:
     """The instant that class and advice wish for, whatever the clock says by now; why; and whether it is a payday."""
     assert case.verdict is not None
+    wait_hours = case.verdict.wait_hours
     gap_hours = ladder.gaps_hours[min(tried, len(ladder.gaps_hours) - 1)]
-    advised_at = last_at + timedelta(hours=case.verdict.wait_hours)
-    wanted, because = last_at + timedelta(hours=gap_hours), f"{gap_hours:g} hours after the last try"
+    advised_at = last_at + timedelta(hours=wait_hours)
+    wanted = last_at + timedelta(hours=gap_hours)
     if ladder.paydays and case.card is not None:
         soonest = max(last_at + timedelta(hours=ladder.payday_gap_hours), advised_at)
         window = issuer_window(case, rules, None)
         payday = rules.paydays.next(window, case.card.country, case.card.funding, soonest)
         # A try so shortly before a payday would keep the payday's own from being made.
         if payday.at < wanted + timedelta(hours=ladder.payday_gap_hours) or advised_at >= wanted:
-            return payday.at, f"payday {payday.day:%a %d %b} ({payday.rule})", True
+            return payday.at, Sentence(lambda: f"payday {payday.day:%a %d %b} ({payday.rule})"), True
     if advised_at > wanted:
-        return advised_at, f"not before {case.verdict.wait_hours} hours have passed, as the network advises", False
-    return wanted, because, False
+        told = Sentence(lambda: f"not before {wait_hours} hours have passed, as the network advises")
+        return advised_at, told, False
+    return wanted, Sentence(lambda: f"{gap_hours:g} hours after the last try"), False
 
 
 def _last_try(last_at: datetime, usage: CardUse) -> datetime:
     """The last try on the card that the network saw, on any case and by whomever."""
-    return max([last_at, *(use.at for use in usage.uses)])
+    return max([last_at, *[use.at for use in usage.uses]])

@@ -14,6 +14,7 @@ from recovery.cases.lifecycle import (
     State,
     StepKind,
 )
+from recovery.cases.wallet import KeptCard, Place
 from recovery.declines.classify import DeclineClass, Verdict
 from recovery.declines.signals import Card, Signals
 from recovery.money import Money
@@ -24,14 +25,23 @@ class Purpose(StrEnum):
 
     SILENT = "silent"
     REFRESHED_CARD = "refreshed_card"
+    BACKUP_CARD = "backup_card"
     CUSTOMER_CARD = "customer_card"
+    BETWEEN_EMAILS = "between_emails"
+    CUSTOMER_DATE = "customer_date"
 
 
 SOURCE_OF = {
     Purpose.SILENT: Source.SILENT_RETRY,
     Purpose.REFRESHED_CARD: Source.REFRESHED_CARD,
-    Purpose.CUSTOMER_CARD: Source.CUSTOMER_AFTER_EMAIL,
+    Purpose.BACKUP_CARD: Source.BACKUP_CARD,
+    Purpose.BETWEEN_EMAILS: Source.SILENT_RETRY,
+    Purpose.CUSTOMER_DATE: Source.CUSTOMER_AFTER_EMAIL,
 }
+"""Who is credited with a charge of ours. A card that the customer chose is the customer's doing, asked or unasked."""
+
+_OWN_BUDGET = frozenset({Purpose.BACKUP_CARD, Purpose.CUSTOMER_CARD, Purpose.CUSTOMER_DATE, Purpose.BETWEEN_EMAILS})
+"""Purposes that use up none of the policy's silent attempts; the networks' budgets hold for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +87,11 @@ class Case:
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
     presented again. ``segment`` names the segments that its policy is read for, ``zone`` is the customer's own time zone if the
-    address tells it, ``woken_at`` when a paid sibling made waiting pointless.
+    address tells it; ``subscribed_at`` and ``interval`` (with its count) speak of the subscription as it was when it failed,
+    ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that were
+    sent or left out, ``letter_tries`` the tries at the current one; ``email_tries`` numbers all. ``wished_at`` is the date that the
+    customer chose for a try, ``left_because`` the reason given for leaving.
+    ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
     """
 
     id: str
@@ -92,6 +106,9 @@ class Case:
     horizon_at: datetime
     segment: str = ""
     zone: str | None = None
+    subscribed_at: datetime | None = None
+    interval: str | None = None
+    interval_count: int = 1
     woken_at: datetime | None = None
     card: Card | None = None
     tried_card: Card | None = None
@@ -99,6 +116,8 @@ class Case:
     signals: Signals | None = None
     last_failure_at: datetime | None = None
     dead_cards: tuple[Card, ...] = ()
+    wallet: tuple[KeptCard, ...] = ()
+    choice: str | None = None
     attempts: tuple[Attempt, ...] = ()
     steps: tuple[WaitingStep, ...] = ()
     exhausted: Exhausted | None = None
@@ -106,6 +125,12 @@ class Case:
     emails_sent: int = 0
     emailed_at: datetime | None = None
     email_tries: int = 0
+    letters_done: int = 0
+    letter_tries: int = 0
+    mail_stopped: bool = False
+    wished_at: datetime | None = None
+    wishes: int = 0
+    left_because: str | None = None
     escalations: int = 0
     source: Source | None = None
     ended_at: datetime | None = None
@@ -118,7 +143,12 @@ class Case:
     @property
     def silent_tries(self) -> int:
         """How many of the policy's silent attempts are used up."""
-        return sum(1 for a in self.attempts if a.status in SPENT and a.purpose is not Purpose.CUSTOMER_CARD)
+        return sum(1 for a in self.attempts if a.status in SPENT and a.purpose not in _OWN_BUDGET)
+
+    @property
+    def backup_tries(self) -> int:
+        """How many of the customer's other cards were tried."""
+        return sum(1 for a in self.attempts if a.status in SPENT and a.purpose is Purpose.BACKUP_CARD)
 
     def attempt(self, attempt_id: str) -> Attempt:
         """One attempt by its id. Raises LookupError."""
@@ -136,12 +166,39 @@ class Case:
         spent = [a.card for a in self.attempts if a.status in SPENT]
         return any(card.same_details(tried) for tried in (self.tried_card, *spent))
 
+    def was_presented(self, card: Card) -> bool:
+        """Whether these details were charged under this very payment method; the customer may save the same card anew."""
+        known = (self.tried_card, *(a.card for a in self.attempts if a.status in SPENT))
+        same = (each for each in known if each is not None and each.payment_method == card.payment_method)
+        return any(card.same_details(each) for each in same)
+
+    def is_backup(self, card: Card) -> bool:
+        """Whether a card is neither what the gateway would charge by default nor what the customer chose."""
+        names = [kept.card.payment_method for kept in self.wallet]
+        primary = names[0] if names and self.wallet[0].place is not Place.ATTACHED else None
+        return card.payment_method in names and card.payment_method not in (primary, self.choice)
+
+    def brand_before(self, card: Card) -> str | None:
+        """The brand that this payment method had when it was charged, if it is another one now; else None."""
+        known = (self.tried_card, *self.dead_cards, *(a.card for a in self.attempts))
+        for old in known:
+            if old is None or old.payment_method != card.payment_method or None in (old.brand, card.brand):
+                continue
+            if old.brand != card.brand and (old.fingerprint is None or old.fingerprint != card.fingerprint):
+                return old.brand
+        return None
+
     def purpose_of(self, card: Card) -> Purpose:
         """What a try on these details would be for."""
+        if card.payment_method == self.choice and not self.was_presented(card):
+            return Purpose.CUSTOMER_CARD
         if self.was_tried(card):
             return Purpose.SILENT
-        asked = self.state is State.DUNNING and self.emails_sent > 0
-        return Purpose.CUSTOMER_CARD if asked else Purpose.REFRESHED_CARD
+        if self.is_backup(card):
+            return Purpose.BACKUP_CARD
+        asked = not self.wallet and self.state is State.DUNNING and self.emails_sent > 0
+        other = self.tried_card is None or self.tried_card.payment_method != card.payment_method
+        return Purpose.CUSTOMER_CARD if asked and other else Purpose.REFRESHED_CARD
 
     def is_dead(self, card: Card) -> bool:
         """Whether these very details were declined for good."""
@@ -174,7 +231,7 @@ class Decision:
     """What a fact leads to: the new case, what to plan and cancel, and a reason that a person can read.
 
     ``start`` is an attempt to begin: its row is written before the gateway is called. ``email`` is the number of an email to
-    begin. ``halt`` stops all charging, with the reason.
+    begin, ``template`` its text. ``halt`` stops all charging, with the reason.
     """
 
     case: Case
@@ -184,4 +241,5 @@ class Decision:
     entries: tuple[Entry, ...] = ()
     start: Attempt | None = None
     email: int | None = None
+    template: str | None = None
     halt: str | None = None

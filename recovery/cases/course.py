@@ -5,44 +5,61 @@ It keeps what ``engine.advance`` keeps in rows: the case, its open steps and wha
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
-from recovery.cases.case import Case, Decision, Plan, WaitingStep
+from recovery.cases.case import Attempt, Case, Decision, Plan, WaitingStep
+from recovery.cases.choosing import card_read
 from recovery.cases.decide import decide
-from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, LeaseLapsed, PaymentFailed, step_of
+from recovery.cases.facts import (
+    AttemptAnswered,
+    CardRefreshed,
+    ChargeDue,
+    EmailDue,
+    Fact,
+    LeaseLapsed,
+    PaymentFailed,
+    step_of,
+)
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, SPENT, AttemptStatus, StepKind
 from recovery.cases.rules import NO_USE, CardUse, Rules
+from recovery.declines.signals import Initiator
 from recovery.timing.budgets import Use
+from recovery.values import replace
 
 LOOK_BACK = timedelta(days=31)
 """One day more than the longest window that a network rolls (30 days), as the database looks back."""
 
 _URGENT = tuple(StepKind)
 _NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
-_NEEDS_STEPS = (CardRefreshed, ChargeDue)
+_NEEDS_STEPS = (CardRefreshed, ChargeDue, EmailDue)
 
 
 class Course:
     """One case as it goes through facts. Steps are performed one at a time: ``take`` the next, then ``tell`` what came of it."""
 
-    __slots__ = ("_again", "_busy", "_known", "_others", "_planned", "_rules", "_taken", "case")
+    __slots__ = ("_again", "_busy", "_counted", "_known", "_others", "_own", "_planned", "_rules", "_taken", "case")
 
-    def __init__(self, case: Case, *, rules: Rules) -> None:
+    def __init__(
+        self, case: Case, *, rules: Rules, planned: Sequence[Plan] = (), uses: Sequence[tuple[str, Use]] = ()
+    ) -> None:
+        """Begin with a fresh case, or with one under way: its open steps, and earlier tries by budget key but its own."""
         self.case = case
         self._rules = rules
         self._known: set[str] = set()
-        self._planned: dict[StepKind, Plan] = {}
+        self._planned: dict[StepKind, Plan] = {plan.kind: plan for plan in planned}
         self._busy: Plan | None = None
         self._again: datetime | None = None
         self._taken = 0
-        self._others: list[tuple[str, Use]] = []
+        self._others: list[tuple[str, Use]] = list(uses)
+        self._counted: tuple[Attempt, ...] = ()
+        self._own: list[tuple[str, Use]] = []
 
     @property
     def next_plan(self) -> Plan | None:
         """The open step that is due first, in the engine's order where several are due at once; None when nothing is planned."""
-        if not self._planned:
-            return None
+        if len(self._planned) <= 1:
+            return next(iter(self._planned.values()), None)
         return min(self._planned.values(), key=lambda plan: (plan.due_at, _URGENT.index(plan.kind)))
 
     def take(self, plan: Plan) -> int:
@@ -58,7 +75,7 @@ class Course:
         if key in self._known:
             return None
         self._known.add(key)
-        case = replace(self.case, steps=self._waiting()) if isinstance(fact, _NEEDS_STEPS) else self.case
+        case = self._with_steps() if isinstance(fact, _NEEDS_STEPS) else self.case
         usage = self._usage(fact, now) if isinstance(fact, _NEEDS_USE) else NO_USE
         decision = decide(case, fact, now=now, rules=self._rules, usage=usage)
         if isinstance(fact, PaymentFailed):
@@ -67,11 +84,10 @@ class Course:
         self._apply(decision, again=self._finish(fact, decision, now))
         return decision
 
-    def _waiting(self) -> tuple[WaitingStep, ...]:
-        waiting = [WaitingStep(kind=p.kind, due_at=p.due_at, in_flight=False) for p in self._planned.values()]
-        if self._busy is not None:
-            waiting.append(WaitingStep(kind=self._busy.kind, due_at=self._busy.due_at, in_flight=True))
-        return tuple(waiting)
+    def _with_steps(self) -> Case:
+        """The case with its planned steps; the one under way is no plan any more."""
+        waiting = tuple([WaitingStep(kind=p.kind, due_at=p.due_at, in_flight=False) for p in self._planned.values()])
+        return self.case if waiting == self.case.steps else replace(self.case, steps=waiting)
 
     def _finish(self, fact: Fact, decision: Decision, now: datetime) -> Plan | None:
         """End the step under way, unless it now carries an attempt or an email; what it was asked to repeat meanwhile."""
@@ -102,22 +118,33 @@ class Course:
     def _note(self, fact: PaymentFailed) -> None:
         charge = fact.charge
         if charge.card is not None and (charge.signals is None or charge.signals.reached_network):
-            self._others.append(
-                (charge.card.budget_key, Use(at=charge.created_at, amount=charge.amount, declined=True))
-            )
+            theirs = charge.initiator is Initiator.CUSTOMER
+            use = Use(at=charge.created_at, amount=charge.amount, declined=True, by_customer=theirs)
+            self._others.append((charge.card.budget_key, use))
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
-        read = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
+        policy = self._rules.for_segment(self.case.segment).policy
+        read = card_read(self.case, fact, policy) if isinstance(fact, ChargeDue | CardRefreshed) else None
         card = read or self.case.card
         if card is None:
             return NO_USE
         key, since = card.budget_key, now - LOOK_BACK
-        uses = [use for other, use in self._others if other == key and use.at > since]
-        for attempt in self.case.attempts:
-            counts = attempt.status in SPENT and (attempt.signals is None or attempt.signals.reached_network)
-            if counts and attempt.card.budget_key == key and attempt.started_at > since:
-                open_still = attempt.status in OPEN_ATTEMPTS
-                declined = None if open_still else attempt.status is not AttemptStatus.SUCCEEDED
-                uses.append(Use(at=attempt.started_at, amount=attempt.amount, declined=declined))
-        return CardUse(budget_key=key, uses=tuple(sorted(uses, key=lambda use: use.at)))
+        if self._counted is not self.case.attempts:
+            self._counted = self.case.attempts
+            self._own = [(attempt.card.budget_key, _use(attempt)) for attempt in self._counted if _counts(attempt)]
+        uses = [use for other, use in (*self._others, *self._own) if other == key and use.at > since]
+        return CardUse(budget_key=key, uses=sorted(uses, key=_WHEN))
+
+
+_WHEN = attrgetter("at")
+
+
+def _counts(attempt: Attempt) -> bool:
+    return attempt.status in SPENT and (attempt.signals is None or attempt.signals.reached_network)
+
+
+def _use(attempt: Attempt) -> Use:
+    open_still = attempt.status in OPEN_ATTEMPTS
+    declined = None if open_still else attempt.status is not AttemptStatus.SUCCEEDED
+    return Use(at=attempt.started_at, amount=attempt.amount, declined=declined)

@@ -4,17 +4,18 @@ Nothing here reads a clock, a file or a database: ``now``, the rules and the car
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recovery.cases import answered, facts, firing, money_moves, regrouping
+from recovery.cases import answered, customer, facts, firing, letters, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
+from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Signals
+from recovery.values import replace
 
 MISSING_LOOKED_FOR = timedelta(days=31)
 """How long an attempt on an invoice that is gone is asked after: as long as it counts against its card."""
@@ -29,6 +30,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     handler = _HANDLERS[type(fact)]
     decision: Decision = handler(case, fact, now, rules.for_segment(case.segment), usage)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
+    decision = keep_card(case, decision, now=now, rules=rules.for_segment(case.segment))
     _check(case, decision)
     return decision
 
@@ -76,6 +78,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             and verdict.decline_class in RETRIED
             and charge.card
             and charge.card.same_details(case.card)
+            and charge.created_at + timedelta(hours=verdict.wait_hours) > _advised_until(case)
         ):
             known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
             why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
@@ -99,6 +102,12 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     )
 
 
+def _advised_until(case: Case) -> datetime:
+    """When the wait ends that the network advised last; a shorter one told to somebody else meanwhile does not end it."""
+    since, wait_hours = case.last_failure_at, case.verdict.wait_hours if case.verdict else 0
+    return (since or case.failed_at) + timedelta(hours=wait_hours)
+
+
 def _method_changed(
     case: Case, fact: facts.PaymentMethodChanged, now: datetime, _rules: Rules, _usage: CardUse
 ) -> Decision:
@@ -107,51 +116,28 @@ def _method_changed(
     return refresh_now(case, now=now, why=f"{fact.what}; the card is read again at once")
 
 
-def _email_due(case: Case, fact: facts.EmailDue, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
-    ended = money_moves.ended_by_reading(case, fact.obligation, now=now)
-    if ended is not None:
-        return ended
-    if case.state is not State.DUNNING:
-        return Decision(case=case, reason=f"no email: the case is {case.state.value}")
-    if case.emails_sent:
-        return Decision(case=case, reason="no email: one was sent already")
-    if case.open_attempt is not None or fact.obligation.pending:
-        later = now + timedelta(hours=1)
-        wait = (Plan(kind=StepKind.SEND_EMAIL, due_at=later),)
-        return Decision(case=case, reason="the email waits: a charge is still open", plan=wait)
-    number = case.email_tries + 1
-    assert case.exhausted is not None
-    return Decision(
-        case=replace(case, email_tries=number),
-        reason=f"the customer is written to (try {number}): silent options were exhausted {case.exhausted.at:%d %b %H:%M} UTC",
-        email=number,
-    )
+def _email_due(case: Case, fact: facts.EmailDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    return letters.email_due(case, fact, now=now, rules=rules, usage=usage)
 
 
-def _email_sent(case: Case, fact: facts.EmailSent, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
-    how = "the connection broke at the end: it may have arrived and is not sent again" if fact.ambiguous else "accepted"
-    told = replace(case, emails_sent=case.emails_sent + 1, emailed_at=case.emailed_at or now)
-    return Decision(case=told, reason=f"email {fact.email_id}: {how}")
+def _email_sent(case: Case, fact: facts.EmailSent, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    return letters.email_sent(case, fact, now=now, rules=rules)
 
 
-def _email_refused(case: Case, fact: facts.EmailRefused, now: datetime, rules: Rules, _: CardUse) -> Decision:
-    dunning = rules.policy.dunning
-    if fact.believed_sent:
-        left = case.emails_sent - 1
-        case = replace(case, emails_sent=left, emailed_at=case.emailed_at if left else None)
-    if case.state is not State.DUNNING:
-        return Decision(case=case, reason=f"email refused ({fact.detail}); the case is {case.state.value}")
-    if fact.permanent or case.email_tries >= dunning.email_tries_max:
-        why = "for good" if fact.permanent else f"{case.email_tries} times"
-        return Decision(
-            case=case, reason=f"email refused {why} ({fact.detail}); the case waits for its end without one"
-        )
-    again = now + timedelta(hours=dunning.email_retry_hours)
-    return Decision(
-        case=case,
-        reason=f"email refused for now ({fact.detail}); tried again {again:%d %b %H:%M} UTC",
-        plan=(Plan(kind=StepKind.SEND_EMAIL, due_at=again),),
-    )
+def _email_refused(case: Case, fact: facts.EmailRefused, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    return letters.email_refused(case, fact, now=now, rules=rules)
+
+
+def _date_wished(case: Case, fact: facts.DateWished, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    return customer.date_wished(case, fact, now=now, rules=rules)
+
+
+def _customer_left(case: Case, fact: facts.CustomerLeft, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    return customer.customer_left(case, fact, now=now)
+
+
+def _mail_stopped(case: Case, fact: facts.MailStopped, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    return customer.mail_stopped(case, fact)
 
 
 def _escalation_due(case: Case, _f: facts.EscalationDue, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
@@ -215,6 +201,11 @@ def _card_refreshed(case: Case, fact: facts.CardRefreshed, now: datetime, rules:
     return firing.card_refreshed(case, fact, now=now, rules=rules, usage=usage)
 
 
+def _card_kept(case: Case, fact: facts.CardKept, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+    done = "is the subscription's own now" if fact.refused is None else f"could not be kept: {fact.refused}"
+    return Decision(case=case, reason=f"the card that paid ({fact.payment_method}) {done}")
+
+
 def _charge_due(case: Case, fact: facts.ChargeDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     return firing.charge_due(case, fact, now=now, rules=rules, usage=usage)
 
@@ -246,6 +237,7 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.AttemptAnswered: _attempt_answered,
     facts.LeaseLapsed: _lease_lapsed,
     facts.CardRefreshed: _card_refreshed,
+    facts.CardKept: _card_kept,
     facts.ChargeDue: _charge_due,
     facts.InvoicePaid: _moves,
     facts.PartPaid: _moves,
@@ -255,10 +247,14 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.PaymentRefunded: _moves,
     facts.DisputeOpened: _moves,
     facts.DisputeClosed: _moves,
+    facts.FeeCharged: _moves,
     facts.PaymentMethodChanged: _method_changed,
     facts.EmailDue: _email_due,
     facts.EmailSent: _email_sent,
     facts.EmailRefused: _email_refused,
+    facts.DateWished: _date_wished,
+    facts.CustomerLeft: _customer_left,
+    facts.MailStopped: _mail_stopped,
     facts.EscalationDue: _escalation_due,
     facts.CloseDue: _close_due,
     facts.ObligationMissing: _missing,

@@ -17,9 +17,16 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
+from recovery.cases.card_facts import CardKept as CardKept
+from recovery.cases.card_facts import CardRefreshed as CardRefreshed
+from recovery.cases.card_facts import PaymentMethodChanged as PaymentMethodChanged
+from recovery.cases.customer_facts import CustomerLeft as CustomerLeft
+from recovery.cases.customer_facts import DateWished as DateWished
+from recovery.cases.customer_facts import MailStopped as MailStopped
 from recovery.cases.lifecycle import State
 from recovery.cases.money_facts import DisputeClosed as DisputeClosed
 from recovery.cases.money_facts import DisputeOpened as DisputeOpened
+from recovery.cases.money_facts import FeeCharged as FeeCharged
 from recovery.cases.money_facts import InvoicePaid as InvoicePaid
 from recovery.cases.money_facts import InvoiceVoided as InvoiceVoided
 from recovery.cases.money_facts import InvoiceWrittenOff as InvoiceWrittenOff
@@ -27,6 +34,7 @@ from recovery.cases.money_facts import PartPaid as PartPaid
 from recovery.cases.money_facts import PaymentRefunded as PaymentRefunded
 from recovery.cases.money_facts import SubscriptionCancelled as SubscriptionCancelled
 from recovery.cases.obligation import Charge, Obligation
+from recovery.cases.wallet import KeptCard
 from recovery.declines.signals import Card
 
 
@@ -84,41 +92,17 @@ class LeaseLapsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardRefreshed:
-    """The obligation and the card on file were read again. ``card`` is None when no usable card is on file."""
-
-    obligation: Obligation
-    card: Card | None
-    step_id: int
-
-    @property
-    def key(self) -> str:
-        return f"step:{self.step_id}:refreshed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeDue:
-    """A planned try has come due; obligation and card were just read again."""
+    """A planned try has come due; obligation and cards were just read again."""
 
     obligation: Obligation
     card: Card | None
     step_id: int
+    cards: tuple[KeptCard, ...] = ()
 
     @property
     def key(self) -> str:
         return f"step:{self.step_id}:due"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentMethodChanged:
-    """Something about the customer's cards changed at the gateway; what, a refresh will tell. ``event_id`` names the event."""
-
-    event_id: str
-    what: str
-
-    @property
-    def key(self) -> str:
-        return f"event:{self.event_id}:card"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +229,7 @@ Fact = (
     | AttemptAnswered
     | LeaseLapsed
     | CardRefreshed
+    | CardKept
     | ChargeDue
     | InvoicePaid
     | PartPaid
@@ -255,9 +240,13 @@ Fact = (
     | PaymentRefunded
     | DisputeOpened
     | DisputeClosed
+    | FeeCharged
     | EmailDue
     | EmailSent
     | EmailRefused
+    | DateWished
+    | CustomerLeft
+    | MailStopped
     | EscalationDue
     | CloseDue
     | ObligationMissing

@@ -3,26 +3,36 @@
 Still owed? Same amount? Same card, and not a dead one? Inside the window and the budgets? Is nobody else about to try?
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import facts
 from recovery.cases.asking import issuer_window
+from recovery.cases.between import purpose_between
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
+from recovery.cases.choosing import is_fresh, is_untried, needs_agreement, next_card, noticed, turned_to
+from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Rule, State, StepKind
 from recovery.cases.money_moves import ended_by_reading, part_entries
 from recovery.cases.obligation import Obligation
-from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent
+from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent, spent
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Elder, Rules
+from recovery.cases.updating import Closed, ContactCardholder, Freshness, compared, told
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Card
+from recovery.values import replace
 
 GATEWAY_MARGIN = timedelta(hours=6)
 """How long after the gateway's own retry ours may come: its webhook needs time, and a card is not tried twice in a row."""
 
 BEHIND_ELDER = timedelta(hours=1)
 """How long after the step of an older sibling invoice ours comes: the elder's answer must be there by then."""
+
+CARD_FIRST = timedelta(hours=1)
+"""How long an email waits for a reading or a try that comes before it."""
+
+WAITED_FOR = timedelta(days=3)
+"""A try that is further off, such as one behind a used-up budget, holds no email back."""
 
 BUSY_RECHECK = timedelta(hours=1)
 """How soon to look again when a charge that is not ours is still pending."""
@@ -36,10 +46,14 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     case, entries = read
     if case.state not in OPEN:
         return Decision(case=case, reason=f"the card was read again; the case has ended ({case.state.value})")
-    case = replace(case, refreshes=case.refreshes + 1)
+    case = noticed(replace(case, refreshes=case.refreshes + 1), fact.cards, rules.policy)
     if case.state is State.REVIEW:
         return Decision(case=case, reason="the card was read again; a person must still look", entries=entries)
-    decision = _with_card(case, fact.card, now=now, rules=rules, usage=usage)
+    card = next_card(case, fact.card, rules.policy)
+    if card is not None and case.open_attempt is None:
+        case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
+    decision = _by_updater(case, card, fact.updater, now=now, rules=rules)
+    decision = decision or _with_card(case, card, now=now, rules=rules, usage=usage)
     return replace(decision, entries=entries + decision.entries) if entries else decision
 
 
@@ -50,16 +64,13 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
         if case.state is State.DUNNING:
             return Decision(case=case, reason="no usable card is on file; the customer is asked already")
         detail = "no usable card is on file"
-        return exhaust(
-            replace(case, card=None), Rule.NO_CARD, now=now, rules=rules, why="card read again", detail=detail
-        )
-    fresh = not case.was_tried(card) and not case.is_dead(card)
+        return spent(replace(case, card=None), Rule.NO_CARD, now=now, rules=rules, why="card read again", detail=detail)
     known = _on(case, card)
-    if fresh:
-        was = case.tried_card.brief() if case.tried_card else "none known"
-        return charge_fresh(
-            known, now=now, rules=rules, usage=usage, why=f"card read again: now {card.brief()}, was {was}"
-        )
+    if needs_agreement(case, card, rules.policy):
+        return _other_brand(known, card, now=now, rules=rules)
+    if is_untried(case, card):
+        why = f"card read again: {told(compared(case.tried_card, card, case.wallet))}"
+        return charge_fresh(known, now=now, rules=rules, usage=usage, why=why)
     if case.state is State.DUNNING:
         return Decision(case=known, reason="card read again: unchanged; the customer is asked already")
     planned = case.step(StepKind.CHARGE_CARD)
@@ -72,12 +83,33 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     return next_silent(known, now=now, rules=rules, usage=usage, why="card read again: unchanged")
 
 
+def _by_updater(case: Case, card: Card | None, found: Freshness, *, now: datetime, rules: Rules) -> Decision | None:
+    """What the updater's own answer ends, unless there is something new to charge all the same."""
+    if not isinstance(found, Closed | ContactCardholder) or card is None:
+        return None
+    if case.state is not State.SILENT or case.open_attempt is not None or is_untried(case, card):
+        return None
+    dead = case.dead_cards if case.is_dead(card) else (*case.dead_cards, card)
+    known = replace(_on(case, card), dead_cards=dead if isinstance(found, Closed) else case.dead_cards)
+    why = f"the updater was asked about {card.brief()}"
+    return spent(known, Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=told(found))
+
+
+def _other_brand(case: Case, card: Card, *, now: datetime, rules: Rules) -> Decision:
+    why = f"card read again: it was {case.brand_before(card)} and is {card.brand} now"
+    if case.state is State.DUNNING:
+        return Decision(case=case, reason=f"{why}; that needs the customer's agreement; the customer is asked already")
+    detail = "after a change of brand a charge without the customer needs a new agreement"
+    return spent(case, Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=detail)
+
+
 def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """A try has come due: begin the attempt, or decide anew."""
     read = _observed(case, fact.obligation, now=now)
     if isinstance(read, Decision):
         return read
     case, entries = read
+    case = noticed(case, fact.cards, rules.policy)
     if case.state not in OPEN:
         # It ended while the gateway was read: what was read is older than the end.
         return Decision(case=case, reason=f"not tried: the case has ended ({case.state.value})")
@@ -90,34 +122,43 @@ def _on(case: Case, card: Card) -> Case:
     return case if case.card == card else replace(case, card=card)
 
 
+def before_writing(case: Case, obligation: Obligation, *, now: datetime, rules: Rules) -> Decision | None:
+    """What comes before an email: a reading that waits, or fresh details that appeared after exhaustion; None when nothing does."""
+    reading, trying = case.step(StepKind.REFRESH_CARD), case.step(StepKind.CHARGE_CARD)
+    if reading is not None and reading.due_at <= now:
+        later = (Plan(kind=StepKind.SEND_EMAIL, due_at=now + CARD_FIRST),)
+        return Decision(case=case, reason="the email waits: the card is about to be read again", plan=later)
+    fresh = case.card is not None and is_untried(case, case.card)
+    if trying is not None and fresh and trying.due_at <= now + WAITED_FOR:
+        later = (Plan(kind=StepKind.SEND_EMAIL, due_at=max(now, trying.due_at) + CARD_FIRST),)
+        return Decision(case=case, reason="the email waits: fresh details are tried first", plan=later)
+    card = obligation.card
+    if card is None or card == case.card or not is_fresh(case, card, rules.policy):
+        return None
+    look = (
+        Plan(kind=StepKind.REFRESH_CARD, due_at=now),
+        Plan(kind=StepKind.SEND_EMAIL, due_at=now + CARD_FIRST),
+    )
+    return Decision(case=case, reason=f"the email waits: {told(compared(case.card, card))}", plan=look)
+
+
 def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
-    if case.state is State.REVIEW:
-        return Decision(case=case, reason="not tried: a person must look first")
-    busy = case.open_attempt
-    if busy is not None:
-        return Decision(case=case, reason=f"not tried: attempt {busy.number} is still open")
-    other = fact.obligation.gateway_retry_at
-    if other is not None and other > now:
-        why = f"not tried: the gateway itself means to retry {other:%d %b %H:%M} UTC; its retries should be off"
-        if case.state is State.SILENT and other + GATEWAY_MARGIN > case.horizon_at:
-            detail = f"the gateway's own retry lies beyond the horizon of {rules.policy.horizon_days} days"
-            return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
-        later = (Plan(kind=StepKind.CHARGE_CARD, due_at=other + GATEWAY_MARGIN),)
-        return Decision(case=case, reason=why, plan=later)
-    if fact.obligation.pending:
-        later = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + BUSY_RECHECK),)
-        return Decision(case=case, reason="not tried: another charge on the invoice is pending", plan=later)
-    card = fact.card
-    if card is None or case.is_dead(card):
+    waits = _in_the_way(case, fact.obligation, now=now, rules=rules)
+    if waits is not None:
+        return waits
+    card = next_card(case, fact.card, rules.policy)
+    if card is not None:
+        case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
+    if card is None or case.is_dead(card) or needs_agreement(case, card, rules.policy):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
     purpose = case.purpose_of(card)
+    if purpose is Purpose.SILENT and case.state is State.DUNNING:
+        return _fire_between(_on(case, card), card, now=now, rules=rules, usage=usage)
     if purpose is Purpose.SILENT:
         case = _judged_anew(_on(case, card), now=now, rules=rules)
         held = _held_back(case, card, now=now, rules=rules, usage=usage)
         if held is not None:
             return held
-    if purpose is Purpose.SILENT and case.state is State.DUNNING:
-        return Decision(case=_on(case, card), reason="not tried: these details were tried; the customer is asked")
     case = _on(case, card)
     forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
     if forbidden is not None:
@@ -126,6 +167,42 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
         return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
     zone = issuer_window(case, rules, None).zone
     return _begin(case, card, purpose, zone=zone, now=now)
+
+
+def _fire_between(case: Case, card: Card, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    """A try on unchanged details while the customer is asked: on a payday, or on the day that the customer chose."""
+    case = _judged_anew(case, now=now, rules=rules)
+    purpose = purpose_between(case, now=now, rules=rules)
+    if purpose is None:
+        case, letter = after_wish(case, now=now, rules=rules)
+        plan = (letter,) if letter else ()
+        return Decision(case=case, reason="not tried: these details were tried; the customer is asked", plan=plan)
+    forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
+    if forbidden is not None:
+        return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
+    zone = issuer_window(case, rules, None).zone
+    return _begin(case, card, purpose, zone=zone, now=now)
+
+
+def _in_the_way(case: Case, obligation: Obligation, *, now: datetime, rules: Rules) -> Decision | None:
+    """What forbids any try on the invoice now: a person's turn, an open attempt, or somebody else who tries."""
+    if case.state is State.REVIEW:
+        return Decision(case=case, reason="not tried: a person must look first")
+    busy = case.open_attempt
+    if busy is not None:
+        return Decision(case=case, reason=f"not tried: attempt {busy.number} is still open")
+    other = obligation.gateway_retry_at
+    if other is not None and other > now:
+        why = f"not tried: the gateway itself means to retry {other:%d %b %H:%M} UTC; its retries should be off"
+        if case.state is State.SILENT and other + GATEWAY_MARGIN > case.horizon_at:
+            detail = f"the gateway's own retry lies beyond the horizon of {rules.policy.horizon_days} days"
+            return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
+        later = (Plan(kind=StepKind.CHARGE_CARD, due_at=other + GATEWAY_MARGIN),)
+        return Decision(case=case, reason=why, plan=later)
+    if obligation.pending:
+        later = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + BUSY_RECHECK),)
+        return Decision(case=case, reason="not tried: another charge on the invoice is pending", plan=later)
+    return None
 
 
 def _held_back(case: Case, card: Card, *, now: datetime, rules: Rules, usage: CardUse) -> Decision | None:

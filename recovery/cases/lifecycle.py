@@ -45,6 +45,7 @@ class StepKind(StrEnum):
     ESCALATE = "escalate"
     CLOSE_CASE = "close_case"
     WAKE_SIBLINGS = "wake_siblings"
+    KEEP_CARD = "keep_card"
 
 
 class StepState(StrEnum):
@@ -89,6 +90,10 @@ class Rule(StrEnum):
     NO_CARD = "no_card"
 
 
+ONLY_CUSTOMER: Final = frozenset({Rule.ONLY_CUSTOMER, Rule.NO_CARD, Rule.NEVER_AGAIN})
+"""Rules that say that only the customer could cure the decline: silence could not have helped."""
+
+
 class Source(StrEnum):
     """Where recovered money came from. The engine is never credited with the last three."""
 
@@ -116,5 +121,10 @@ class EntryKind(StrEnum):
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_WON = "dispute_won"
     DISPUTE_LOST = "dispute_lost"
+    FEE = "fee"
+    """What the gateway kept, as its balance says; zero where it kept nothing."""
+    FEE_RETURNED = "fee_returned"
     WRITTEN_OFF = "written_off"
     WITHDRAWN = "withdrawn"
+    REINSTATED = "reinstated"
+    """A payment came after the case was written off or withdrawn: takes that entry back, on the day of the payment."""

@@ -114,3 +114,21 @@ class DisputeClosed:
     @property
     def key(self) -> str:
         return f"dispute:{self.dispute_id}:{'won' if self.won else 'lost'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeCharged:
+    """The gateway kept a fee, or gave one back. ``amount`` is never negative, and may be zero.
+
+    ``ref`` is the charge for its own fee, and the line of the gateway's balance for what a refund or dispute cost besides.
+    """
+
+    ref: str
+    charge_id: str
+    amount: Money
+    at: datetime
+    returned: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"fee:{self.ref}"

@@ -1,6 +1,5 @@
 """Money that came, went back or is no longer owed. Without it the ledger would depend on who noticed first."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from recovery.cases import facts
@@ -9,6 +8,7 @@ from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Source, Sta
 from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.planning import ALL_STEPS
 from recovery.declines.signals import Initiator
+from recovery.values import replace
 
 
 def apply(case: Case, fact: facts.Fact) -> Decision:
@@ -32,6 +32,9 @@ def apply(case: Case, fact: facts.Fact) -> Decision:
             return _booked(case, kind, Entry(kind=kind, amount=amount, occurred_at=at, ref=ref, charge_id=charge))
         case facts.DisputeClosed(amount=amount, at=at, dispute_id=ref, charge_id=charge, won=won):
             kind = EntryKind.DISPUTE_WON if won else EntryKind.DISPUTE_LOST
+            return _booked(case, kind, Entry(kind=kind, amount=amount, occurred_at=at, ref=ref, charge_id=charge))
+        case facts.FeeCharged(amount=amount, at=at, ref=ref, charge_id=charge, returned=returned):
+            kind = EntryKind.FEE_RETURNED if returned else EntryKind.FEE
             return _booked(case, kind, Entry(kind=kind, amount=amount, occurred_at=at, ref=ref, charge_id=charge))
         case _:
             raise TypeError(f"{fact!r} does not move money")
@@ -86,6 +89,8 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
         entries.append(_recovered(charge, source))
     assert source is not None
     total = ", ".join(str(entry.amount) for entry in entries)
+    if case.state in _TAKEN_BACK:
+        entries.append(_reinstated(case, at=max(charge.brought_at for charge in charges)))
     ended = replace(
         case,
         state=State.RECOVERED,
@@ -99,6 +104,14 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
         cancel=_all_but_settling(ended),
         entries=tuple(entries),
     )
+
+
+_TAKEN_BACK = frozenset({State.LOST, State.WITHDRAWN})
+
+
+def _reinstated(case: Case, *, at: datetime) -> Entry:
+    """Takes back what the end booked. The month of that end keeps its figure; the month of the payment shows the correction."""
+    return Entry(kind=EntryKind.REINSTATED, amount=case.amount, occurred_at=at, ref=f"{case.obligation}:{case.state}")
 
 
 def part_entries(case: Case, charges: tuple[Charge, ...]) -> tuple[Entry, ...]:
@@ -127,7 +140,7 @@ def _recovered(charge: Charge, source: Source) -> Entry:
     return Entry(
         kind=EntryKind.RECOVERED,
         amount=charge.amount,
-        occurred_at=charge.created_at,
+        occurred_at=charge.brought_at,
         ref=charge.id,
         source=source,
         charge_id=charge.id,
@@ -145,10 +158,12 @@ def _perhaps_ours(case: Case, charge: Charge) -> bool:
 
 def _source(case: Case, charge: Charge, attempt: Attempt | None) -> Source:
     if attempt is not None:
-        return SOURCE_OF[attempt.purpose]
-    if charge.initiator is Initiator.GATEWAY:
+        if attempt.purpose in SOURCE_OF:
+            return SOURCE_OF[attempt.purpose]
+    elif charge.initiator is Initiator.GATEWAY:
         return Source.GATEWAY_RETRY
-    asked = case.emailed_at is not None and charge.created_at >= case.emailed_at
+    done_at = attempt.started_at if attempt is not None else charge.created_at
+    asked = case.emailed_at is not None and done_at >= case.emailed_at
     return Source.CUSTOMER_AFTER_EMAIL if asked else Source.CUSTOMER_UNASKED
 
 

@@ -28,7 +28,10 @@ class ChargeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """One charge on an obligation, whoever started it, as read at the gateway."""
+    """One charge on an obligation, whoever started it, as read at the gateway.
+
+    ``succeeded_at`` is set where the gateway tells when the money came; a processing charge succeeds days after it was made.
+    """
 
     id: str
     status: ChargeStatus
@@ -38,6 +41,12 @@ class Charge:
     signals: Signals | None = None
     initiator: Initiator | None = None
     idempotency_key: str | None = None
+    succeeded_at: datetime | None = None
+
+    @property
+    def brought_at(self) -> datetime:
+        """The instant at which the money counts as recovered."""
+        return self.succeeded_at or self.created_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +76,7 @@ class Obligation:
     subscribed_at: datetime | None = None
     trial_ended_at: datetime | None = None
     interval: str | None = None
+    interval_count: int = 1
     country: str | None = None
     region: str | None = None
     card: Card | None = None

@@ -27,5 +27,8 @@ def opened_case(
         failed_at=failed_at,
         horizon_at=failed_at + timedelta(days=rules.policy.of(segment).horizon_days),
         segment=segment,
+        subscribed_at=obligation.subscribed_at,
+        interval=obligation.interval,
+        interval_count=obligation.interval_count,
         zone=rules.banks.zone_of(obligation.country, obligation.region),
     )

@@ -1,16 +1,18 @@
 """What to do next with a case that is still owed. Without it each fact would grow a schedule of its own."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from recovery.cases.asking import Moment, fresh_question, ladder_question
+from recovery.cases.asking import Moment, fresh_question, silent_slot
+from recovery.cases.between import held_back, next_between, next_letter
 from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
+from recovery.cases.choosing import backups
 from recovery.cases.lifecycle import SPENT, AttemptStatus, Rule, State, StepKind
 from recovery.cases.policy import RETRIED, Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
 from recovery.timing.slots import Slot, jitter, next_slot
+from recovery.values import replace
 
 SILENT_STEPS = frozenset({StepKind.REFRESH_CARD, StepKind.CHARGE_CARD})
 ALL_STEPS = frozenset(StepKind)
@@ -27,14 +29,14 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         return to_review(case, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
     if case.silent_tries >= rules.policy.silent_attempts_max:
         limit = f"{case.silent_tries} of {rules.policy.silent_attempts_max} silent attempts are used"
-        return exhaust(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
+        return spent(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
     if kind not in RETRIED or (case.card is not None and case.is_dead(case.card)):
         return _wait_for_fresh_card(case, now=now, rules=rules, why=why)
     ladder = rules.policy.ladders[kind]
     tried = _tries_in_class(case, kind)
     if tried >= ladder.tries_max:
         detail = f"{tried} of {ladder.tries_max} tries after {kind.value} declines are used"
-        return exhaust(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=detail)
+        return spent(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=detail)
     slot = _slot(case, ladder, tried, now=now, rules=rules, usage=usage)
     if slot.at is None or slot.at > case.horizon_at:
         days = f"the horizon of {rules.policy.horizon_days} days"
@@ -44,7 +46,7 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         # What pushed the slot out, such as a used-up budget; a try that was refused at firing has told it already.
         pushed = [f"rejected {move}" for move in slot.rejected if move not in why]
         why = "; ".join([why, case.verdict.brief(), *pushed])
-        return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
+        return spent(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
     return Decision(
         case=case if case.state is State.SILENT else replace(case, state=State.SILENT),
         reason=f"{why}; {case.verdict.brief()}; next try {told(slot)}: {slot.reason}",
@@ -59,7 +61,8 @@ def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why
     moment = Moment(now=now, rules=rules, usage=usage)
     customers = case.purpose_of(case.card) is Purpose.CUSTOMER_CARD
     slot = next_slot(fresh_question(case, moment, windows=not customers))
-    if slot.at is None:
+    too_late = slot.at is not None and slot.at > case.horizon_at and case.purpose_of(case.card) is Purpose.BACKUP_CARD
+    if slot.at is None or too_late:
         return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=slot.reason)
     return Decision(
         case=case,
@@ -84,22 +87,42 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
         return "the last decline rules these details out"
     if purpose is Purpose.SILENT and ladder is not None and case.verdict is not None:
         tried = _tries_in_class(case, case.verdict.decline_class)
-        slot = next_slot(ladder_question(case, ladder, tried, Moment(now=now, rules=rules, usage=usage)))
+        slot = silent_slot(case, ladder, tried, Moment(now=now, rules=rules, usage=usage))
     else:
         moment = Moment(now=now, rules=rules, usage=usage)
         slot = next_slot(fresh_question(case, moment, windows=purpose is not Purpose.CUSTOMER_CARD))
     return None if slot.at == now else slot.reason
 
 
-def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
-    """The silent options are used up: hand the case to dunning, with one email planned and an end in sight."""
-    exhausted = case.exhausted or Exhausted(rule=rule, at=now, detail=detail)
-    ends_at = now + timedelta(days=rules.policy.dunning.wait_days)
-    plan = [Plan(kind=StepKind.CLOSE_CASE, due_at=ends_at)]
-    if case.emails_sent == 0:
-        plan.append(Plan(kind=StepKind.SEND_EMAIL, due_at=now))
+def spent(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
+    """Nothing silent is left on the card of this payment: the turn of the customer's other cards, or else of the customer."""
+    turn = backup_turn(case, now=now, rules=rules, why=f"{why}; {detail}")
+    return turn or exhaust(case, rule, now=now, rules=rules, why=why, detail=detail)
+
+
+def backup_turn(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision | None:
+    """Plan a try on the next of the customer's other cards, to be checked against that card's own budget when it is made."""
+    others = backups(case, rules.policy)
+    if not others:
+        return None
+    allowed = rules.policy.cards.backup.value.replace("_", " ")
     return Decision(
-        case=replace(case, state=State.DUNNING, exhausted=exhausted),
+        case=replace(case, card=others[0]),
+        reason=f"{why}; the customer's other card {others[0].brief()} is tried (backup cards: {allowed})",
+        plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=now),),
+        cancel=frozenset({StepKind.REFRESH_CARD}),
+    )
+
+
+def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
+    """The silent options are used up: hand the case to dunning, with its first letter planned and an end in sight."""
+    exhausted = case.exhausted or Exhausted(rule=rule, at=now, detail=detail)
+    asked = replace(case, state=State.DUNNING, exhausted=exhausted)
+    ends_at = now + held_back(asked, rules) + timedelta(days=rules.policy.dunning.wait_days)
+    following = (next_letter(asked, now=now, rules=rules), next_between(asked, now=now, rules=rules))
+    plan = [Plan(kind=StepKind.CLOSE_CASE, due_at=ends_at), *(each for each in following if each is not None)]
+    return Decision(
+        case=asked,
         reason=f"{why}; silent options are exhausted by the rule {rule.value}: {detail}; the customer is asked, until {ends_at:%d %b}",
         plan=tuple(plan),
         cancel=SILENT_STEPS | {StepKind.ESCALATE},
@@ -131,7 +154,10 @@ def refresh_now(case: Case, *, now: datetime, why: str) -> Decision:
 def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
     assert case.verdict is not None
     kind = case.verdict.decline_class
-    if kind is DeclineClass.STALE_CARD or kind in RETRIED:
+    turn = backup_turn(case, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
+    if turn is not None:
+        return turn
+    if kind is DeclineClass.STALE_CARD or kind in RETRIED or _curable(case, rules):
         # Retried classes come here with a dead card on file again: the newest decline was on another one.
         since = case.failed_at
         days = [d for d in rules.policy.refresh_days if since + timedelta(days=d) > now]
@@ -154,12 +180,18 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
     return exhaust(case, rule, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}", detail=detail)
 
 
+def _curable(case: Case, rules: Rules) -> bool:
+    """Whether the gateway's own code says "out of date" where the network forbids these details: others may still come silently."""
+    if case.verdict is None or case.verdict.decline_class is not DeclineClass.NEVER_AGAIN or case.signals is None:
+        return False
+    row = rules.declines.codes.get(case.signals.decline_code or case.signals.error_code or "")
+    return row is not None and row.decline_class is DeclineClass.STALE_CARD
+
+
 def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:
     """The next slot, spread out after all limits are met."""
     spread = jitter(f"{case.id}:{len(case.attempts)}", rules.policy.jitter_minutes)
-    return next_slot(
-        ladder_question(case, ladder, tried, Moment(now=now, rules=rules, usage=usage), jitter_seconds=spread)
-    )
+    return silent_slot(case, ladder, tried, Moment(now=now, rules=rules, usage=usage), jitter_seconds=spread)
 
 
 def _tries_in_class(case: Case, kind: DeclineClass) -> int:

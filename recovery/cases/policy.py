@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import time
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, MinLen
 
+from recovery.cases.campaigns import Campaign
 from recovery.cases.segments import JOINT, Segment, changed
 from recovery.declines.classify import DeclineClass
 
@@ -22,7 +25,8 @@ class Ladder:
     ``gaps_hours`` are the waits before the 1st, 2nd, … try, counted from the try before (the last one repeats). At most
     ``tries_max`` tries follow declines of this class. With ``paydays`` the next payday of the issuer's country comes first if it
     lies at least ``payday_gap_hours`` after the last try, and not so long after the wait ends. ``risk_max`` replaces the policy's.
-    ``one_per_day`` allows one try per card and local day of the issuer.
+    ``one_per_day`` allows one try per card and local day of the issuer. A try that would only come after the horizon is made before it
+    instead, if that is at least ``last_gap_hours`` after the last one; None gives it up.
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
@@ -32,16 +36,63 @@ class Ladder:
     payday_gap_hours: Annotated[float, Ge(0)] = 20
     risk_max: Threshold | None = None
     one_per_day: bool = True
+    last_gap_hours: Annotated[float, Ge(0)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dunning:
-    """After exhaustion: how long the customer has, and how often a refused email is tried again."""
+    """After exhaustion: how long the customer has, when and how often they are written to, what is still tried meanwhile.
+
+    Emails leave between ``opens`` and ``closes`` in the customer's local time, on weekends only with ``weekends``. Over all cases a
+    customer gets one in ``customer_gap_hours`` and at most ``customer_emails_max`` in 30 days. ``silent_tries_max`` limits the silent
+    tries on paydays between letters, ``wishes_max`` the dates that a customer may choose. ``ask_reason`` asks who was lost once why.
+    ``only_customer_wait_days`` holds letters back where only the customer can cure the decline and no silent try came before.
+    """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     wait_days: Annotated[int, Ge(1), Le(180)] = 14
     email_tries_max: Annotated[int, Ge(1), Le(20)] = 6
     email_retry_hours: Annotated[float, Ge(0.1)] = 4
+    opens: time = time(9, 0)
+    closes: time = time(19, 0)
+    weekends: bool = False
+    customer_gap_hours: Annotated[float, Ge(0)] = 20
+    customer_emails_max: Annotated[int, Ge(1), Le(30)] = 8
+    silent_tries_max: Annotated[int, Ge(0), Le(10)] = 2
+    wishes_max: Annotated[int, Ge(0), Le(5)] = 2
+    ask_reason: bool = False
+    only_customer_wait_days: Annotated[float, Ge(0), Le(30)] = 0
+
+    def __post_init__(self) -> None:
+        if self.opens >= self.closes:
+            raise ValueError(f"dunning: opens ({self.opens}) must be before closes ({self.closes})")
+
+
+class BackupUse(StrEnum):
+    """Whether the customer's other cards may be charged when the one for this payment is of no use."""
+
+    NEVER = "never"
+    WITH_CONSENT = "with_consent"
+    """Only cards that carry the customer's consent at the gateway."""
+    ALWAYS = "always"
+    """All but those whose customer refused; the merchant's terms must cover it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cards:
+    """Which of the customer's cards may be charged.
+
+    With ``newer_default`` a customer's default that was saved later than the subscription's own card is the customer's choice.
+    With ``make_default`` a card of the customer's choice that paid becomes the subscription's own. At most ``backups_max`` other
+    cards are tried, once each. ``charge_after_brand_change`` when the merchant's terms cover it.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    newer_default: bool = True
+    make_default: bool = False
+    backup: BackupUse = BackupUse.WITH_CONSENT
+    backups_max: Annotated[int, Ge(0), Le(10)] = 2
+    charge_after_brand_change: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: it keeps what its segments resolve to
@@ -61,9 +112,11 @@ class Policy:
     ladders: Mapping[DeclineClass, Ladder]
     risk_max: Threshold = 0.15
     dunning: Dunning = field(default_factory=Dunning)
+    cards: Cards = field(default_factory=Cards)
     review_days: Annotated[int, Ge(1)] = 3
     unsent_retry_minutes: Annotated[int, Ge(1)] = 15
     unsent_max: Annotated[int, Ge(1)] = 8
+    campaigns: tuple[Campaign, ...] = ()
     segments: tuple[Segment, ...] = ()
 
     @cached_property

@@ -2,15 +2,14 @@
 seen by waiting three weeks for it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from recovery.cases.answers import Declined, NeedsCustomer
-from recovery.cases.case import Attempt, Case, Decision, Plan, WaitingStep
-from recovery.cases.decide import decide
+from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.course import Course
 from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, PaymentFailed
-from recovery.cases.lifecycle import AttemptStatus, Rule, State, StepKind
+from recovery.cases.lifecycle import Rule, State, StepKind
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
 from recovery.cases.planning import next_silent
 from recovery.cases.policy import RETRIED
@@ -76,8 +75,6 @@ class Projection:
 
 def project(scenario: Scenario, rules: Rules) -> Projection:
     """The whole silent schedule of a failed payment if every try failed the same way."""
-    case = opened(scenario, rules)
-    obligation = _obligation(case, scenario.card)
     charge = Charge(
         id="ch_first",
         status=ChargeStatus.FAILED,
@@ -87,20 +84,25 @@ def project(scenario: Scenario, rules: Rules) -> Projection:
         signals=scenario.signals,
         initiator=Initiator.GATEWAY,
     )
-    first = Use(at=scenario.failed_at, amount=scenario.amount, declined=True)
-    reached = (first,) if scenario.signals.reached_network else ()
-    usage = CardUse(budget_key=scenario.card.budget_key, uses=(*scenario.uses, *reached))
-    fact = PaymentFailed(charge=charge, obligation=obligation)
-    decision = decide(case, fact, now=scenario.failed_at, rules=rules, usage=usage)
-    return _play(_after(decision, case), decision, usage, now=scenario.failed_at, rules=rules)
+    case = opened(scenario, rules)
+    course = Course(case, rules=rules, uses=[(scenario.card.budget_key, use) for use in scenario.uses])
+    fact = PaymentFailed(charge=charge, obligation=_obligation(case, scenario.card))
+    decision = course.tell(fact, now=scenario.failed_at)
+    assert decision is not None
+    return _play(course, decision.reason, now=scenario.failed_at)
 
 
-def project_from(case: Case, rules: Rules, usage: CardUse, *, now: datetime) -> Projection | None:
-    """The schedule still to come of a silent case, if every try fails as the last one did; None where nothing is planned."""
+def project_from(case: Case, rules: Rules, usage: CardUse, *, now: datetime, because: str) -> Projection | None:
+    """The schedule still to come of a silent case, if every try fails as the last one did; None where nothing is planned.
+
+    ``because`` is the reason of the decision that planned what is planned now.
+    """
     if case.state is not State.SILENT or not case.steps or case.open_attempt is not None or case.signals is None:
         return None
-    standing = Decision(case=case, reason="as planned")
-    return _play(case, standing, replace(usage, elder=None, siblings=0), now=now, rules=rules)
+    own = {(attempt.started_at, attempt.amount) for attempt in case.attempts}
+    others = [(usage.budget_key, use) for use in usage.uses if (use.at, use.amount) not in own]
+    planned = [Plan(kind=step.kind, due_at=step.due_at) for step in case.steps]
+    return _play(Course(case, rules=rules, planned=planned, uses=others), because, now=now)
 
 
 def opened(scenario: Scenario, rules: Rules) -> Case:
@@ -148,102 +150,61 @@ def replanned(case: Case, rules: Rules, usage: CardUse, *, now: datetime, horizo
     return next_silent(judged, now=now, rules=own, usage=usage, why="planned anew")
 
 
-def _play(case: Case, planning: Decision, usage: CardUse, *, now: datetime, rules: Rules) -> Projection:
-    opening = planning.reason
+def _play(course: Course, opening: str, *, now: datetime) -> Projection:
     done: list[Projected] = []
-    for number in range(TURNS_MAX):
-        step = min((s for s in case.steps if s.kind in _SILENT), key=lambda s: s.due_at, default=None)
-        if step is None or case.state is not State.SILENT:
+    reason = opening
+    for _ in range(TURNS_MAX):
+        plan = course.next_plan
+        if plan is None or course.case.state is not State.SILENT:
             break
-        now = max(now, step.due_at)
-        facts = _performed(case, step.kind, number)
-        before = planning
-        case = replace(case, steps=tuple(s for s in case.steps if s is not step))
-        for fact in facts:
-            planning = decide(case, fact, now=now, rules=rules, usage=usage)
-            case = _after(planning, case)
-            if planning.start is not None:
-                usage = _used(usage, planning.start, case)
-                case, planning, line = _refused(case, planning, usage, now=now, rules=rules, because=before.reason)
-                done.append(line)
-                break
-            done.append(_line(now, step.kind, planning, before.reason))
+        now = max(now, plan.due_at)
+        because = reason
+        decision = course.tell(_performed(course.case, plan.kind, course.take(plan)), now=now)
+        assert decision is not None
+        started = decision.start
+        if started is not None:
+            decision = course.tell(_refused(course.case, started), now=now)
+            assert decision is not None
+        reason = decision.reason
+        done.append(
+            Projected(
+                at=now,
+                kind=plan.kind,
+                number=started.number if started else None,
+                zone=started.zone if started else None,
+                state=decision.case.state,
+                reason=reason,
+                planned_because=because,
+            )
+        )
+    case = course.case
     return Projection(
         steps=tuple(done),
         opening=opening,
         ends_at=case.exhausted.at if case.exhausted else now,
         state=case.state,
         rule=case.exhausted.rule if case.exhausted else None,
-        ending=planning.reason,
+        ending=reason,
         case=case,
     )
 
 
-_SILENT = (StepKind.REFRESH_CARD, StepKind.CHARGE_CARD)
-
-
-def _performed(case: Case, kind: StepKind, number: int) -> Iterator[Fact]:
+def _performed(case: Case, kind: StepKind, step: int) -> Fact:
     """What performing a step finds: nothing has changed."""
     obligation = _obligation(case, case.card)
-    if kind is StepKind.REFRESH_CARD:
-        yield CardRefreshed(obligation=obligation, card=case.card, step_id=number)
-    else:
-        yield ChargeDue(obligation=obligation, card=case.card, step_id=number)
+    if kind is StepKind.CHARGE_CARD:
+        return ChargeDue(obligation=obligation, card=case.card, step_id=step)
+    assert kind is StepKind.REFRESH_CARD, f"a silent case has {kind} planned"
+    return CardRefreshed(obligation=obligation, card=case.card, step_id=step)
 
 
-def _refused(
-    case: Case, started: Decision, usage: CardUse, *, now: datetime, rules: Rules, because: str
-) -> tuple[Case, Decision, Projected]:
+def _refused(case: Case, attempt: Attempt) -> Fact:
     """The attempt just begun is refused as the last one was."""
-    attempt = started.start
-    assert attempt is not None
     assert case.signals is not None
     assert case.verdict is not None
     asks = case.verdict.decline_class is DeclineClass.AUTHENTICATE
     answer = (NeedsCustomer if asks else Declined)(signals=case.signals, charge_id=f"ch_{attempt.number}")
-    fact = AttemptAnswered(attempt_id=attempt.id, answer=answer)
-    decision = decide(case, fact, now=now, rules=rules, usage=usage)
-    line = Projected(
-        at=now,
-        kind=StepKind.CHARGE_CARD,
-        number=attempt.number,
-        zone=attempt.zone,
-        state=decision.case.state,
-        reason=decision.reason,
-        planned_because=because,
-    )
-    return _after(decision, case), decision, line
-
-
-def _line(now: datetime, kind: StepKind, decision: Decision, because: str) -> Projected:
-    return Projected(
-        at=now,
-        kind=kind,
-        number=None,
-        zone=None,
-        state=decision.case.state,
-        reason=decision.reason,
-        planned_because=because,
-    )
-
-
-def _used(usage: CardUse, attempt: Attempt, case: Case) -> CardUse:
-    reached = case.signals is None or case.signals.reached_network
-    if not reached or attempt.status is not AttemptStatus.IN_FLIGHT:
-        return usage
-    return replace(usage, uses=(*usage.uses, Use(at=attempt.started_at, amount=attempt.amount, declined=True)))
-
-
-def _after(decision: Decision, before: Case) -> Case:
-    """The case with its steps as the store would keep them."""
-    gone = decision.cancel | {plan.kind for plan in decision.plan}
-    kept = [step for step in before.steps if step.kind not in gone]
-    steps = (*kept, *(_waiting(plan) for plan in decision.plan))
-    return decision.case if steps == decision.case.steps else replace(decision.case, steps=steps)
-
-
-def _waiting(plan: Plan) -> WaitingStep:
-    return WaitingStep(kind=plan.kind, due_at=plan.due_at, in_flight=False)
+    return AttemptAnswered(attempt_id=attempt.id, answer=answer)
 
 
 def _obligation(case: Case, card: Card | None) -> Obligation:

@@ -1,6 +1,5 @@
 """What other cases and other policies mean for a case. Without it siblings would wait for money that is there already."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases import facts
@@ -9,6 +8,7 @@ from recovery.cases.lifecycle import OPEN, State, StepKind
 from recovery.cases.planning import next_silent
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
+from recovery.values import replace
 
 
 def sibling_recovered(

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from functools import cached_property
 
 from recovery.cases.policy import Policy
 from recovery.declines.classify import DeclineTable, Verdict, classify
@@ -13,7 +14,7 @@ from recovery.timing.budgets import Use
 from recovery.timing.paydays import Paydays
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: it keeps what it found
 class Rules:
     """The policy pinned on the case, and the world's knowledge as it stands: codes, networks, banks, paydays.
 
@@ -27,15 +28,38 @@ class Rules:
     paydays: Paydays
     settle_seconds: float
 
+    @cached_property
+    def _verdicts(self) -> dict[tuple[Signals, str | None, str | None, date], Verdict]:
+        return {}
+
+    @cached_property
+    def _segments(self) -> dict[str, "Rules"]:
+        return {"": self}
+
     def verdict(self, signals: Signals, card: Card | None, at: datetime) -> Verdict:
         """What a decline allows, by the edition in force at an instant."""
         brand, country = (card.brand, card.country) if card else (None, None)
-        return classify(signals, table=self.declines, pack=self.networks.in_force(brand, at, country))
+        asked = (signals, brand, country, at.date())
+        found = self._verdicts.get(asked)
+        if found is None:
+            if len(self._verdicts) >= _VERDICTS_KEPT_MAX:
+                self._verdicts.clear()
+            pack = self.networks.in_force(brand, at, country)
+            found = self._verdicts[asked] = classify(signals, table=self.declines, pack=pack)
+        return found
 
     def for_segment(self, segment: str) -> "Rules":
         """The rules with the policy as it reads for a segment."""
-        policy = self.policy.of(segment)
-        return self if policy is self.policy else replace(self, policy=policy)
+        found = self._segments.get(segment)
+        if found is None:
+            policy = self.policy.of(segment)
+            found = self if policy is self.policy else replace(self, policy=policy)
+            self._segments[segment] = found
+        return found
+
+
+_VERDICTS_KEPT_MAX = 20_000
+"""Codes, brands and countries are few, but a gateway may invent codes; at half a kilobyte each this is ten megabytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +75,14 @@ class CardUse:
     """What counts against the card the case would charge next, over all cases and whoever tried.
 
     ``elder`` is the oldest of the customer's older invoices that are still tried silently; ``siblings`` is how many other
-    invoices of the customer have an open case.
+    invoices of the customer have an open case. ``mailed`` is when emails to the customer were begun, over all cases.
     """
 
     budget_key: str
     uses: Sequence[Use]
     elder: Elder | None = None
     siblings: int = 0
+    mailed: tuple[datetime, ...] = ()
 
 
 NO_USE = CardUse(budget_key="", uses=())

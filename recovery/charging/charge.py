@@ -9,12 +9,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from recovery.cases.answers import Answer, NotSent
+from recovery.cases.answers import Answer, NotSent, Unknown
 from recovery.cases.case import Attempt
 from recovery.cases.facts import AttemptAnswered, ChargeDue
 from recovery.cases.obligation import ObligationStatus
+from recovery.cases.wallet import Wallet
+from recovery.charging.breaker import Breaker
 from recovery.charging.reading import patiently
 from recovery.engine.advance import SEND_WITHIN_SECONDS, advance
+from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.storage.case_store import load_case
@@ -32,6 +35,7 @@ class ChargeCard:
 
     door: Door
     gateway: Gateway
+    breaker: Breaker
 
     @property
     def lease_seconds(self) -> float:
@@ -40,13 +44,16 @@ class ChargeCard:
 
     def __call__(self, step: ClaimedStep) -> None:
         """Check everything again, begin the attempt, charge, and tell the case."""
+        rest = self.breaker.rest_seconds()
+        if rest > 0:
+            raise Postponed("the gateway is ill: charging rests", hold_seconds=rest)
         with self.door.database.begin() as tx:
             case = load_case(tx, step.case_id)
         with patiently():
             obligation = self.gateway.read_obligation(case.obligation)
             owed = obligation.status is ObligationStatus.OPEN
-            card = self.gateway.read_card(obligation) if owed else None
-        due = ChargeDue(obligation=obligation, card=card, step_id=step.id)
+            wallet = self.gateway.read_wallet(obligation) if owed else Wallet()
+        due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id)
         begins = self.door.machine_clock()
         begun = advance(self.door, case.id, due, step=step)
         if begun.attempt is None:
@@ -61,4 +68,9 @@ class ChargeCard:
             # A worker that slept must not send when others may already believe that it never will.
             log.warning("slept_past_lease", case=step.case_id, step=step.id)
             return NotSent(detail="the worker was too slow to send within its lease")
-        return self.gateway.charge(ChargeOrder.of(attempt, obligation))
+        answer = self.gateway.charge(ChargeOrder.of(attempt, obligation))
+        if isinstance(answer, Unknown):
+            self.breaker.failed()
+        else:
+            self.breaker.answered()
+        return answer

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from recovery.cases.facts import CardRefreshed
 from recovery.cases.obligation import ObligationStatus
+from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
+from recovery.cases.wallet import Wallet
 from recovery.charging.reading import patiently
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
@@ -14,22 +16,28 @@ from recovery.storage.step_store import ClaimedStep
 
 @dataclass(frozen=True, slots=True)
 class RefreshCard:
-    """Reads are bounded by the gateway's own limits; the lease leaves room for two of them."""
+    """Calls are bounded by the gateway's own limits; the lease leaves room for three of them: the updater, invoice, cards."""
 
     door: Door
     gateway: Gateway
 
     @property
     def lease_seconds(self) -> float:
-        """Two reads and the bookkeeping."""
-        return 2 * self.gateway.call_bound_seconds + 30
+        """A question, two reads and the bookkeeping."""
+        return 3 * self.gateway.call_bound_seconds + 30
 
     def __call__(self, step: ClaimedStep) -> None:
         """Read and tell the case."""
         with self.door.database.begin() as tx:
             case = load_case(tx, step.case_id)
+        found: Freshness = Unsupported()
         with patiently():
+            if self.gateway.updater is UpdaterWay.ON_DEMAND and case.card is not None and case.is_dead(case.card):
+                found = self.gateway.ask_updater(case.card)
             obligation = self.gateway.read_obligation(case.obligation)
             owed = obligation.status is ObligationStatus.OPEN
-            card = self.gateway.read_card(obligation) if owed else None
-        advance(self.door, case.id, CardRefreshed(obligation=obligation, card=card, step_id=step.id), step=step)
+            wallet = self.gateway.read_wallet(obligation) if owed else Wallet()
+        read = CardRefreshed(
+            obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id, updater=found
+        )
+        advance(self.door, case.id, read, step=step)

@@ -67,6 +67,23 @@ class Card:
         theirs = (other.fingerprint, other.exp_month, other.exp_year, other.last4, other.brand)
         return mine == theirs and (self.fingerprint is not None or self.payment_method == other.payment_method)
 
+    def differences(self, old: "Card") -> tuple[str, ...]:
+        """What differs from older details of the same payment method: "expiry 01/2026 → 12/2030"."""
+        pairs = (
+            ("expiry", old.expiry, self.expiry),
+            ("number ending", old.last4, self.last4),
+            ("brand", old.brand, self.brand),
+        )
+        changed = [f"{what} {was or 'unknown'} → {now or 'unknown'}" for what, was, now in pairs if was != now]
+        if not changed and old.fingerprint != self.fingerprint:
+            changed = ["a new number"]
+        return tuple(changed)
+
+    @property
+    def expiry(self) -> str | None:
+        """The last month of validity, "12/2030"; None where it is not known."""
+        return f"{self.exp_month:02d}/{self.exp_year}" if self.exp_month and self.exp_year else None
+
     def brief(self) -> str:
         """The card in a few words, for reasons: "visa debit ••4242 US"."""
         words = (self.brand, self.funding, f"••{self.last4}" if self.last4 else None, self.country)

@@ -1,117 +1,192 @@
 """Writes the email to the customer. Without strict rendering a missing value would be found in a customer's inbox."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import formataddr
+from functools import cached_property
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
+from babel.dates import format_date
 from babel.numbers import format_currency
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
+from jinja2 import Environment, StrictUndefined, Template, TemplateError
+from mjml import mjml2html
 
+from recovery.dunning.texts import DEFAULT_LANGUAGE, LetterError, LetterText, Texts, chosen, load_texts
 from recovery.gateways.port import Contact
 from recovery.money import Money
 
-DEFAULT_LANGUAGE = "en"
 TEMPLATE = "payment_due"
-
-
-class LetterError(ValueError):
-    """A template is missing or does not render; the message names the file."""
+LOGO_ID = "logo@brand"
+UNSUBSCRIBE_HEADER = "List-Unsubscribe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brand:
-    """Who writes: name and sender address, and where answers go."""
+    """Who writes: name and sender address, where answers go, the colour of buttons, and a PNG that travels inside the email."""
 
     name: str
     sender: str
     reply_to: str | None = None
+    colour: str = "#0b5cad"
+    logo: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What one email says: how much is due and on which card, and where it can be paid."""
+    """What one email says: how much is due since when and on which card, until when, and where it can be paid."""
 
     amount: Money
     last4: str | None
-    hosted_url: str
+    url: str
+    failed_at: datetime
+    until: datetime
+    zone: str = "UTC"
+    template: str = TEMPLATE
+    unsubscribe_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One letter as words: what it is made of before it becomes a message."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
 
 
 class Letters:
-    """Renders the emails of a folder: ``payment_due.<language>.txt.j2`` (its first line is the subject) and ``….html.j2``."""
+    """Renders the emails of a folder: the words from ``<language>.toml``, the form from ``layout.mjml`` and ``layout.txt``."""
 
     def __init__(self, folder: Path, brand: Brand) -> None:
         self._brand = brand
         self._folder = folder
-        self._templates = Environment(
-            loader=FileSystemLoader(folder),
-            undefined=StrictUndefined,
-            autoescape=select_autoescape(enabled_extensions=("html.j2",)),
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._plain = Environment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - plain text
+        self._html = Environment(undefined=StrictUndefined, autoescape=True)
+
+    @cached_property
+    def _loaded(self) -> tuple[dict[str, Texts], list[str]]:
+        return load_texts(self._folder)
+
+    @cached_property
+    def _layouts(self) -> tuple[Template, Template]:
+        """The two forms. MJML becomes tables once; the values are filled in afterwards."""
+        path = self._folder / "layout.mjml"
+        try:
+            made = mjml2html(path.read_text(encoding="utf-8"))
+            html = self._html.from_string(made)
+            path = self._folder / "layout.txt"
+            return html, self._plain.from_string(path.read_text(encoding="utf-8"))
+        except (TemplateError, ValueError, OSError) as error:
+            raise LetterError(f"{path}: {type(error).__name__}: {error}") from error
+
+    @property
+    def texts(self) -> Mapping[str, Texts]:
+        """Everything that is said, by language."""
+        return self._loaded[0]
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages there are templates for."""
-        return tuple(sorted(path.name.split(".")[1] for path in self._folder.glob(f"{TEMPLATE}.*.txt.j2")))
+        """The languages there are texts for."""
+        return tuple(sorted(self.texts))
+
+    @property
+    def brand(self) -> Brand:
+        """Who writes."""
+        return self._brand
+
+    @property
+    def mistakes(self) -> list[str]:
+        """What is wrong with the files of texts."""
+        return list(self._loaded[1])
 
     def write(self, ask: Ask, contact: Contact, *, message_id: str) -> EmailMessage:
         """The email for one customer, in the language nearest to theirs. Raises LetterError."""
-        language, locale = self._language(contact.locale)
-        values = {
-            "brand": self._brand.name,
-            "name": contact.name,
-            "amount": format_currency(ask.amount.major(), ask.amount.currency.upper(), locale=locale),
-            "last4": ask.last4,
-            "url": ask.hosted_url,
-        }
-        text = self._render(f"{TEMPLATE}.{language}.txt.j2", values)
-        html = self._render(f"{TEMPLATE}.{language}.html.j2", values)
-        subject, _, body = text.partition("\n")
+        written = self.words(ask, contact, logo=f"cid:{LOGO_ID}" if self._brand.logo else None)
         message = EmailMessage()
-        message["Subject"] = subject.removeprefix("Subject:").strip()
+        message["Subject"] = " ".join(written.subject.split())
         message["From"] = formataddr((self._brand.name, self._brand.sender))
         message["To"] = contact.email or ""
         if self._brand.reply_to:
             message["Reply-To"] = self._brand.reply_to
         message["Message-ID"] = message_id
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(body.lstrip("\n"))
-        message.add_alternative(html, subtype="html")
-        message["Content-Language"] = language  # last: setting the content drops every Content- header
+        if ask.unsubscribe_url:
+            # RFC 8058 (January 2017): mail programs post to this address without showing a page.
+            message[UNSUBSCRIBE_HEADER] = f"<{ask.unsubscribe_url}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        message.set_content(written.text)
+        message.add_alternative(written.html, subtype="html")
+        if self._brand.logo:
+            page = message.get_payload()[1]  # type: ignore[index]
+            assert isinstance(page, EmailMessage)
+            page.add_related(self._brand.logo.read_bytes(), "image", "png", cid=f"<{LOGO_ID}>")
+        message["Content-Language"] = written.language.replace(
+            "_", "-"
+        )  # last: setting the content drops every Content- header
         return message
 
-    def check(self) -> list[str]:
-        """Render every language with sample values; the mistakes found, each naming its file."""
-        sample = Ask(amount=Money(minor=4900, currency="usd"), last4="4242", hosted_url="https://example.com/pay")
-        mistakes = []
-        if DEFAULT_LANGUAGE not in self.languages:
-            mistakes.append(f"{self._folder}/{TEMPLATE}.{DEFAULT_LANGUAGE}.txt.j2 is missing")
-        for language in self.languages:
-            for name, last4 in (("Kim", "4242"), (None, None)):
-                contact = Contact(email="kim@example.com", name=name, locale=language, hosted_url=None)
-                ask = Ask(amount=sample.amount, last4=last4, hosted_url=sample.hosted_url)
-                try:
-                    self.write(ask, contact, message_id="<check@example.com>")
-                except LetterError as error:
-                    mistakes.append(str(error))
-        return sorted(set(mistakes))
-
-    def _language(self, wanted: str | None) -> tuple[str, Locale]:
+    def words(self, ask: Ask, contact: Contact, *, logo: str | None = None) -> Written:
+        """What the email says, as text and as HTML. Raises LetterError."""
+        language, locale = chosen(contact.locale, self.texts)
+        texts = self.texts[language]
+        text = texts.letters.get(ask.template)
+        if text is None:
+            raise LetterError(f"{self._folder / language}.toml: there is no letter {ask.template}")
+        known = self._known(ask, contact, locale)
+        said = self._said(language, texts, text, known)
+        values = said | {
+            "brand": self._brand.name,
+            "colour": self._brand.colour,
+            "logo": logo,
+            "language": language.replace("_", "-"),
+            "url": ask.url,
+            "unsubscribe_url": ask.unsubscribe_url,
+        }
+        html, plain = self._layouts
         try:
-            locale = Locale.parse((wanted or DEFAULT_LANGUAGE).replace("-", "_"))
-        except (UnknownLocaleError, ValueError):
-            locale = Locale.parse(DEFAULT_LANGUAGE)
-        for candidate in (str(locale), locale.language):
-            if candidate in self.languages:
-                return candidate, locale
-        return DEFAULT_LANGUAGE, Locale.parse(DEFAULT_LANGUAGE)
-
-    def _render(self, name: str, values: Mapping[str, object]) -> str:
-        try:
-            return self._templates.get_template(name).render(values)
+            made = Written(
+                language=language, subject=str(said["subject"]), text=plain.render(values), html=html.render(values)
+            )
         except TemplateError as error:
-            raise LetterError(f"{self._folder / name}: {type(error).__name__}: {error}") from error
+            raise LetterError(f"{self._folder}/layout.mjml, layout.txt: {type(error).__name__}: {error}") from error
+        return made
+
+    def _known(self, ask: Ask, contact: Contact, locale: Locale) -> dict[str, object]:
+        """The values that texts may use."""
+        zone = ZoneInfo(ask.zone)
+        first_name = (contact.name or "").split(" ")[0] or None
+        return {
+            "brand": self._brand.name,
+            "name": first_name,
+            "amount": format_currency(ask.amount.major(), ask.amount.currency.upper(), locale=locale),
+            "last4": ask.last4,
+            "failed_on": format_date(ask.failed_at.astimezone(zone), "long", locale=locale),
+            "until": format_date(ask.until.astimezone(zone), "long", locale=locale),
+        }
+
+    def _said(self, language: str, texts: Texts, text: LetterText, known: Mapping[str, object]) -> dict[str, object]:
+        """Every sentence of a letter with its values filled in."""
+
+        def filled(sentence: str) -> str:
+            try:
+                return self._plain.from_string(sentence).render(known)
+            except TemplateError as error:
+                raise LetterError(f"{self._folder / language}.toml: {sentence!r}: {error}") from error
+
+        common = texts.common
+        summary = [(filled(common.label_amount), known["amount"])]
+        if known["last4"]:
+            summary.append((filled(common.label_card), filled(common.card)))
+        shared = ("greeting", "link_hint", "paid_hint", "closing", "why_this", "unsubscribe")
+        said: dict[str, object] = {name: filled(getattr(common, name)) for name in shared}
+        own = asdict(text)
+        said |= {name: filled(own[name]) for name in ("subject", "preview", "heading", "button")}
+        return said | {"lines": [filled(line) for line in text.lines], "summary": summary}
+
+
+__all__ = ["DEFAULT_LANGUAGE", "Ask", "Brand", "LetterError", "Letters", "Written"]

@@ -6,10 +6,14 @@ an email is not sent again.
 
 import smtplib
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
 from typing import Protocol
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay, wait_random_exponential
 
 
 class MailError(Exception):
@@ -17,7 +21,9 @@ class MailError(Exception):
 
 
 class MailRefused(MailError):
-    """The server refused for good (5xx); trying again cannot help."""
+    """The server refused for good (5xx); trying again cannot help. ``address`` when it was the address that it refused."""
+
+    address = False
 
 
 class MailUnavailable(MailError):
@@ -52,14 +58,27 @@ class SmtpMailer:
     password: str | None = field(default=None, repr=False)
     timeout_seconds: float = 15.0
     sender: str = ""
+    tries: int = 3
+    wait_seconds: float = 1.0
+    sleep: Callable[[float], None] = time.sleep
 
     @property
     def lease_seconds(self) -> float:
-        """Connecting, greeting, TLS, login, envelope, content: at most six waits."""
-        return 6 * self.timeout_seconds + 30
+        """Connecting, greeting, TLS, login, envelope, content: at most six waits, begun again within one."""
+        return 7 * self.timeout_seconds + 30
 
     def send(self, message: EmailMessage, *, to: str) -> None:
-        """Hand over one email; see Mailer."""
+        """Hand over one email; see Mailer. What is refused for now is tried again at once, as long as one timeout lasts."""
+        repeats = Retrying(
+            retry=retry_if_exception_type(MailUnavailable),
+            stop=stop_after_attempt(self.tries) | stop_before_delay(self.timeout_seconds),
+            wait=wait_random_exponential(multiplier=self.wait_seconds, max=self.timeout_seconds / 3),
+            sleep=self.sleep,
+            reraise=True,
+        )
+        repeats(self._send_once, message, to)
+
+    def _send_once(self, message: EmailMessage, to: str) -> None:
         try:
             connection = self._connected()
         except (smtplib.SMTPException, OSError) as error:
@@ -98,7 +117,7 @@ class SmtpMailer:
         try:
             connection.ehlo_or_helo_if_needed()
             _expect(connection.mail(self.sender), 250)
-            _expect(connection.rcpt(to), 250, 251)
+            _accepted(connection.rcpt(to))
         except (smtplib.SMTPException, OSError) as error:
             raise _refusal(error) from error
         try:
@@ -112,6 +131,15 @@ class SmtpMailer:
 
 def _expect(reply: tuple[int, bytes], *codes: int) -> None:
     _expect_value(reply[0], reply[1], *codes)
+
+
+def _accepted(reply: tuple[int, bytes]) -> None:
+    """Whether the address is taken; a refusal for good is the address's own."""
+    try:
+        _expect(reply, 250, 251)
+    except MailRefused as refused:
+        refused.address = True
+        raise
 
 
 def _expect_value(code: int, answer: bytes, *codes: int) -> None:

@@ -5,23 +5,50 @@ whose worker died in between may have gone out: it is recorded as ambiguous and 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from recovery.cases.facts import EmailDue, EmailRefused, EmailSent
+from sqlalchemy import Connection
+
+from recovery.cases.case import Case
+from recovery.cases.facts import EmailDue, EmailRefused, EmailSent, MailStopped
+from recovery.cases.lifecycle import StepKind
+from recovery.dunning.addresses import Addresses
 from recovery.dunning.letter import Ask, LetterError, Letters
+from recovery.dunning.links import Links
 from recovery.dunning.mailer import MailAmbiguous, Mailer, MailRefused, MailUnavailable
-from recovery.engine.advance import advance
+from recovery.engine.advance import Advanced, advance
 from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
 from recovery.gateways.port import Contact, Gateway, GatewayError, NotFound
 from recovery.storage.case_store import load_case
+from recovery.storage.moment import Moment
+from recovery.storage.pace_store import take_places
 from recovery.storage.step_store import ClaimedStep
+from recovery.storage.suppression_store import suppress, suppressed
 
 AWAY_SECONDS = 60.0
 """How long an email waits when the gateway, where its address is read, is away."""
 
 BOOKKEEPING_SECONDS = 30.0
 """Room in the lease for the transactions around the calls."""
+
+LINK_DAYS_AFTER = 30
+"""How long a link works after the case's time is over: late payments are welcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbox:
+    """What sending has beside mailer and letters: our domain, the customer's links, suppressed addresses, the pace.
+
+    Without ``links`` emails lead to the gateway's own page. ``per_second`` 0 sets no pace; ``burst_seconds`` is how much of it may be
+    used at once.
+    """
+
+    sender_domain: str
+    links: Links | None = None
+    addresses: Addresses | None = None
+    per_second: float = 0.0
+    burst_seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +59,19 @@ class SendEmail:
     gateway: Gateway
     mailer: Mailer
     letters: Letters
-    sender_domain: str
+    outbox: Outbox
 
     @property
     def lease_seconds(self) -> float:
         """Two reads at the gateway and one hand-over to the mail server."""
         return 2 * self.gateway.call_bound_seconds + self.mailer.lease_seconds + BOOKKEEPING_SECONDS
+
+    def places(self, tx: Connection, *, wanted: int, moment: Moment) -> int:
+        """How many emails may be taken up now, over all workers."""
+        if not self.outbox.per_second:
+            return wanted
+        pace = (self.outbox.per_second, max(self.outbox.per_second * self.outbox.burst_seconds, 1.0))
+        return take_places(tx, "emails", pace, wanted=wanted, moment=moment)
 
     def __call__(self, step: ClaimedStep) -> None:
         """Check that the customer must still be asked, then send one email."""
@@ -50,6 +84,10 @@ class SendEmail:
             raise  # the case goes to a person
         except GatewayError as error:
             raise Postponed(f"the gateway cannot be read: {error}", hold_seconds=AWAY_SECONDS) from error
+        why = self._unwanted(contact)
+        if why is not None:
+            advance(self.door, case.id, MailStopped(why=why), step=step)
+            return
         due = advance(self.door, case.id, EmailDue(obligation=obligation, step_id=step.id), step=step)
         if due.email_id is None:
             return
@@ -58,23 +96,67 @@ class SendEmail:
             late = EmailRefused(email_id=due.email_id, detail="the worker was too slow for its lease", permanent=False)
             advance(self.door, case.id, late, step=step)
             return
-        last4 = due.case.card.last4 if due.case.card else None
-        outcome = self._send(
-            due.email_id, contact, Ask(amount=due.case.amount, last4=last4, hosted_url=contact.hosted_url or "")
-        )
+        outcome = self._send(due, contact)
         advance(self.door, case.id, outcome, step=step)
 
-    def _send(self, email_id: str, contact: Contact, ask: Ask) -> EmailSent | EmailRefused:
-        if contact.email is None or not ask.hosted_url:
+    def _unwanted(self, contact: Contact) -> str | None:
+        """Why this address gets nothing, or None."""
+        if self.outbox.addresses is None or contact.email is None:
+            return None
+        with self.door.database.connect() as tx:
+            reason = suppressed(tx, self.outbox.addresses.hashed(contact.email))
+        return None if reason is None else f"the address is on the list of those that get nothing ({reason})"
+
+    def _send(self, due: Advanced, contact: Contact) -> EmailSent | EmailRefused:
+        email_id = due.email_id
+        assert email_id is not None
+        ask = self._ask(due, contact)
+        if contact.email is None or not ask.url:
             missing = "address" if contact.email is None else "payment page"
             return EmailRefused(email_id=email_id, detail=f"the gateway has no {missing} for it", permanent=True)
         try:
-            letter = self.letters.write(ask, contact, message_id=f"<{email_id}@{self.sender_domain}>")
+            letter = self.letters.write(ask, contact, message_id=f"<{email_id}@{self.outbox.sender_domain}>")
             self.mailer.send(letter, to=contact.email)
         except MailAmbiguous:
             return EmailSent(email_id=email_id, ambiguous=True)
         except MailRefused as error:
+            if error.address:
+                self._suppress(contact.email)
             return EmailRefused(email_id=email_id, detail=str(error), permanent=True)
         except (MailUnavailable, LetterError) as error:
             return EmailRefused(email_id=email_id, detail=str(error), permanent=False)
         return EmailSent(email_id=email_id)
+
+    def _suppress(self, address: str) -> None:
+        if self.outbox.addresses is None:
+            return
+        with self.door.database.begin() as tx:
+            suppress(tx, self.outbox.addresses.hashed(address), "refused", at=self.door.clock())
+
+    def _ask(self, due: Advanced, contact: Contact) -> Ask:
+        case, links = due.case, self.outbox.links
+        until = self._until(case)
+        good_until = until + timedelta(days=LINK_DAYS_AFTER)
+        return Ask(
+            template=due.template or "",
+            amount=case.amount,
+            last4=case.card.last4 if case.card else None,
+            url=links.page_url(case.id, until=good_until) if links else contact.hosted_url or "",
+            unsubscribe_url=links.unsubscribe_url(case.id, until=good_until) if links else None,
+            failed_at=case.failed_at,
+            until=until,
+            zone=self._zone(case),
+        )
+
+    def _until(self, case: Case) -> datetime:
+        """Until when the customer can save the subscription."""
+        closing = case.step(StepKind.CLOSE_CASE)
+        return closing.due_at if closing else self.door.clock()
+
+    def _zone(self, case: Case) -> str:
+        """Whose days are written: the customer's own, else the main one of the card's country."""
+        if case.zone is not None:
+            return case.zone
+        with self.door.database.connect() as tx:
+            rules = self.door.rulebook.rules_for(tx, case.policy)
+        return rules.banks.of(case.card.country if case.card else None).zones[0]

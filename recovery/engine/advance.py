@@ -10,11 +10,13 @@ import structlog
 from sqlalchemy import Connection
 
 from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.choosing import card_read
 from recovery.cases.decide import decide
 from recovery.cases.facts import (
     AttemptAnswered,
     CardRefreshed,
     ChargeDue,
+    EmailDue,
     EmailRefused,
     EmailSent,
     Fact,
@@ -28,16 +30,20 @@ from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.opening import opened_case
 from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
+from recovery.storage.card_history import note_cards
 from recovery.storage.card_store import card_use, lock_card, with_siblings
 from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
-from recovery.storage.email_store import finish_email, insert_email
+from recovery.storage.email_store import finish_email, insert_email, with_mailed
 from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
 from recovery.storage.foreign_store import note_foreign_charges
 from recovery.storage.lease_store import extend_leases, holds_lease
+from recovery.storage.message_store import note_messages
 from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step
 
 log = structlog.get_logger(__name__)
+
+_READINGS = (ChargeDue, CardRefreshed)
 
 SEND_WITHIN_SECONDS = 15.0
 """A call begins at most so long after its intent, or not at all. Longer than a commit that waited for a lock (10 s)."""
@@ -47,13 +53,14 @@ SEND_WITHIN_SECONDS = 15.0
 class Advanced:
     """What a fact led to. ``decision`` is None when the fact was known already, or its claim no longer ours.
 
-    ``attempt`` is to be charged now, ``email_id`` to be sent now, by the caller and under the lease of its step.
+    ``attempt`` is to be charged now, ``email_id`` with ``template`` to be sent now, by the caller and under the lease of its step.
     """
 
     case: Case
     decision: Decision | None = None
     attempt: Attempt | None = None
     email_id: str | None = None
+    template: str | None = None
 
 
 def advance(door: Door, case_id: str, fact: Fact, *, step: ClaimedStep | None = None) -> Advanced:
@@ -101,14 +108,20 @@ def _let_in(
     if isinstance(fact, EmailRefused) and knows_fact(tx, case.id, EmailSent(email_id=fact.email_id).key):
         fact = replace(fact, believed_sent=True)
     rules = door.rulebook.rules_for(tx, fact.version if isinstance(fact, PolicyMoved) else case.policy)
-    card = fact.card if isinstance(fact, ChargeDue | CardRefreshed) else None
+    card = card_read(case, fact, rules.for_segment(case.segment).policy) if isinstance(fact, _READINGS) else None
     key = (card or case.card).budget_key if (card or case.card) else None  # type: ignore[union-attr]
     if isinstance(fact, ChargeDue) and key is not None:
         lock_card(tx, key)
     note_foreign_charges(tx, case, _charges_read(fact))
     usage = with_siblings(tx, case, card_use(tx, key, now=moment.now))
+    if isinstance(fact, EmailDue):
+        usage = with_mailed(tx, case, usage, now=moment.now)
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
-    save_decision(tx, case, fact, decision, moment=moment)
+    journal_id = save_decision(tx, case, fact, decision, moment=moment)
+    if door.tells_merchant:
+        note_messages(tx, case, decision, journal_id=journal_id, moment=moment)
+    if isinstance(fact, _READINGS):
+        note_cards(tx, case, fact.cards, moment=moment)
     if decision.start is not None:
         assert step is not None, "an attempt needs the lease of its step"
         insert_attempt(tx, case.id, decision.start, step_id=step.id)
@@ -117,14 +130,20 @@ def _let_in(
     email_id = None
     if decision.email is not None:
         assert step is not None, "an email needs the lease of its step"
-        email_id = insert_email(tx, decision.case, number=decision.email, step_id=step.id, moment=moment)
+        email_id = insert_email(tx, decision, step_id=step.id, moment=moment)
     if isinstance(fact, EmailSent | EmailRefused):
         _finish_email(tx, fact, moment)
     again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
     apply_steps(tx, _with_repeats(decision, again), moment=moment)
     _raise_flags(tx, case, decision, moment)
     log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
-    return Advanced(case=decision.case, decision=decision, attempt=decision.start, email_id=email_id)
+    return Advanced(
+        case=decision.case,
+        decision=decision,
+        attempt=decision.start,
+        email_id=email_id,
+        template=decision.template,
+    )
 
 
 def _charges_read(fact: Fact) -> tuple[Charge, ...]:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import structlog
 from sqlalchemy import Connection
@@ -24,6 +24,7 @@ from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.email_store import email_of_step
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
 from recovery.storage.lease_store import extend_leases, release_step
+from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep, claim_steps, due_kinds
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,15 @@ class Performer(Protocol):
 
     def __call__(self, step: ClaimedStep) -> None:
         """Perform the step. Raises Postponed to try later without counting a failure."""
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A performer whose steps are taken up at a pace that all workers share."""
+
+    def places(self, tx: Connection, *, wanted: int, moment: Moment) -> int:
+        """How many steps may be taken up now."""
         ...
 
 
@@ -91,7 +101,7 @@ def _batch(
 ) -> int:
     whole = performer.lease_seconds * -(-batch // threads)
     lease = whole if keeper is None else min(keeper.lease_seconds, whole)
-    claimed = _claim(door, kind, batch=batch, lease_seconds=lease, whole_seconds=whole, suspects=suspects)
+    claimed = _claim(door, kind, performer, batch=batch, lease_seconds=lease, whole_seconds=whole, suspects=suspects)
     if not claimed:
         return 0
     under_way = {step.id: step for step in claimed}
@@ -116,13 +126,23 @@ def _batch(
 
 
 def _claim(
-    door: Door, kind: StepKind, *, batch: int, lease_seconds: float, whole_seconds: float, suspects: bool
+    door: Door,
+    kind: StepKind,
+    performer: Performer,
+    *,
+    batch: int,
+    lease_seconds: float,
+    whole_seconds: float,
+    suspects: bool,
 ) -> list[ClaimedStep]:
     moment = door.moment()
     with door.database.begin() as tx:
         if kind is StepKind.CHARGE_CARD and is_raised(tx, CHARGING_HALTED):
             return []
-        found = claim_steps(tx, (kind,), moment=moment, limit=batch, lease_seconds=lease_seconds, suspects=suspects)
+        limit = performer.places(tx, wanted=batch, moment=moment) if isinstance(performer, Paced) else batch
+        if not limit:
+            return []
+        found = claim_steps(tx, (kind,), moment=moment, limit=limit, lease_seconds=lease_seconds, suspects=suspects)
         claimed = dearest_first(tx, found) if kind is StepKind.CHARGE_CARD else found
     # A performer asks how long it may go on, renewals included, not how long the row's claim lasts without them.
     until = moment.machine_now + timedelta(seconds=whole_seconds)

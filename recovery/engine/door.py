@@ -24,12 +24,16 @@ class RuleBook(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """The engine's surroundings. ``clock`` is business time, ``machine_clock`` real time; both aware UTC."""
+    """The engine's surroundings. ``clock`` is business time, ``machine_clock`` real time; both aware UTC.
+
+    ``tells_merchant`` when messages for the merchant's app are to be written with each decision.
+    """
 
     database: Engine
     rulebook: RuleBook
     clock: Callable[[], datetime]
     machine_clock: Callable[[], datetime]
+    tells_merchant: bool = False
 
     def moment(self) -> Moment:
         """Both clocks, read once."""

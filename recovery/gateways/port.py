@@ -8,12 +8,18 @@ SignatureRejected and PayloadRejected (a webhook that is not the gateway's, or n
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from recovery.cases.answers import Answer
 from recovery.cases.case import Attempt
 from recovery.cases.obligation import Obligation
+from recovery.cases.updating import Freshness, UpdaterWay
+from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card, Initiator
+from recovery.gateways.seen import SeenCharge as SeenCharge
+from recovery.gateways.seen import SeenReversal as SeenReversal
+from recovery.gateways.seen import SeenSubscription as SeenSubscription
+from recovery.gateways.seen import SubscriptionsPage as SubscriptionsPage
 from recovery.money import Money
 
 
@@ -103,10 +109,24 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fee:
+    """One line of the gateway's balance with what it kept; ``id`` is the line's. A negative amount was given back.
+
+    The currency is that of the balance, which may differ from the charge's.
+    """
+
+    id: str
+    charge_id: str
+    amount: Money
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reversal:
     """Money that went back: one refund or dispute, mapped to the obligation whose charge it concerns.
 
     ``status`` is the gateway's word: refunds pending/succeeded/failed…, disputes needs_response/under_review/won/lost…
+    ``ended_at`` is when it was decided or undone, if the gateway tells. ``fees`` are what it cost besides.
     """
 
     id: str
@@ -115,6 +135,32 @@ class Reversal:
     amount: Money
     status: str
     occurred_at: datetime
+    ended_at: datetime | None = None
+    fees: tuple[Fee, ...] = ()
+
+
+FAILED_REFUND: Final = frozenset({"failed", "canceled"})
+WON_DISPUTE: Final = frozenset({"won", "warning_closed"})
+CLOSED_DISPUTE: Final = WON_DISPUTE | {"lost"}
+"""The gateway's words for how a refund or dispute ended. An inquiry that was closed took nothing in the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A subscription that will be charged by itself: when next, and on which card; None where that is no card."""
+
+    subscription: str
+    customer: str
+    renews_at: datetime
+    card: Card | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalPage:
+    """One page of them. ``behind`` continues the list; None when it ends."""
+
+    renewals: tuple[Renewal, ...]
+    behind: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +178,8 @@ class Gateway(Protocol):
     name: str
     livemode: bool
     """Whether our key moves real money."""
+    updater: UpdaterWay
+    """What the gateway's card updater can do."""
     call_bound_seconds: float
     """Longest time that ``charge`` can take in all, with its repeats. Leases are longer than this."""
 
@@ -154,8 +202,16 @@ class Gateway(Protocol):
         """The customer's open invoices, oldest first."""
         ...
 
-    def read_card(self, obligation: Obligation) -> Card | None:
-        """The card to use next: subscription default, else customer default, else None. Read afresh."""
+    def open_obligations(self) -> Iterator[str]:
+        """Every open invoice that is charged automatically, page by page, in no order."""
+        ...
+
+    def read_wallet(self, obligation: Obligation) -> Wallet:
+        """The customer's cards: the subscription's default, the customer's default, then the others. Read afresh."""
+        ...
+
+    def ask_updater(self, card: Card) -> Freshness:
+        """Ask the networks for newer details, which a reading then shows. Unsupported unless the updater works on demand."""
         ...
 
     def charge(self, order: ChargeOrder) -> Answer:
@@ -166,16 +222,48 @@ class Gateway(Protocol):
         """Find out by reading what became of an attempt. None: no trace of it exists and the obligation is unpaid."""
         ...
 
+    def make_default(self, subscription: str, payment_method: str) -> None:
+        """Let a subscription go on with a card of its customer. Saying it twice changes nothing. Raises as reads do."""
+        ...
+
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         """All refunds and all disputes of one charge; both empty when the charge belongs to no invoice."""
+        ...
+
+    def read_charge(self, charge: str) -> SeenCharge:
+        """One charge as the gateway's list shows it."""
+        ...
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        """All charges that were made in a stretch of time, page by page; each page within the bound of a call."""
+        ...
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        """All refunds and disputes that were made in a stretch of time, in the same way."""
+        ...
+
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        """One page of all subscriptions there ever were, newest first."""
+        ...
+
+    def read_fee(self, charge: str) -> Fee | None:
+        """What the gateway kept of a charge that succeeded; None as long as its balance does not show the charge."""
         ...
 
     def read_contact(self, obligation: str) -> Contact:
         """The customer's address and the page where this obligation can be paid."""
         ...
 
+    def open_card_page(self, customer: str, *, return_url: str) -> str:
+        """A page, made now and short-lived, where the customer enters another card; its address."""
+        ...
+
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The gateway's own list of events since an instant, oldest first, as verified notices."""
+        ...
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        """A page of the subscriptions that renew by themselves, from the start or behind an earlier page."""
         ...
 
     def standing(self) -> Standing:

@@ -28,12 +28,20 @@ def receive(
     machine_now: datetime,
 ) -> Receipt:
     """Verify and store one webhook. Raises SignatureRejected, PayloadRejected and the database's own errors."""
-    notice = gateway.verify(body, signature, machine_now=machine_now)
-    if notice.kind not in kinds:
+    event = noticed(gateway, body, signature, kinds=kinds, machine_now=machine_now)
+    if event is None:
         return Receipt.NOT_OURS
     with database.begin() as tx:
-        fresh = store_event(tx, event_of(notice, gateway.name), machine_now=machine_now)
+        fresh = store_event(tx, event, machine_now=machine_now)
     return Receipt.STORED if fresh else Receipt.KNOWN
+
+
+def noticed(
+    gateway: Gateway, body: bytes, signature: str, *, kinds: Collection[str], machine_now: datetime
+) -> StoredEvent | None:
+    """Verify one webhook; the event to store, None for one that is not ours. Raises SignatureRejected, PayloadRejected."""
+    notice = gateway.verify(body, signature, machine_now=machine_now)
+    return event_of(notice, gateway.name) if notice.kind in kinds else None
 
 
 def event_of(notice: Notice, gateway: str) -> StoredEvent:

@@ -1,25 +1,25 @@
 """Money that went back: refunds and disputes of a charge. Without it a month would show money that is gone again."""
 
+from datetime import datetime
+
 from recovery.cases.facts import DisputeClosed, DisputeOpened, Fact, InvoicePaid, PartPaid, PaymentRefunded
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
-from recovery.gateways.port import Gateway, Reversal
+from recovery.gateways.port import CLOSED_DISPUTE, FAILED_REFUND, WON_DISPUTE, Gateway, Reversal
+from recovery.intake.fees import fee_charged
 from recovery.intake.outcome import Done, Held
 from recovery.storage.case_store import cases_of, load_case
 
 UNSETTLED_SECONDS = 20.0
 """How long a reversal waits for an open attempt of ours to be settled."""
 
-_FAILED_REFUND = frozenset({"failed", "canceled"})
-_WON = frozenset({"won", "warning_closed"})
-_CLOSED = _WON | {"lost"}
 
-
-def reversal_seen(door: Door, gateway: Gateway, charge: str) -> Done | Held:
+def reversal_seen(door: Door, gateway: Gateway, charge: str, *, told_at: datetime) -> Done | Held:
     """Read all refunds and disputes of a charge and tell the case whose ledger has it.
 
-    A reversal that overtook the news of its payment waits for it.
+    A reversal that overtook the news of its payment waits for it. ``told_at`` is the instant of the news: what ended, and shows
+    no instant of its own, ended then.
     """
     known = _cases_with(door, charge)
     if not known:
@@ -28,8 +28,9 @@ def reversal_seen(door: Door, gateway: Gateway, charge: str) -> Done | Held:
         if not known:
             return waits
     refunds, disputes = gateway.read_reversals(charge)
-    facts = [fact for refund in refunds for fact in _refund_facts(refund)]
-    facts += [fact for dispute in disputes for fact in _dispute_facts(dispute)]
+    facts = [fact for refund in refunds for fact in _refund_facts(refund, told_at)]
+    facts += [fact for dispute in disputes for fact in _dispute_facts(dispute, told_at)]
+    facts += [fee_charged(fee) for reversal in (*refunds, *disputes) for fee in reversal.fees]
     news = sum(1 for case_id in known for fact in facts if advance(door, case_id, fact).decision is not None)
     return Done(f"{news} entries booked for {', '.join(known)}")
 
@@ -65,27 +66,31 @@ def _payment_read(obligation: Obligation) -> Fact:
     return InvoicePaid(obligation_id=obligation.id, charges=obligation.succeeded, at=at)
 
 
-def _refund_facts(refund: Reversal) -> list[Fact]:
+def _refund_facts(refund: Reversal, told_at: datetime) -> list[Fact]:
     made = PaymentRefunded(refund_id=refund.id, charge_id=refund.charge_id, amount=refund.amount, at=refund.occurred_at)
-    if refund.status not in _FAILED_REFUND:
+    if refund.status not in FAILED_REFUND:
         return [made]
     undone = PaymentRefunded(
-        refund_id=refund.id, charge_id=refund.charge_id, amount=refund.amount, at=refund.occurred_at, failed=True
+        refund_id=refund.id,
+        charge_id=refund.charge_id,
+        amount=refund.amount,
+        at=refund.ended_at or max(told_at, refund.occurred_at),
+        failed=True,
     )
     return [made, undone]
 
 
-def _dispute_facts(dispute: Reversal) -> list[Fact]:
+def _dispute_facts(dispute: Reversal, told_at: datetime) -> list[Fact]:
     opened = DisputeOpened(
         dispute_id=dispute.id, charge_id=dispute.charge_id, amount=dispute.amount, at=dispute.occurred_at
     )
-    if dispute.status not in _CLOSED:
+    if dispute.status not in CLOSED_DISPUTE:
         return [opened]
     closed = DisputeClosed(
         dispute_id=dispute.id,
         charge_id=dispute.charge_id,
         amount=dispute.amount,
-        at=dispute.occurred_at,
-        won=dispute.status in _WON,
+        at=dispute.ended_at or max(told_at, dispute.occurred_at),
+        won=dispute.status in WON_DISPUTE,
     )
     return [opened, closed]

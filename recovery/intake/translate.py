@@ -25,6 +25,7 @@ from recovery.declines.signals import Initiator, Signals
 from recovery.engine.advance import advance, open_case
 from recovery.engine.door import Door
 from recovery.gateways.port import ChargeOrder, Gateway
+from recovery.intake.deserving import undeserving
 from recovery.intake.outcome import Done, Held
 from recovery.intake.reversals import reversal_seen
 from recovery.storage.attempt_store import attempt_of_charge, case_of_attempt, open_attempt_of_obligation
@@ -153,19 +154,6 @@ def _failed_charge(desk: _Desk, obligation: Obligation) -> Charge:
     return charge if charge.initiator is not None else replace(charge, initiator=desk.initiator)
 
 
-def undeserving(obligation: Obligation, *, livemode: bool) -> str | None:
-    """Why an invoice gets no case, or None when it deserves one. Other payment methods get one, for a person."""
-    checks = (
-        (obligation.livemode == livemode, "it is from the other mode than our key"),
-        (obligation.status is ObligationStatus.OPEN, f"the invoice is {obligation.status.value}"),
-        (obligation.remaining.minor > 0, "nothing remains to be paid"),
-        (obligation.charge_automatically, "it is sent to the customer, not charged automatically"),
-        (obligation.billing_reason != "subscription_create", "it is a first invoice, an on-session matter"),
-        (obligation.subscription_live, "its subscription is cancelled"),
-    )
-    return next((reason for fine, reason in checks if not fine), None)
-
-
 def _paid(desk: _Desk) -> Done | Held:
     obligation_id = _obligation_id(desk)
     if obligation_id is None:
@@ -232,13 +220,24 @@ def _updated(desk: _Desk) -> Done | Held:
 
 
 def _subscription_ended(desk: _Desk) -> Done | Held:
-    if desk.event.kind.endswith("updated") and desk.text("status") != "canceled":
-        return Done("the subscription goes on")
     subscription = desk.event.object_id
+    if desk.event.kind.endswith("updated") and desk.text("status") != "canceled":
+        return _subscription_changed(desk, subscription)
     detail = desk.text("cancel_reason")
     with desk.door.database.connect() as tx:
         known = cases_of(tx, subscription=subscription)
     return _tell(desk, known, SubscriptionCancelled(subscription=subscription, at=desk.event.created_at, detail=detail))
+
+
+def _subscription_changed(desk: _Desk, subscription: str) -> Done | Held:
+    """Its own default card comes before the customer's; an event that only names the subscription may mean anything."""
+    changed = (desk.text("changed") or "").split()
+    if desk.text("status") is not None and not {"default_payment_method", "default_source"} & set(changed):
+        return Done("the subscription goes on")
+    with desk.door.database.connect() as tx:
+        known = cases_of(tx, subscription=subscription)
+    what = "the gateway says: the subscription's card changed"
+    return _tell(desk, known, PaymentMethodChanged(event_id=desk.event.id, what=what))
 
 
 def _card_changed(desk: _Desk) -> Done | Held:
@@ -255,7 +254,9 @@ def _card_changed(desk: _Desk) -> Done | Held:
 
 def _reversed(desk: _Desk) -> Done | Held:
     charge = desk.text("charge")
-    return reversal_seen(desk.door, desk.gateway, charge) if charge else Done("names no charge")
+    if charge is None:
+        return Done("names no charge")
+    return reversal_seen(desk.door, desk.gateway, charge, told_at=desk.event.created_at)
 
 
 def _tell(desk: _Desk, case_ids: list[str], fact: Fact) -> Done | Held:

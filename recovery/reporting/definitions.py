@@ -37,7 +37,13 @@ DISPUTED: Final = _money(
     "Disputed",
     "What of the recovered money is disputed or was lost in a dispute; disputes that were won taken off.",
 )
-NET: Final = _money("net_minor", "Recovered, net", "Gross less refunded and disputed; fees are not yet taken off.")
+FEES: Final = _money(
+    "fee_minor",
+    "Fees",
+    "What the gateway kept of these charges and for their disputes, from its balance, fees given back taken off. Fees that it took in "
+    "another currency stand in the cash table under that currency.",
+)
+NET: Final = _money("net_minor", "Recovered, net", "Gross less refunded, disputed and fees.")
 
 COHORT: Final = (
     _count(
@@ -47,6 +53,11 @@ COHORT: Final = (
     ),
     _count("recovered_cases", "Recovered", "Cases that were paid by a charge, also those paid after being given up."),
     _count("credited_cases", "of them by the engine", "Recovered cases whose first payment the engine brought about."),
+    _count(
+        "unwritten_cases",
+        "Emails avoided",
+        "Recovered cases credited to the engine in which no email had to be written to the customer.",
+    ),
     _count("open_cases", "Still open", "Cases that are still being worked on; they may yet be recovered."),
     _count("lost_cases", "Lost", "Cases given up, or written off by the merchant, and not paid since."),
     _count(
@@ -72,6 +83,12 @@ COHORT: Final = (
         Kind.RATE_OF_MONEY,
         "Gross recovered money credited to the engine divided by the money at risk.",
     ),
+    _rate(
+        "days_to_recovery",
+        "Days to recovery",
+        Kind.DAYS,
+        "Mean time from the failure to the recovery, over the recovered cases.",
+    ),
     _money(
         "at_risk_minor",
         "At risk",
@@ -81,7 +98,19 @@ COHORT: Final = (
     CREDITED,
     REFUNDED,
     DISPUTED,
+    FEES,
     NET,
+    _money(
+        "monthly_minor",
+        "Preserved MRR",
+        "Invoice amounts of the recovered cases as monthly revenue: a yearly one counts a twelfth, a weekly one 30.4375 / 7 times. "
+        "Unlike the cash it comes again, if the subscription goes on.",
+    ),
+    _money(
+        "one_off_minor",
+        "One-off cash",
+        "Gross recovered money of invoices without a subscription: it does not come again.",
+    ),
     _money("open_minor", "Still open", "What is owed on cases that are still being worked on."),
     _money("lost_minor", "Lost", "What was owed on cases given up or written off and not paid since."),
     _money("withdrawn_minor", "Withdrawn", "What was asked on cases no longer owed or cancelled, and not paid since."),
@@ -103,9 +132,22 @@ CASH: Final = (
         "Disputed",
         "Disputes of recovered money opened in the month, less those won in it: a win in a later month is a negative figure there.",
     ),
+    _money(
+        "fee_minor",
+        "Fees",
+        "What the gateway kept in the month for recovered charges and their disputes, less what it gave back.",
+    ),
     NET,
-    _money("lost_minor", "Lost", "Cases given up or written off in the month and not paid since."),
-    _money("withdrawn_minor", "Withdrawn", "Cases withdrawn in the month and not paid since."),
+    _money(
+        "lost_minor",
+        "Lost",
+        "Cases given up or written off in the month, less what was written off before and paid in the month after all.",
+    ),
+    _money(
+        "withdrawn_minor",
+        "Withdrawn",
+        "Cases withdrawn in the month, less what was withdrawn before and paid in the month after all.",
+    ),
 )
 
 SOURCE: Final = (
@@ -132,7 +174,7 @@ SOURCE: Final = (
     GROSS,
     REFUNDED,
     DISPUTED,
-    NET,
+    _money("kept_minor", "Kept", "Gross less refunded and disputed; fees are not known by source."),
 )
 
 ATTEMPT: Final = (
@@ -148,6 +190,25 @@ ATTEMPT: Final = (
         "Success rate",
         Kind.RATE_OF_COUNT,
         "Succeeded attempts divided by all attempts of this number, open ones included.",
+    ),
+    GROSS,
+)
+
+RESTATED: Final = (
+    _money("first_minor", "As closed", "The figure as it was when the month was closed."),
+    _money("now_minor", "Now", "The same figure as the ledger gives it now."),
+    _money("restated_minor", "Restated by", "Now less as closed: what later refunds, disputes and payments changed."),
+)
+
+HOURS: Final = (
+    _count("attempts", "Attempts", "The engine's own charges in this hour of the issuer's local week."),
+    _count("succeeded", "Succeeded", "Those of them that brought the money."),
+    _count("open", "Open", "Those of them whose outcome is not known yet."),
+    _rate(
+        "success_rate",
+        "Success rate",
+        Kind.RATE_OF_COUNT,
+        "Succeeded attempts divided by all attempts of this hour, open ones included.",
     ),
     GROSS,
 )

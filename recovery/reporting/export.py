@@ -7,7 +7,7 @@ from typing import Any
 
 from recovery.reporting.period import first_and_last_day
 from recovery.reporting.report import Report
-from recovery.reporting.table import Column, Figure, Rate, Row, Table
+from recovery.reporting.table import Column, Figure, Mean, Rate, Row, Table
 
 NOTE = "Amounts are integer minor units; currencies are never added up."
 
@@ -47,6 +47,9 @@ def _cells(column: Column, row: Row) -> tuple[str, str | int, str | int, str]:
     if isinstance(figure, Rate):
         share = "" if figure.value is None else str(figure.value)
         return column.kind.value, share, figure.whole, column.definition
+    if isinstance(figure, Mean):
+        days = "" if figure.value is None else str(figure.value)
+        return column.kind.value, days, figure.cases, column.definition
     return column.kind.value, figure, "", column.definition
 
 
@@ -76,6 +79,8 @@ def _table(table: Table) -> dict[str, Any]:
 
 
 def _figure(figure: Figure) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(figure, Mean):
+        return {"days": None if figure.value is None else str(figure.value), "cases": figure.cases}
     if isinstance(figure, Rate):
         value = None if figure.value is None else str(figure.value)
         return {"rate": value, "part": figure.part, "whole": figure.whole}

@@ -1,11 +1,11 @@
 """Which days a report covers. Without it a month would begin at another instant on each page."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from recovery.storage.report_sums import Span
+from recovery.storage.report_sums import Cut, Only, Span
 
 MONTHS_SHOWN = 12
 """What is shown when nobody says: a year, so that the same month last year is in sight."""
@@ -25,10 +25,16 @@ class Asked:
     first: str | None = None
     last: str | None = None
     zone: str = "UTC"
+    only: tuple[tuple[Cut | Only, str], ...] = ()
 
 
 def span_of(asked: Asked, *, now: datetime) -> Span:
     """The span that was asked for; the last twelve months up to and including this one by default. Raises PeriodInvalid."""
+    whole = _whole_span(asked, now=now)
+    return replace(whole, only=asked.only)
+
+
+def _whole_span(asked: Asked, *, now: datetime) -> Span:
     zone = _zone(asked.zone)
     if asked.month and (asked.first or asked.last):
         raise PeriodInvalid("give either a month or first and last day, not both")

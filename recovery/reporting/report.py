@@ -1,27 +1,36 @@
 """Puts the report together from one consistent view of the database. Without it two tables of one page could disagree."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from recovery.reporting.figures import attempt_table, cash_table, cohort_table, source_table
+from recovery.reporting.churn import churn_table
+from recovery.reporting.closing import restated
+from recovery.reporting.converted import converted_table
+from recovery.reporting.figures import (
+    attempt_table,
+    cash_table,
+    cohort_table,
+    hour_table,
+    restated_table,
+    source_table,
+)
+from recovery.reporting.rates import Rates
 from recovery.reporting.table import Table
-from recovery.storage.report_queries import attempt_sums, cash_sums, cohort_sums, day_sums, money_sums, prepare
+from recovery.reporting.views import CUTS
+from recovery.reporting.views import View as View
+from recovery.storage.churn_queries import churn_sums
+from recovery.storage.report_queries import (
+    cash_sums,
+    cohort_sums,
+    day_sums,
+    prepare,
+    source_sums,
+    try_sums,
+)
 from recovery.storage.report_sums import Cut, DaySum, Span
-
-
-class View(StrEnum):
-    """The tables a report can have."""
-
-    COHORT = "cohort"
-    CASH = "cash"
-    SOURCE = "source"
-    REASON = "reason"
-    CLASS = "class"
-    ATTEMPT = "attempt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +43,6 @@ class Report:
     days: tuple[DaySum, ...]
 
 
-_CUTS = {
-    View.COHORT: Cut.MONTH,
-    View.SOURCE: Cut.MONTH,
-    View.REASON: Cut.REASON,
-    View.CLASS: Cut.DECLINE_CLASS,
-}
-"""What the cases are divided by, for the tables that divide them."""
-
-
 def report(
     database: Engine,
     span: Span,
@@ -50,23 +50,36 @@ def report(
     made_at: datetime,
     views: Collection[View] = tuple(View),
     with_days: bool = True,
+    rates: Rates | None = None,
 ) -> Report:
     """The report over a span, all tables from one snapshot; ``with_days`` for the chart. Raises the database's own errors."""
     snapshot = database.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    tables: list[Table] = []
-    cuts = {_CUTS[view] for view in views if view in _CUTS}
     with snapshot.begin() as tx:
         prepare(tx)
-        cohorts = cohort_sums(tx, span, cuts) if cuts else []
-        money = money_sums(tx, span, cuts) if cuts else []
-        for view in (view for view in View if view in views):
-            if view is View.CASH:
-                tables.append(cash_table(cash_sums(tx, span)))
-            elif view is View.ATTEMPT:
-                tables.append(attempt_table(attempt_sums(tx, span)))
-            else:
-                make = source_table if view is View.SOURCE else cohort_table
-                of_cut = [one for one in cohorts if one.cut is _CUTS[view]]
-                tables.append(make(view, of_cut, [one for one in money if one.cut is _CUTS[view]]))
+        tables = tuple(_tables(tx, span, views, rates))
         days = tuple(day_sums(tx, span)) if with_days else ()
-    return Report(span=span, made_at=made_at, tables=tuple(tables), days=days)
+    return Report(span=span, made_at=made_at, tables=tables, days=days)
+
+
+def _tables(tx: Connection, span: Span, views: Collection[View], rates: Rates | None) -> Iterator[Table]:
+    cuts = {CUTS[view] for view in views if view in CUTS} | ({Cut.MONTH} if View.SOURCE in views else set())
+    cohorts = cohort_sums(tx, span, cuts) if cuts else []
+    attempts, hours = try_sums(tx, span) if {View.ATTEMPT, View.HOURS} & set(views) else ([], [])
+    cash = cash_sums(tx, span) if {View.CASH, View.CONVERTED} & set(views) else []
+    for view in (view for view in View if view in views):
+        if view in CUTS:
+            yield cohort_table(view, [one for one in cohorts if one.cut is CUTS[view]])
+        elif view is View.CASH:
+            yield cash_table(cash)
+        elif view is View.SOURCE:
+            yield source_table([one for one in cohorts if one.cut is Cut.MONTH], source_sums(tx, span))
+        elif view is View.ATTEMPT:
+            yield attempt_table(attempts)
+        elif view is View.HOURS:
+            yield hour_table(hours)
+        elif view is View.CONVERTED:
+            yield converted_table(cash, rates)
+        elif view is View.CHURN:
+            yield churn_table(churn_sums(tx, span))
+        else:
+            yield restated_table(restated(tx, span))

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     MONEY = "money_minor"
     RATE_OF_COUNT = "rate_of_count"
     RATE_OF_MONEY = "rate_of_money_minor"
+    DAYS = "mean_days"
     WORD = "word"
 
 
@@ -37,7 +38,22 @@ class Rate:
         return (Decimal(self.part) / Decimal(self.whole)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
-Figure = int | Rate | str
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """A mean time with the number of cases it is taken over, exact until somebody prints it."""
+
+    seconds: int
+    cases: int
+
+    @property
+    def value(self) -> Decimal | None:
+        """Days with four decimals; None where there is no case."""
+        if self.cases == 0:
+            return None
+        return (Decimal(self.seconds) / Decimal(self.cases) / 86400).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+
+
+Figure = int | Rate | Mean | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +104,8 @@ def shown(figure: Figure, kind: Kind, currency: str) -> str:
             return "–"
         whole = amount(figure.whole, currency) if kind is Kind.RATE_OF_MONEY else f"{figure.whole:,}"
         return f"{figure.value * 100:.1f} % of {whole}"
+    if isinstance(figure, Mean):
+        return "–" if figure.value is None else f"{figure.value:.1f} days of {figure.cases:,}"
     if isinstance(figure, str):
         return figure
     return amount(figure, currency) if kind is Kind.MONEY else f"{figure:,}"

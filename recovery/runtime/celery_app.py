@@ -14,6 +14,7 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import SQLAlchemyError
 
+from recovery.gateways.port import GatewayError
 from recovery.runtime.logging import set_up_logging
 from recovery.runtime.settings import Settings
 from recovery.runtime.wiring import Wiring
@@ -27,6 +28,10 @@ class Bell(StrEnum):
     EVENTS = "recovery.events"
     STEPS = "recovery.steps"
     SWEEP = "recovery.sweep"
+    MERCHANT = "recovery.merchant"
+    BOOKS = "recovery.books"
+    BACKFILL = "recovery.backfill"
+    RENEWALS = "recovery.renewals"
 
 
 QUEUE = "recovery"
@@ -38,8 +43,28 @@ DRAIN_SECONDS = 30.0
 HARD_LIMIT_SECONDS = 900
 """Longer than the longest lease of a batch: whoever is killed here has lost its leases already."""
 
+BOOKS_SECONDS = 30.0
+"""How often missing fees are asked for: nothing waits for them but the report."""
+
 SWEEP_SECONDS = 10.0
 """How often lapsed leases are looked for: the work of a dead worker lies idle for at most this much longer than its lease."""
+
+BACKFILL_SECONDS = 1800.0
+"""How often the gateway's lists are read for what never arrived: a few calls each time, and half an hour is little against days."""
+
+POOL_MAX = 12
+"""Connections that a pool process keeps; twice as many under load. A thread needs one only between its calls to the gateway."""
+
+RENEWALS_SECONDS = 60.0
+"""How often the day's round over renewals goes on; how much it reads each time is LookAhead's own limit."""
+
+RHYTHMS = {
+    Bell.SWEEP: SWEEP_SECONDS,
+    Bell.BOOKS: BOOKS_SECONDS,
+    Bell.BACKFILL: BACKFILL_SECONDS,
+    Bell.RENEWALS: RENEWALS_SECONDS,
+}
+"""The bells that ring more seldom than the others."""
 
 
 def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
@@ -72,10 +97,7 @@ def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
             "health_check_interval": 25,
         },
         timezone="UTC",
-        beat_schedule={
-            bell.value: {"task": bell.value, "schedule": SWEEP_SECONDS if bell is Bell.SWEEP else ring_seconds}
-            for bell in Bell
-        },
+        beat_schedule={bell.value: {"task": bell.value, "schedule": RHYTHMS.get(bell, ring_seconds)} for bell in Bell},
     )
     return app
 
@@ -105,10 +127,13 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     def task(bell: Bell, work: Callable[[Wiring], int], *, then_steps: bool) -> None:
         def run() -> None:
             try:
-                done = drain(lambda: work(wiring()), seconds=DRAIN_SECONDS)
+                done = drain(lambda: work(wiring()), seconds=DRAIN_SECONDS if bell is not Bell.BACKFILL else 0.0)
             except SQLAlchemyError as error:
                 # Leases and holds bring the work back; the next ring tries again.
                 log.warning("database_away", bell=bell.value, error=type(error).__name__)
+                return
+            except GatewayError as error:
+                log.warning("gateway_away", bell=bell.value, error=str(error))
                 return
             if done and then_steps:
                 _ring_softly(ring, Bell.STEPS)
@@ -118,6 +143,10 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
+    task(Bell.MERCHANT, Wiring.tell_merchant, then_steps=False)
+    task(Bell.BOOKS, Wiring.keep_books, then_steps=False)
+    task(Bell.BACKFILL, Wiring.backfill, then_steps=True)
+    task(Bell.RENEWALS, Wiring.look_ahead, then_steps=False)
 
 
 def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:
@@ -134,7 +163,9 @@ def run_worker(settings: Settings, *, database_url: str, broker_url: str) -> Non
 
     def wiring() -> Wiring:
         if "wiring" not in held:
-            held["wiring"] = Wiring(settings, database_url, pool_size=settings.threads + 2)
+            held["wiring"] = Wiring(
+                settings, database_url, pool_size=min(settings.threads, POOL_MAX), broker_url=broker_url
+            )
         return held["wiring"]
 
     def forget(**_: Any) -> None:  # noqa: ANN401 - Celery's signal arguments

@@ -8,6 +8,7 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from recovery.dunning.checking import letter_mistakes
 from recovery.dunning.mailer import MailError
 from recovery.gateways.port import GatewayError, GatewayMisconfigured
 from recovery.runtime.clock import machine_now, system_clock
@@ -18,6 +19,7 @@ from recovery.storage import migrate
 from recovery.storage.aside_store import steps_set_aside
 from recovery.storage.event_store import event_counts, events_set_aside
 from recovery.storage.flag_store import (
+    BACKFILLED,
     CHARGING_HALTED,
     CONFIRMED,
     GATEWAY_RETRIES_SEEN,
@@ -72,6 +74,7 @@ def examine(wiring: Wiring, broker_url: Callable[[], str]) -> Iterator[Finding]:
     yield _mail(wiring)
     yield from _stripe(wiring)
     yield _pages(wiring)
+    yield _customers_page(wiring)
     if database.health is Health.OK:
         yield from _inside(wiring)
 
@@ -80,7 +83,7 @@ def _files(wiring: Wiring) -> Finding:
     folder = wiring.settings.config_dir
     try:
         version = wiring.rulebook.current
-        mistakes = wiring.letters.check()
+        mistakes = letter_mistakes(wiring.letters)
     except ConfigInvalid as error:
         mistakes = error.mistakes
         version = ""
@@ -182,6 +185,28 @@ def _pages(wiring: Wiring) -> Finding:
     return Finding(subject="pages", health=Health.OK, detail=settings.pages.value)
 
 
+def _customers_page(wiring: Wiring) -> Finding:
+    settings = wiring.settings
+    missing = [
+        name
+        for name, value in (
+            ("RECOVERY_PUBLIC_URL", settings.public_url),
+            ("RECOVERY_LINK_SECRETS", settings.link_secrets),
+            ("RECOVERY_ADDRESS_KEY", settings.address_key),
+        )
+        if not value
+    ]
+    if missing:
+        detail = "emails lead to Stripe's own page, or bounced addresses are not kept"
+        remedy = f"set {', '.join(missing)}"
+        return Finding(subject="customer's page", health=Health.WARNING, detail=detail, remedy=remedy)
+    live = wiring.gateway.livemode if settings.stripe_secret_key is not None else False
+    if live and not (settings.public_url or "").startswith("https://"):
+        detail = "its links are not https"
+        return Finding(subject="customer's page", health=Health.FAILED, detail=detail, remedy="set RECOVERY_PUBLIC_URL")
+    return Finding(subject="customer's page", health=Health.OK, detail=f"{settings.public_url}/r/…")
+
+
 def _inside(wiring: Wiring) -> Iterator[Finding]:
     """What the database knows: flags, things set aside, and the operator's confirmations."""
     with wiring.database.connect() as tx:
@@ -218,6 +243,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         yield Finding(
             subject="steps", health=Health.OK, detail=f"{steps.due} due, {steps.in_flight} in flight, none failing"
         )
+    yield _backfilled(flags.get(BACKFILLED))
     for name, question in CONFIRMATIONS.items():
         flag = flags.get(CONFIRMED + name)
         if flag is None:
@@ -236,6 +262,15 @@ def _charging(halted: Flag | None) -> Finding:
         health=Health.FAILED,
         detail=detail,
         remedy="correct the key, then run: recovery charging resume",
+    )
+
+
+def _backfilled(last: Flag | None) -> Finding:
+    if last is None:
+        detail = "not looked for yet; a worker does so every half hour while beat runs, or: recovery backfill"
+        return Finding(subject="missed webhooks", health=Health.OK, detail=detail)
+    return Finding(
+        subject="missed webhooks", health=Health.OK, detail=f"looked for until {last.seen_at:%Y-%m-%d %H:%M} UTC"
     )
 
 

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from recovery.cases.campaigns import Campaign
 from recovery.cases.policy import Policy
 from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineTable
@@ -16,6 +17,7 @@ from recovery.declines.networks import NetworkRules, RulePack
 from recovery.runtime.knowledge_checks import (
     Mistakes,
     bank_mistakes,
+    campaign_mistakes,
     pack_mistakes,
     payday_mistakes,
     segment_mistakes,
@@ -33,6 +35,8 @@ DECLINES_FILE = "declines.toml"
 BANKS_FILE = "banks.toml"
 PAYDAYS_FILE = "paydays.toml"
 NETWORKS_FOLDER = "networks"
+EMAILS_FOLDER = "emails"
+CAMPAIGNS_FILE = "campaigns.toml"
 
 
 class ConfigInvalid(ValueError):
@@ -41,6 +45,14 @@ class ConfigInvalid(ValueError):
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaigns:
+    """The file of campaigns."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    campaigns: tuple[Campaign, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +91,8 @@ def load_knowledge(folder: Path, *, policy_file: Path | None = None) -> Knowledg
         if not found and banks is not None and not unsound:
             found = threshold_mistakes(policy, banks)
         mistakes += _placed(policy_path, found)
+    if policy is not None:
+        policy = _with_campaigns(folder, policy, mistakes)
     if mistakes or policy is None or declines is None or banks is None or paydays is None:
         raise ConfigInvalid(mistakes)
     return Knowledge(
@@ -89,6 +103,17 @@ def load_knowledge(folder: Path, *, policy_file: Path | None = None) -> Knowledg
         banks=banks,
         paydays=paydays,
     )
+
+
+def _with_campaigns(folder: Path, policy: Policy, mistakes: list[str]) -> Policy:
+    """The policy with its campaigns: they are pinned on cases as the rest of it is. Without a file everybody gets one email."""
+    path = folder / EMAILS_FOLDER / CAMPAIGNS_FILE
+    found = _file(path, Campaigns, mistakes) if path.is_file() else None
+    if found is None:
+        return policy
+    whole = replace(policy, campaigns=found.campaigns)
+    mistakes += _placed(path, campaign_mistakes(whole))
+    return whole
 
 
 def load_packs(folder: Path, mistakes: list[str]) -> list[RulePack]:

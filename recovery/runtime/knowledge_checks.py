@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
+from recovery.cases.campaigns import campaign_for
 from recovery.cases.policy import Policy
 from recovery.declines.classify import DeclineClass
 from recovery.declines.networks import OTHER_BRANDS, RulePack
 from recovery.storage.codec import policy_from, policy_json
-from recovery.timing.banks import BankHours, Banks, Issuer
+from recovery.timing.banks import BankHours, Banks
 from recovery.timing.calendars import unknown_calendar
 from recovery.timing.paydays import Paydays, rule_mistake
 
@@ -90,6 +91,39 @@ def segment_mistakes(policy: Policy) -> Mistakes:
     return found
 
 
+def campaign_mistakes(policy: Policy) -> Mistakes:
+    """Campaigns for segments that do not exist, names that are there twice, and letters after the case's time is over."""
+    found: Mistakes = []
+    segments = [segment.name for segment in policy.segments]
+    names = [campaign.name for campaign in policy.campaigns]
+    for number, campaign in enumerate(policy.campaigns):
+        key = ("campaigns", number)
+        if names.count(campaign.name) > 1:
+            found.append(((*key, "name"), f"{campaign.name!r} is there twice; choose another"))
+        found += [
+            ((*key, "segments"), f"there is no segment {name!r}; use one of {', '.join(segments)}")
+            for name in campaign.segments
+            if name not in segments
+        ]
+    for segment in ("", *segments):
+        try:
+            wait_days = policy.of(segment).dunning.wait_days
+        except (ValueError, TypeError):
+            continue  # a change that cannot be made is told by segment_mistakes
+        for decline_class in (None, *DeclineClass):
+            campaign = campaign_for(policy.campaigns, segment, decline_class)
+            if campaign.letters[-1].day >= wait_days and campaign in policy.campaigns:
+                who = f"for segment {segment}, " if segment else ""
+                why = f"{who}the last letter (day {campaign.letters[-1].day:g}) comes when the case is over (day {wait_days})"
+                found.append(
+                    (
+                        ("campaigns", policy.campaigns.index(campaign), "letters"),
+                        f"{why}; write earlier, or wait longer",
+                    )
+                )
+    return list(dict.fromkeys(found))
+
+
 def threshold_mistakes(policy: Policy, banks: Banks) -> Mistakes:
     """Thresholds below which some country has no hour at all, in any segment; fresh cards go by the policy's own."""
     found: Mistakes = []
@@ -114,7 +148,7 @@ def _shut(banks: Banks, risk_max: float, after: DeclineClass | None) -> list[str
         f"{country or 'unknown countries'} {funding}"
         for country in (None, *banks.countries)
         for funding in ("credit", "debit")
-        if banks.window(Issuer(country=country, funding=funding, after=after)).next_within(risk_max, _SOME_WEEK) is None
+        if banks.window(country, funding, after=after).next_within(risk_max, _SOME_WEEK) is None
     ]
 
 

@@ -7,15 +7,24 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from recovery.dunning.standard_webhooks import key_of
+
+LINK_SECRET_CHARACTERS_MIN = 24
+"""As many as 18 random bytes in base64."""
+
+LOGO_BYTES_MAX = 64 * 1024
+"""Mail programs cut long messages off at about 100 kB."""
+
 
 class SettingsInvalid(ValueError):
     """A setting cannot be used; the message names each variable and what is wrong."""
 
 
 class Pages(StrEnum):
-    """Who may read the pages: nobody, whoever has the password, or everybody who reaches the port."""
+    """Who may read the pages: nobody, whoever signs in, whoever has the one password, or everybody who reaches the port."""
 
     OFF = "off"
+    LOGIN = "login"
     PASSWORD = "password"  # noqa: S105 - a mode, not a password
     OPEN = "open"
 
@@ -42,6 +51,7 @@ class Settings(BaseSettings):
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     stripe_api_base: str = "https://api.stripe.com"
+    stripe_calls_per_second: int | None = Field(default=None, ge=0, le=1000)
     stripe_call_seconds: float = Field(default=60.0, gt=0, le=300)
     settle_margin_seconds: float = Field(default=30.0, ge=0, le=3600)
 
@@ -52,7 +62,18 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     mail_from: str = "billing@example.com"
     mail_reply_to: str | None = None
+    smtp_tries: int = Field(default=3, ge=1, le=10)
+    mail_per_second: float = Field(default=10.0, gt=0, le=1000)
     brand_name: str = "Example"
+    brand_colour: str = Field(default="#0b5cad", pattern=r"^#[0-9a-fA-F]{6}$")
+    brand_logo: Path | None = None
+
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$")
+    link_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    address_key: SecretStr | None = None
+    mail_event_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    merchant_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    merchant_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
 
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8000, ge=0, le=65535)
@@ -60,16 +81,21 @@ class Settings(BaseSettings):
     pages: Pages = Pages.OFF
     pages_password: SecretStr | None = None
 
-    batch: int = Field(default=20, ge=1, le=500)
-    threads: int = Field(default=10, ge=1, le=100)
+    report_zone: str = "UTC"
+    report_currency: str = Field(default="usd", pattern=r"^[a-z]{3}$")
+    report_rates: Path | None = None
+
+    batch: int = Field(default=50, ge=1, le=500)
+    threads: int = Field(default=50, ge=1, le=100)
     worker_processes: int = Field(default=2, ge=1, le=64)
     lease_seconds: float = Field(default=30.0, ge=1, le=300)
     ring_seconds: float = Field(default=3.0, gt=0, le=60)
+    lookahead_days: int = Field(default=14, ge=0, le=90)
     clock_file: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "plain"] = "json"
 
-    @field_validator("stripe_webhook_secrets", mode="before")
+    @field_validator("stripe_webhook_secrets", "link_secrets", "mail_event_secrets", "merchant_secrets", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:  # noqa: ANN401 - anything from outside
         """Several secrets during a rotation are separated by commas."""
@@ -91,6 +117,34 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql://")
         return value
 
+    @field_validator("mail_event_secrets", "merchant_secrets", mode="after")
+    @classmethod
+    def _standard(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        """Secrets in the form of Standard Webhooks."""
+        for secret in value:
+            key_of(secret.get_secret_value())
+        return value
+
+    @field_validator("link_secrets", mode="after")
+    @classmethod
+    def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        """A short secret could be found by trying."""
+        if any(len(secret.get_secret_value()) < LINK_SECRET_CHARACTERS_MIN for secret in value):
+            raise ValueError(f"each must have at least {LINK_SECRET_CHARACTERS_MIN} characters")
+        return value
+
+    @field_validator("brand_logo", mode="after")
+    @classmethod
+    def _a_picture(cls, value: Path | None) -> Path | None:
+        """The logo travels inside every email."""
+        if value is None:
+            return None
+        if not value.is_file() or not value.read_bytes().startswith(b"\x89PNG"):
+            raise ValueError("must be the path of a PNG file")
+        if value.stat().st_size > LOGO_BYTES_MAX:
+            raise ValueError(f"must not be larger than {LOGO_BYTES_MAX} bytes: it travels inside every email")
+        return value
+
     @field_validator("mail_from")
     @classmethod
     def _an_address(cls, value: str) -> str:
@@ -98,6 +152,15 @@ class Settings(BaseSettings):
         if not name or not at or "." not in domain or " " in value:
             raise ValueError("must be an address like billing@your-domain.com")
         return value
+
+    @property
+    def calls_per_second(self) -> int:
+        """The rate of calls that all processes share; 0 is none. Stripe allows 100 a second live and 25 in test mode."""
+        if self.stripe_calls_per_second is not None:
+            return self.stripe_calls_per_second
+        if self.stripe_api_base.rstrip("/") != "https://api.stripe.com" or self.stripe_secret_key is None:
+            return 0
+        return 80 if "_live_" in self.stripe_secret_key.get_secret_value()[:9] else 20
 
     @property
     def sender_domain(self) -> str:

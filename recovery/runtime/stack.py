@@ -40,7 +40,7 @@ def opened(settings: Settings, *, broker: bool = False, pool_size: int = 5) -> I
         else:
             database_url = held.enter_context(embedded_postgres(settings.data_dir / POSTGRES_FOLDER)).url
         broker_url = _broker_url(settings, held) if broker else None
-        wiring = Wiring(settings=settings, database_url=database_url, pool_size=pool_size)
+        wiring = Wiring(settings=settings, database_url=database_url, pool_size=pool_size, broker_url=broker_url)
         held.callback(_close, wiring)
         yield Stack(wiring=wiring, broker_url=broker_url)
 

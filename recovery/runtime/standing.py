@@ -10,6 +10,7 @@ from recovery.cases.case import Case
 from recovery.cases.project import Projection, project_from
 from recovery.engine.door import RuleBook
 from recovery.storage.card_store import card_use
+from recovery.storage.case_queries import timeline
 from recovery.timing.budgets import counted_uses
 
 
@@ -47,6 +48,7 @@ def standing_of(tx: Connection, rulebook: RuleBook, case: Case, *, now: datetime
     brand, country = (case.card.brand, case.card.country) if case.card else (None, None)
     pack = rules.networks.in_force(brand, now, country)
     window = issuer_window(case, rules, None)
+    told = timeline(tx, case.id)
     budgets = tuple(
         Budget(
             used=sum(
@@ -67,5 +69,5 @@ def standing_of(tx: Connection, rulebook: RuleBook, case: Case, *, now: datetime
         edition=pack.name(),
         source=pack.source,
         budgets=budgets,
-        to_come=project_from(case, rules, usage, now=now),
+        to_come=project_from(case, rules, usage, now=now, because=told[-1].reason if told else "as planned"),
     )

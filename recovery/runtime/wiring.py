@@ -1,36 +1,49 @@
 """Chooses the concrete parts and joins them. The one place that knows which gateway, mailer and clock are in use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from recovery.cases.lifecycle import StepKind
+from recovery.charging.breaker import Breaker
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
+from recovery.charging.keep import KeepCard
+from recovery.charging.lookahead import LookAhead
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
-from recovery.dunning.letter import Brand, Letters
+from recovery.dunning.letter import Letters
 from recovery.dunning.mailer import SmtpMailer
-from recovery.dunning.send import SendEmail
+from recovery.dunning.merchant import Merchant
+from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
 from recovery.engine.leases import LeaseKeeper
 from recovery.engine.sweep import sweep
 from recovery.gateways.port import Gateway
-from recovery.gateways.stripe import KINDS, Limits, StripeGateway
+from recovery.gateways.stripe import KINDS, Limits, Pace, StripeGateway
+from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
+from recovery.intake.fees import book_fees
+from recovery.reporting.rates import Rates, read_rates
+from recovery.runtime.asking import addresses_of, letters_of, links_of
 from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.knowledge import load_knowledge
+from recovery.runtime.pace import SharedPace
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import Settings, SettingsInvalid
 from recovery.storage.connect import connect
+from recovery.storage.report_rollup import roll_up
 
 EVENT_KINDS = KINDS
 """The explicit set of events that intake keeps; all others are acknowledged and forgotten."""
+
+ROLLED_UP_MAX = 2000
+"""Cases whose figures are made in one transaction: some tenths of a second."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +51,10 @@ class Wiring:
     """Everything one process needs, made on first use. ``database_url`` is where the database really is (embedded or not)."""
 
     settings: Settings
-    database_url: str
+    database_url: str = field(repr=False)
     pool_size: int = 5
+    broker_url: str | None = field(default=None, repr=False)
+    """Where the rate of calls is shared; None: nobody else calls."""
 
     @cached_property
     def database(self) -> Engine:
@@ -59,7 +74,12 @@ class Wiring:
             webhook_secrets=tuple(secret.get_secret_value() for secret in settings.stripe_webhook_secrets),
             api_base=settings.stripe_api_base,
             limits=Limits(bound_seconds=settings.stripe_call_seconds),
+            pace=self._pace(),
         )
+
+    def _pace(self) -> Pace | None:
+        rate = self.settings.calls_per_second
+        return None if rate == 0 or self.broker_url is None else SharedPace(self.broker_url, calls_per_second=rate)
 
     @cached_property
     def rulebook(self) -> StoredRuleBook:
@@ -72,7 +92,13 @@ class Wiring:
         """The engine's surroundings; the current policy is kept in the database before any case can be pinned on it."""
         self.rulebook.keep_current(self.database, machine_now=machine_now())
         clock = clock_from(self.settings.clock_file)
-        return Door(database=self.database, rulebook=self.rulebook, clock=clock.now, machine_clock=machine_now)
+        return Door(
+            database=self.database,
+            rulebook=self.rulebook,
+            clock=clock.now,
+            machine_clock=machine_now,
+            tells_merchant=self.merchant is not None,
+        )
 
     @cached_property
     def mailer(self) -> SmtpMailer:
@@ -85,19 +111,45 @@ class Wiring:
             username=settings.smtp_username,
             password=_open(settings.smtp_password),
             sender=settings.mail_from,
+            tries=settings.smtp_tries,
         )
 
     @cached_property
     def letters(self) -> Letters:
-        """The email templates."""
+        """The emails' texts and form."""
+        return letters_of(self.settings)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """What sending has beside mailer and letters."""
         settings = self.settings
-        brand = Brand(name=settings.brand_name, sender=settings.mail_from, reply_to=settings.mail_reply_to)
-        return Letters(settings.config_dir / "emails", brand)
+        return Outbox(
+            sender_domain=settings.sender_domain,
+            links=links_of(settings),
+            addresses=addresses_of(settings),
+            per_second=settings.mail_per_second,
+        )
+
+    @cached_property
+    def merchant(self) -> Merchant | None:
+        """The merchant's app, where it listens. Raises SettingsInvalid when there is nothing to sign with."""
+        settings = self.settings
+        if settings.merchant_url is None:
+            return None
+        if not settings.merchant_secrets:
+            raise SettingsInvalid("RECOVERY_MERCHANT_SECRETS: not set, and RECOVERY_MERCHANT_URL needs it")
+        secrets = tuple(secret.get_secret_value() for secret in settings.merchant_secrets)
+        return Merchant(database=self.database, url=settings.merchant_url, secrets=secrets, machine_clock=machine_now)
 
     @cached_property
     def intake(self) -> Intake:
         """Works through stored events."""
         return Intake(self.door, self.gateway, self.keeper)
+
+    @cached_property
+    def breaker(self) -> Breaker:
+        """Lets this process's charging rest while the gateway is ill."""
+        return Breaker(machine_now)
 
     @cached_property
     def keeper(self) -> LeaseKeeper:
@@ -108,13 +160,13 @@ class Wiring:
     def performers(self) -> Mapping[StepKind, Performer]:
         """Who performs which step. Cheap and urgent kinds come first."""
         door, gateway = self.door, self.gateway
-        domain = self.settings.sender_domain
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(door, gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(door),
+            StepKind.KEEP_CARD: KeepCard(door, gateway),
             StepKind.REFRESH_CARD: RefreshCard(door, gateway),
-            StepKind.CHARGE_CARD: ChargeCard(door, gateway),
-            StepKind.SEND_EMAIL: SendEmail(door, gateway, self.mailer, self.letters, domain),
+            StepKind.CHARGE_CARD: ChargeCard(door, gateway, self.breaker),
+            StepKind.SEND_EMAIL: SendEmail(door, gateway, self.mailer, self.letters, self.outbox),
             StepKind.CLOSE_CASE: CloseCase(door, gateway),
             StepKind.ESCALATE: Escalate(door),
         }
@@ -124,9 +176,36 @@ class Wiring:
         ways = {"batch": self.settings.batch, "threads": self.settings.threads}
         return perform_due(self.door, self.performers, **ways, keeper=self.keeper)
 
+    def tell_merchant(self) -> int:
+        """One bounded batch of messages to the merchant's app; returns how many were taken up."""
+        return self.merchant.tell() if self.merchant is not None else 0
+
     def process_events(self) -> int:
         """One bounded batch of waiting events; returns how many were taken."""
         return self.intake.process(batch=self.settings.batch)
+
+    def look_ahead(self) -> int:
+        """The next pages of the day's round over renewals. Returns 0: what is left waits for the next ring, for the rate's sake."""
+        LookAhead(self.door, self.gateway, self.settings.lookahead_days)()
+        return 0
+
+    @property
+    def rates(self) -> Rates | None:
+        """The booked rates, read afresh; None where none are kept. Raises RatesInvalid."""
+        settings = self.settings
+        if settings.report_rates is None:
+            return None
+        return read_rates(settings.report_rates, currency=settings.report_currency)
+
+    def keep_books(self) -> int:
+        """Roll up the cases that changed and book fees that the ledger lacks, a bounded batch each; returns how many."""
+        rolled_up = roll_up(self.database, machine_now=machine_now(), limit=ROLLED_UP_MAX)
+        return rolled_up + book_fees(self.door, self.gateway, limit=self.settings.batch)
+
+    def backfill(self) -> int:
+        """Read the gateway's lists for what never arrived; returns how many events and cases were new."""
+        found = Backfill(self.door, self.gateway, EVENT_KINDS).run()
+        return found.events_new + found.cases_opened + found.cases_told
 
     def sweep(self) -> int:
         """Take back lapsed leases; returns how many."""

@@ -11,7 +11,8 @@ from recovery.cases.case import Case
 from recovery.cases.lifecycle import AttemptStatus, State
 from recovery.money import Money
 from recovery.storage.case_store import NoSuchCase, case_id_of, load_case
-from recovery.storage.tables import attempts, cases, emails, foreign_charges, journal, ledger, steps
+from recovery.storage.mail_tables import emails
+from recovery.storage.tables import attempts, cases, foreign_charges, journal, ledger, steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,8 @@ class EmailLine:
     """One email about a case: that it was written, never to whom."""
 
     number: int
+    letter: int
+    template: str
     status: str
     begun_at: datetime
     finished_at: datetime | None
@@ -223,7 +226,7 @@ def _bookings(tx: Connection, case_id: str) -> tuple[LedgerLine, ...]:
 
 
 def _emails(tx: Connection, case_id: str) -> tuple[EmailLine, ...]:
-    names = ("number", "status", "begun_at", "finished_at", "detail")
+    names = ("number", "letter", "template", "status", "begun_at", "finished_at", "detail")
     rows = tx.execute(select(emails).where(emails.c.case_id == case_id).order_by(emails.c.number)).mappings()
     return tuple(EmailLine(**{name: row[name] for name in names}) for row in rows)
 

@@ -1,5 +1,6 @@
 """Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -7,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
 from recovery.cases.facts import Fact, fact_name
-from recovery.cases.lifecycle import OPEN_STEPS, Rule, Source, State, StepKind, StepState
+from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Rule, Source, State, StepKind, StepState
 from recovery.money import Money
 from recovery.storage import codec
 from recovery.storage.attempt_store import attempt_from, save_changed_attempts
@@ -75,6 +76,9 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         horizon_at=row["horizon_at"],
         segment=row["segment"],
         zone=row["zone"],
+        subscribed_at=row["subscribed_at"],
+        interval=row["interval"],
+        interval_count=row["interval_count"],
         woken_at=row["woken_at"],
         card=codec.card_from(row["card"]),
         tried_card=codec.card_from(row["tried_card"]),
@@ -82,22 +86,33 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         signals=codec.signals_from(row["signals"]),
         last_failure_at=row["last_failure_at"],
         dead_cards=codec.cards_from(row["dead_cards"]),
+        wallet=codec.wallet_from(row["wallet"]),
+        choice=row["choice"],
         attempts=tuple(attempt_from(a) for a in tried),
-        steps=tuple(
-            WaitingStep(kind=StepKind(kind), due_at=due_at, in_flight=state == StepState.IN_FLIGHT)
-            for kind, due_at, state in waiting
-        ),
-        exhausted=Exhausted(rule=Rule(used_up["rule"]), at=used_up["at"], detail=used_up["detail"])
-        if used_up
-        else None,
+        steps=tuple(_waiting(*step) for step in waiting),
+        exhausted=_exhausted(used_up),
         refreshes=row["refreshes"],
         emails_sent=row["emails_sent"],
         emailed_at=row["emailed_at"],
         email_tries=row["email_tries"],
+        letters_done=row["letters_done"],
+        letter_tries=row["letter_tries"],
+        mail_stopped=row["mail_stopped"],
+        wished_at=row["wished_at"],
+        wishes=row["wishes"],
+        left_because=row["left_because"],
         escalations=row["escalations"],
         source=Source(row["source"]) if row["source"] else None,
         ended_at=row["ended_at"],
     )
+
+
+def _waiting(kind: str, due_at: datetime, state: str) -> WaitingStep:
+    return WaitingStep(kind=StepKind(kind), due_at=due_at, in_flight=state == StepState.IN_FLIGHT)
+
+
+def _exhausted(row: RowMapping | None) -> Exhausted | None:
+    return Exhausted(rule=Rule(row["rule"]), at=row["at"], detail=row["detail"]) if row else None
 
 
 def _case_row(case: Case) -> dict[str, Any]:
@@ -115,6 +130,9 @@ def _case_row(case: Case) -> dict[str, Any]:
         "horizon_at": case.horizon_at,
         "segment": case.segment,
         "zone": case.zone,
+        "subscribed_at": case.subscribed_at,
+        "interval": case.interval,
+        "interval_count": case.interval_count,
         "woken_at": case.woken_at,
         "card": codec.card_json(case.card),
         "tried_card": codec.card_json(case.tried_card),
@@ -122,10 +140,18 @@ def _case_row(case: Case) -> dict[str, Any]:
         "signals": codec.signals_json(case.signals),
         "last_failure_at": case.last_failure_at,
         "dead_cards": codec.cards_json(case.dead_cards),
+        "wallet": codec.wallet_json(case.wallet),
+        "choice": case.choice,
         "refreshes": case.refreshes,
         "emails_sent": case.emails_sent,
         "emailed_at": case.emailed_at,
         "email_tries": case.email_tries,
+        "letters_done": case.letters_done,
+        "letter_tries": case.letter_tries,
+        "mail_stopped": case.mail_stopped,
+        "wished_at": case.wished_at,
+        "wishes": case.wishes,
+        "left_because": case.left_because,
         "escalations": case.escalations,
         "source": case.source.value if case.source else None,
         "ended_at": case.ended_at,
@@ -182,6 +208,12 @@ def _save_entries(tx: Connection, case: Case, decision: Decision, moment: Moment
     ]
     if rows:
         tx.execute(pg_insert(ledger).on_conflict_do_nothing(), rows)
+
+
+def open_cases(tx: Connection) -> list[tuple[str, str]]:
+    """Every open case with its obligation."""
+    query = select(cases.c.id, cases.c.obligation).where(cases.c.state.in_(OPEN)).order_by(cases.c.failed_at)
+    return [(row.id, row.obligation) for row in tx.execute(query)]
 
 
 def cases_of(

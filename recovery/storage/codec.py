@@ -5,11 +5,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from recovery.cases.policy import Policy
+from recovery.cases.wallet import KeptCard
 from recovery.declines.classify import Verdict
 from recovery.declines.signals import Card, Signals
 
 _CARD = TypeAdapter(Card)
 _CARDS = TypeAdapter(tuple[Card, ...])
+_WALLET = TypeAdapter(tuple[KeptCard, ...])
 _SIGNALS = TypeAdapter(Signals)
 _VERDICT = TypeAdapter(Verdict)
 _POLICY = TypeAdapter(Policy)
@@ -33,6 +35,16 @@ def cards_json(cards: tuple[Card, ...]) -> Any:  # noqa: ANN401 - JSON
 def cards_from(value: Any) -> tuple[Card, ...]:  # noqa: ANN401 - JSON
     """Cards from JSON."""
     return _CARDS.validate_python(value)
+
+
+def wallet_json(cards: tuple[KeptCard, ...]) -> Any:  # noqa: ANN401 - JSON
+    """The customer's cards as JSON."""
+    return _WALLET.dump_python(cards, mode="json")
+
+
+def wallet_from(value: Any) -> tuple[KeptCard, ...]:  # noqa: ANN401 - JSON
+    """The customer's cards from JSON."""
+    return _WALLET.validate_python(value)
 
 
 def signals_json(signals: Signals | None) -> Any:  # noqa: ANN401 - JSON

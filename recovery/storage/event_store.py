@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from recovery.storage.step_store import SUSPECT_AFTER
+from recovery.storage.step_store import FAIR_AMONG, SUSPECT_AFTER
 from recovery.storage.tables import events
 
 
@@ -32,7 +32,11 @@ class StoredEvent:
 
 def store_event(tx: Connection, event: StoredEvent, *, machine_now: datetime) -> bool:
     """Keep an event; False when it was here already."""
-    row = {
+    return bool(store_events(tx, [event], machine_now=machine_now))
+
+
+def _row(event: StoredEvent, machine_now: datetime) -> dict[str, object]:
+    return {
         "gateway": event.gateway,
         "id": event.id,
         "kind": event.kind,
@@ -45,8 +49,14 @@ def store_event(tx: Connection, event: StoredEvent, *, machine_now: datetime) ->
         "received_at": machine_now,
         "state": "waiting",
     }
-    statement = pg_insert(events).values(row).on_conflict_do_nothing().returning(events.c.id)
-    return tx.execute(statement).first() is not None
+
+
+def store_events(tx: Connection, batch: Collection[StoredEvent], *, machine_now: datetime) -> set[str]:
+    """Keep several events by one statement; the ids of those that were not here already. An event twice in it is kept once."""
+    rows = {event.id: _row(event, machine_now) for event in batch}
+    statement = pg_insert(events).on_conflict_do_nothing().returning(events.c.id)
+    # In one order everywhere: two of these at once must not wait for each other's rows in turn.
+    return set(tx.execute(statement, [rows[name] for name in sorted(rows)]).scalars())
 
 
 def claim_events(
@@ -57,16 +67,29 @@ def claim_events(
     The claim is counted before anything is done; ``suspects``, begun twice and never ended, are claimed apart.
     """
     least_suspect = (events.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
-    ready = (
-        select(events.c.seq)
+    customer = func.coalesce(events.c.content["customer"].astext, events.c.id)
+    oldest = (
+        select(events.c.seq, events.c.unended, customer.label("customer"))
         .where(
             events.c.state == "waiting",
             or_(events.c.hold_until.is_(None), events.c.hold_until <= machine_now),
             events.c.unended >= SUSPECT_AFTER if suspects else events.c.unended < SUSPECT_AFTER,
         )
         .order_by(*least_suspect, events.c.seq)
+        .limit(max(FAIR_AMONG, limit))
+        .subquery()
+    )
+    # One of each customer before the second of any.
+    place = func.row_number().over(partition_by=oldest.c.customer, order_by=oldest.c.seq)
+    turns = select(oldest, place.label("turn")).subquery()
+    order = (*((turns.c.unended,) if suspects else ()), turns.c.turn, turns.c.seq)
+    ready = (
+        select(events.c.seq)
+        .join(turns, turns.c.seq == events.c.seq)
+        .where(events.c.state == "waiting", or_(events.c.hold_until.is_(None), events.c.hold_until <= machine_now))
+        .order_by(*order)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=events, skip_locked=True)
         .cte("ready")  # evaluated once: as a plain subquery the limit could be passed over
     )
     taken = update(events).where(events.c.seq == ready.c.seq)

@@ -6,12 +6,13 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from recovery.storage.tables import flags
+from recovery.storage.flag_table import flags
 
 CHARGING_HALTED = "charging_halted"
 GATEWAY_RETRIES_SEEN = "gateway_retries_seen"
 UNKNOWN_CODE = "unknown_code:"
 CONFIRMED = "confirmed:"
+BACKFILLED = "backfilled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from recovery.cases.lifecycle import OPEN_ATTEMPTS, EntryKind, State
-from recovery.storage.tables import attempts, cases, emails, exhaustions, journal, ledger
+from recovery.storage.mail_tables import emails
+from recovery.storage.tables import attempts, cases, exhaustions, journal, ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,26 +5,51 @@ from datetime import date, datetime
 from enum import StrEnum
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """From ``start`` up to, without, ``end``; months and days begin at midnight of ``zone`` (an IANA name)."""
-
-    start: datetime
-    end: datetime
-    zone: str
-
-
 class Cut(StrEnum):
-    """What the cases of a cohort can be divided by."""
+    """What the cases of a cohort can be divided by, and be narrowed to."""
 
     MONTH = "month"
     REASON = "reason"
     DECLINE_CLASS = "decline_class"
+    BRAND = "brand"
+    COUNTRY = "country"
+    SEGMENT = "segment"
+    TENURE = "tenure"
+    CONTRACT = "contract"
+    AMOUNT = "amount_band"
+    EMAILS = "emails"
+    DAYS = "days"
+
+
+class Only(StrEnum):
+    """What else the cases can be narrowed to."""
+
+    CURRENCY = "currency"
+    STATE = "state"
+    SOURCE = "source"
+    ATTEMPT = "attempt"
+    HOUR = "hour"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """From ``start`` up to, without, ``end``; months and days begin at midnight of ``zone`` (an IANA name).
+
+    ``only`` narrows to the cases that have each of these keys.
+    """
+
+    start: datetime
+    end: datetime
+    zone: str
+    only: tuple[tuple[Cut | Only, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortSum:
-    """The cases that share a key and a currency, by where they stand now."""
+    """The cases that share a key and a currency, by where they stand now, with the money they brought whenever it came.
+
+    ``recovery_seconds`` is the time from failure to recovery, added up over the recovered cases.
+    """
 
     cut: Cut
     key: str
@@ -32,21 +57,28 @@ class CohortSum:
     cases: int
     recovered_cases: int
     credited_cases: int
+    unwritten_cases: int
     open_cases: int
     lost_cases: int
     withdrawn_cases: int
+    recovery_seconds: int
     at_risk_minor: int
+    recovered_minor: int
+    credited_minor: int
+    refunded_minor: int
+    disputed_minor: int
+    fee_minor: int
+    monthly_minor: int
+    one_off_minor: int
     open_minor: int
     lost_minor: int
     withdrawn_minor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MoneySum:
-    """The recovered charges that share a key and a currency, and what of them went back."""
+class SourceSum:
+    """The recovered charges of one source, and what of them went back."""
 
-    cut: Cut
-    key: str
     currency: str
     source: str
     cases: int
@@ -68,6 +100,7 @@ class CashSum:
     credited_minor: int
     refunded_minor: int
     disputed_minor: int
+    fee_minor: int
     lost_minor: int
     withdrawn_minor: int
 
@@ -77,6 +110,18 @@ class AttemptSum:
     """The attempts of one number, over all cases of the cohort."""
 
     number: int
+    currency: str
+    attempts: int
+    succeeded: int
+    open: int
+    recovered_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourSum:
+    """The attempts of one hour of the issuer's local week; ``slot`` counts from Monday 0 h."""
+
+    slot: int
     currency: str
     attempts: int
     succeeded: int

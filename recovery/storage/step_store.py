@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import CTE, ColumnElement, Connection, RowMapping, and_, func, insert, or_, select, update
 
 from recovery.cases.case import Decision, Plan
 from recovery.cases.lifecycle import OPEN, StepKind, StepState
@@ -16,6 +16,9 @@ SUSPECT_AFTER = 2
 
 The partial index of suspects says the same number.
 """
+
+FAIR_AMONG = 1000
+"""So many of the oldest due steps take turns by customer: one customer's thousand does not make the others wait for all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,19 +124,7 @@ def claim_steps(
     The claim is counted before anything is performed. ``suspects`` are those that were begun twice and never ended: they are
     claimed apart, so that what kills a worker takes no innocent step with it.
     """
-    least_suspect = (steps.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
-    due = (
-        select(steps.c.id)
-        .where(
-            ready(moment),
-            steps.c.kind.in_(kinds),
-            steps.c.unended >= SUSPECT_AFTER if suspects else steps.c.unended < SUSPECT_AFTER,
-        )
-        .order_by(*least_suspect, steps.c.due_at, steps.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")  # evaluated once: as a plain subquery the limit could be passed over
-    )
+    due = _in_turns(kinds, moment, limit=limit, suspects=suspects)
     taken = (
         update(steps)
         .where(steps.c.id == due.c.id)
@@ -148,6 +139,34 @@ def claim_steps(
     )
     rows = tx.execute(taken).mappings().all()
     return sorted((claimed_from(row) for row in rows), key=lambda step: (step.due_at, step.id))
+
+
+def _in_turns(kinds: Collection[StepKind], moment: Moment, *, limit: int, suspects: bool) -> CTE:
+    """The ids of claimable steps, oldest first, one of each customer before the second of any; locked, or passed over if others do."""
+    least_suspect = (steps.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
+    oldest = (
+        select(steps.c.id, steps.c.due_at, steps.c.unended, steps.c.case_id)
+        .where(
+            ready(moment),
+            steps.c.kind.in_(kinds),
+            steps.c.unended >= SUSPECT_AFTER if suspects else steps.c.unended < SUSPECT_AFTER,
+        )
+        .order_by(*least_suspect, steps.c.due_at, steps.c.id)
+        .limit(max(FAIR_AMONG, limit))
+        .subquery()
+    )
+    place = func.row_number().over(partition_by=cases.c.customer, order_by=(oldest.c.due_at, oldest.c.id))
+    turns = select(oldest, place.label("turn")).join(cases, cases.c.id == oldest.c.case_id).subquery()
+    order = (*((turns.c.unended,) if suspects else ()), turns.c.turn, turns.c.due_at, turns.c.id)
+    return (
+        select(steps.c.id)
+        .join(turns, turns.c.id == steps.c.id)
+        .where(steps.c.state == StepState.PLANNED, steps.c.set_aside_at.is_(None))
+        .order_by(*order)
+        .limit(limit)
+        .with_for_update(of=steps, skip_locked=True)
+        .cte("due")  # evaluated once: as a plain subquery the limit could be passed over
+    )
 
 
 CLAIMED = tuple(steps.c[name] for name in ClaimedStep.__dataclass_fields__)

@@ -9,13 +9,10 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
-    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -34,26 +31,12 @@ from recovery.cases.lifecycle import (
     StepKind,
     StepState,
 )
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _one_of(column: str, values: object) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload]
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
-
-
-def _instant(name: str, *, nullable: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=nullable)
-
+from recovery.storage.card_tables import card_history as card_history
+from recovery.storage.card_tables import lookahead_rounds as lookahead_rounds
+from recovery.storage.card_tables import renewals as renewals
+from recovery.storage.columns import instant as _instant
+from recovery.storage.columns import metadata as metadata
+from recovery.storage.columns import one_of as _one_of
 
 policies = Table(
     "policies",
@@ -79,6 +62,9 @@ cases = Table(
     _instant("horizon_at"),
     Column("segment", Text, nullable=False, server_default=text("''")),
     Column("zone", Text),
+    _instant("subscribed_at", nullable=True),
+    Column("interval", Text),
+    Column("interval_count", Integer, nullable=False, server_default=text("1")),
     _instant("woken_at", nullable=True),
     Column("card", JSONB(none_as_null=True)),
     Column("tried_card", JSONB(none_as_null=True)),
@@ -86,10 +72,18 @@ cases = Table(
     Column("signals", JSONB(none_as_null=True)),
     _instant("last_failure_at", nullable=True),
     Column("dead_cards", JSONB(none_as_null=True), nullable=False),
+    Column("wallet", JSONB(none_as_null=True), nullable=False, server_default=text("'[]'")),
+    Column("choice", Text),
     Column("refreshes", Integer, nullable=False),
     Column("emails_sent", Integer, nullable=False),
     _instant("emailed_at", nullable=True),
     Column("email_tries", Integer, nullable=False),
+    Column("letters_done", Integer, nullable=False, server_default=text("0")),
+    Column("letter_tries", Integer, nullable=False, server_default=text("0")),
+    Column("mail_stopped", Boolean, nullable=False, server_default=text("false")),
+    _instant("wished_at", nullable=True),
+    Column("wishes", Integer, nullable=False, server_default=text("0")),
+    Column("left_because", Text),
     Column("escalations", Integer, nullable=False),
     Column("source", Text),
     _instant("ended_at", nullable=True),
@@ -214,35 +208,6 @@ exhaustions = Table(
     UniqueConstraint("id", "case_id", "at"),
 )
 
-emails = Table(
-    "emails",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
-    Column("step_id", BigInteger, ForeignKey("steps.id"), nullable=False),
-    Column("exhaustion_id", BigInteger, nullable=False),
-    _instant("exhausted_at"),
-    Column("number", Integer, nullable=False),
-    Column("status", Text, nullable=False),
-    _instant("begun_at"),
-    _instant("finished_at", nullable=True),
-    Column("detail", Text),
-    ForeignKeyConstraint(
-        ["exhaustion_id", "case_id", "exhausted_at"],
-        ["exhaustions.id", "exhaustions.case_id", "exhaustions.at"],
-        name="fk_emails_exhaustion",
-    ),
-    CheckConstraint("begun_at >= exhausted_at", name="only_after_exhaustion"),
-    _one_of("status", ("sending", "sent", "ambiguous", "refused")),
-    UniqueConstraint("case_id", "number"),
-    Index(
-        "uq_emails_one_that_may_have_gone",
-        "case_id",
-        unique=True,
-        postgresql_where=text("status IN ('sending', 'sent', 'ambiguous')"),
-    ),
-)
-
 ledger = Table(
     "ledger",
     metadata,
@@ -286,14 +251,4 @@ events = Table(
     Index("ix_events_waiting", "seq", postgresql_where=text("state = 'waiting'")),
     Index("ix_events_set_aside", "seq", postgresql_where=text("state = 'set_aside'")),
     Index("ix_events_suspects", "seq", postgresql_where=text("state = 'waiting' AND unended >= 2")),
-)
-
-flags = Table(
-    "flags",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("detail", Text, nullable=False),
-    _instant("since"),
-    _instant("seen_at"),
-    Column("times", Integer, nullable=False),
 )

@@ -84,16 +84,6 @@ class Risk:
         return 2 * bool(self.countries) + bool(self.funding)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
-    """Whose hours are asked for: the card's country and funding, the customer's own zone if known, the class of decline."""
-
-    country: str | None
-    funding: str | None = None
-    zone: str | None = None
-    after: DeclineClass | None = None
-
-
 @dataclass(frozen=True, kw_only=True)  # without slots: it keeps its windows
 class Banks:
     """Bank hours by ISO 3166 country, the hours for an unknown country, the weights, and zones by part of a country."""
@@ -107,7 +97,7 @@ class Banks:
     regions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
-    def _windows(self) -> dict[Issuer, Window]:
+    def _windows(self) -> dict[tuple[str | None, str | None, str | None, DeclineClass | None], Window]:
         return {}
 
     def of(self, country: str | None) -> BankHours:
@@ -134,23 +124,39 @@ class Banks:
             raise LookupError(f"no weights for {country} {funding}")
         return self.risks[max(fitting)[1]]
 
-    def window(self, issuer: Issuer) -> Window:
-        """The weights of one kind of try over time; made once and kept."""
-        found = self._windows.get(issuer)
+    def window(
+        self,
+        country: str | None,
+        funding: str | None = None,
+        *,
+        zone: str | None = None,
+        after: DeclineClass | None = None,
+    ) -> Window:
+        """The weights of one kind of try over time; made once and kept.
+
+        ``country`` and ``funding`` are the card's, ``zone`` is the customer's own, which counts if it is one of that country,
+        ``after`` the class of the decline before.
+        """
+        asked = (country, funding, zone, after)
+        found = self._windows.get(asked)
         if found is None:
-            found = self._windows[issuer] = self._window(issuer)
+            if zone is not None and not self.is_zone_of(country, zone):
+                found = self.window(country, funding, after=after)
+            else:
+                found = Window(self._terms(country, funding, after), (zone,) if zone else self.of(country).zones)
+            self._windows[asked] = found
         return found
 
-    def _window(self, issuer: Issuer) -> Window:
-        hours = self.of(issuer.country)
-        risk = self.risk_of(issuer.country, issuer.funding)
+    def _terms(self, country: str | None, funding: str | None, after: DeclineClass | None) -> Terms:
+        hours = self.of(country)
+        risk = self.risk_of(country, funding)
         bands = tuple(
             Stretches(name=band.name, starts=band.starts, ends=band.ends, weight=band.weight, every_day=band.every_day)
             for band in risk.bands
-            if not band.after or issuer.after in band.after
+            if not band.after or after in band.after
         )
-        terms = Terms(
-            country=issuer.country if issuer.country in self.countries else None,
+        return Terms(
+            country=country if country in self.countries else None,
             days=hours.days,
             opens=hours.opens,
             closes=hours.closes,
@@ -161,5 +167,3 @@ class Banks:
             month_end=risk.month_end,
             bands=bands,
         )
-        own = issuer.zone if issuer.country in self.countries else None
-        return Window(terms, (own,) if own else hours.zones)

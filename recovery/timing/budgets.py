@@ -36,12 +36,15 @@ class Room:
 
 def counted_uses(cap: Cap, uses: Sequence[Use], amount: Money) -> list[datetime]:
     """The instants that a cap counts, oldest first."""
+    declines_only, customers_too = cap.counted is Counted.DECLINES, cap.customer_tries
     return sorted(
-        use.at
-        for use in uses
-        if (not cap.per_amount or use.amount == amount)
-        and (cap.counted is Counted.ATTEMPTS or use.declined is not False)
-        and (cap.customer_tries or not use.by_customer)
+        [
+            use.at
+            for use in uses
+            if (not cap.per_amount or use.amount == amount)
+            and not (declines_only and use.declined is False)
+            and (customers_too or not use.by_customer)
+        ]
     )
 
 
@@ -50,7 +53,14 @@ def rooms(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -
 
     An attempt exactly one window after another no longer shares its window.
     """
-    return tuple(_room_under(cap, counted_uses(cap, uses, amount), at) for cap in pack.caps)
+    return tuple([_room_under(cap, counted_uses(cap, uses, amount), at) for cap in pack.caps])
+
+
+def earliest(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -> datetime:
+    """The earliest instant from ``at`` on at which there is room under every cap of the pack."""
+    # Fewer uses than a cap allows, whatever their age, cannot use it up: with most cards nothing has to be counted.
+    tight = [cap for cap in pack.caps if len(uses) >= cap.tries_max]
+    return max([at, *[_room_under(cap, counted_uses(cap, uses, amount), at).at for cap in tight]])
 
 
 def budget_brief(pack: RulePack, found: Sequence[Room]) -> str:
@@ -60,7 +70,8 @@ def budget_brief(pack: RulePack, found: Sequence[Room]) -> str:
 
 def _room_under(cap: Cap, used: list[datetime], at: datetime) -> Room:
     window = timedelta(hours=cap.window_hours)
-    recent = [u for u in used if u > at - window]
+    since = at - window
+    recent = [u for u in used if u > since]
     if len(recent) >= cap.tries_max:
         at = recent[len(recent) - cap.tries_max] + window
         recent = [u for u in recent if u > at - window]

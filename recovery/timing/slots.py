@@ -5,10 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from recovery.declines.networks import NetworkRules
+from recovery.declines.networks import NetworkRules, RulePack
 from recovery.money import Money
-from recovery.timing.budgets import Use, budget_brief, rooms
-from recovery.timing.windows import SEARCH_DAYS, Window
+from recovery.sentences import Told
+from recovery.timing.budgets import Use, budget_brief, earliest, rooms
+from recovery.timing.windows import SEARCH_DAYS, Stretch, Window
+
+_NO_TIME = timedelta(0)
+
+_ANOTHER_DAY = timedelta(days=2)
+"""So long after an instant the local day is another one anywhere, though a clock were changed by a whole day meanwhile."""
 
 _ROUNDS_MAX = 50
 """Windows, spacing and budgets each only push forward; they settle in two or three rounds."""
@@ -25,7 +31,7 @@ class Question:
     """
 
     not_before: datetime
-    because: str
+    because: Told
     amount: Money
     networks: NetworkRules
     brand: str | None
@@ -39,54 +45,81 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """The instant found (None: never within SEARCH_DAYS), and in words what moved it and which budget allows it."""
+    """The instant found (None: never within SEARCH_DAYS); in words what moved it and which budget allows it.
+
+    ``settled_at`` is the instant before the spread was added, ``pack`` the edition whose budgets allow it.
+    """
 
     at: datetime | None
-    reason: str
-    zone: str
-    rejected: tuple[str, ...] = ()
+    question: Question
+    moves: tuple["Move", ...]
+    pack: RulePack | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def zone(self) -> str:
+        """The zone in which its local time is told."""
+        return self.question.window.zone
+
+    @property
+    def rejected(self) -> tuple[str, ...]:
+        """Each instant that was wished for and not allowed, with what forbade it."""
+        return tuple(move.told(self.question) for move in self.moves)
+
+    @property
+    def reason(self) -> str:
+        """Why this instant. In words only when asked for: most slots are only compared."""
+        asked = self.question
+        if self.settled_at is None or self.pack is None:
+            return f"no hour within {SEARCH_DAYS} days carries a risk of at most {asked.risk_max:g}"
+        found = rooms(self.pack, uses=asked.uses, amount=asked.amount, at=self.settled_at)
+        moved = (f"rejected {move}" for move in self.rejected)
+        told = (str(asked.because), *moved, budget_brief(self.pack, found))
+        return "; ".join(reason for reason in told if reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """An instant that was not allowed, and by what: risky hours, a used-up budget (until when), or else the spacing."""
+
+    at: datetime
+    risky: Stretch | None = None
+    pack: RulePack | None = None
+    until: datetime | None = None
+
+    def told(self, question: Question) -> str:
+        """In words."""
+        when = f"{question.window.local(self.at):%a %d %b %H:%M} {question.window.zone}"
+        if self.risky is not None:
+            return f"{when}: {self.risky.name} (risk {self.risky.weight:g} above {question.risk_max:g})"
+        if self.pack is not None:
+            return f"{when}: the budget of {self.pack.name()} is used up until {self.until:%d %b %H:%M} UTC"
+        return f"{when}: one try per card and local day"
 
 
 def next_slot(question: Question) -> Slot:
     """The earliest instant that obeys the wait, the spacing, the bank's hours and every network cap at once."""
     at = question.not_before
-    moves: list[str] = []
+    moves: list[Move] = []
     for _ in range(_ROUNDS_MAX):
         before = at
         at = _spaced(question, at, moves)
         opened = _opened(question, at, moves)
         if opened is None:
-            return _never(question, moves)
+            return Slot(at=None, question=question, moves=tuple(moves))
         at, ends = opened
         pack = question.networks.in_force(question.brand, at, question.country)
-        found = rooms(pack, uses=question.uses, amount=question.amount, at=at)
-        latest = max(room.at for room in found)
+        latest = earliest(pack, uses=question.uses, amount=question.amount, at=at)
         if latest > at:
-            moves.append(
-                f"{_told(question, at)}: the budget of {pack.name()} is used up until {latest:%d %b %H:%M} UTC"
-            )
+            moves.append(Move(at=at, pack=pack, until=latest))
             at = latest
         if at == before:
-            reasons = [question.because, *(f"rejected {move}" for move in moves), budget_brief(pack, found)]
-            return Slot(
-                at=at + _spread(question, at, ends),
-                reason="; ".join(reason for reason in reasons if reason),
-                zone=question.window.zone,
-                rejected=tuple(moves),
-            )
+            spread = _spread(question, at, ends) if question.jitter_seconds else _NO_TIME
+            return Slot(at=at + spread, question=question, moves=tuple(moves), pack=pack, settled_at=at)
     raise AssertionError(f"no slot settles for {question}")
 
 
-def _told(question: Question, at: datetime) -> str:
-    return f"{question.window.local(at):%a %d %b %H:%M} {question.window.zone}"
-
-
-def _never(question: Question, moves: list[str]) -> Slot:
-    why = f"no hour within {SEARCH_DAYS} days carries a risk of at most {question.risk_max:g}"
-    return Slot(at=None, reason=why, zone=question.window.zone, rejected=tuple(moves))
-
-
-def _opened(question: Question, at: datetime, moves: list[str]) -> tuple[datetime, datetime | None] | None:
+def _opened(question: Question, at: datetime, moves: list[Move]) -> tuple[datetime, datetime | None] | None:
     """The instant pushed out of risky hours, and when the hours it falls in end; None when there are no better ones."""
     if question.risk_max is None:
         return at, None
@@ -95,26 +128,23 @@ def _opened(question: Question, at: datetime, moves: list[str]) -> tuple[datetim
         return None
     if stretch.starts <= at:
         return at, stretch.ends
-    risky = question.window.at(at)
-    moves.append(f"{_told(question, at)}: {risky.name} (risk {risky.weight:g} above {question.risk_max:g})")
+    moves.append(Move(at=at, risky=question.window.at(at)))
     return stretch.starts, stretch.ends
 
 
-def _spaced(question: Question, at: datetime, moves: list[str]) -> datetime:
+def _spaced(question: Question, at: datetime, moves: list[Move]) -> datetime:
     """At most one try per card and local day: after a try, not before the next local midnight."""
-    if question.last_try_at is None:
+    if question.last_try_at is None or at - question.last_try_at > _ANOTHER_DAY:
         return at
     last_day = question.window.local(question.last_try_at).date()
     if question.window.local(at).date() > last_day:
         return at
-    moves.append(f"{_told(question, at)}: one try per card and local day")
+    moves.append(Move(at=at))
     return question.window.instant(last_day + timedelta(days=1), time.min)
 
 
 def _spread(question: Question, at: datetime, ends: datetime | None) -> timedelta:
     """The jitter, shortened in proportion where the stretch of hours ends before it."""
-    if not question.jitter_seconds:
-        return timedelta(0)
     wanted = timedelta(seconds=question.jitter_seconds)
     if ends is None or at + wanted < ends:
         return wanted

@@ -1,6 +1,7 @@
 """A comparison that can be trusted: the same cases, figures that add up, an oracle above all."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from building import CONFIG
 from recovery.cases.rules import Rules
 from recovery.declines.signals import Initiator
 from recovery.runtime.cli import main
-from recovery.runtime.knowledge import load_knowledge, rules_of
-from recovery.runtime.worlds import START_AT, load_world
+from recovery.runtime.knowledge import load_knowledge, rules_of, version_of
+from recovery.runtime.worlds import START_AT, load_world, world_names
 from recovery.simulation.answers import Answer, Verdict, decline
 from recovery.simulation.backtest.account import Account, Tried, signals_of
 from recovery.simulation.backtest.breaches import breaches
-from recovery.simulation.backtest.compare import NOTHING, ORACLE, OURS, compare, one_life, strategies
+from recovery.simulation.backtest.compare import NOTHING, ORACLE, OURS, compare, judged, one_life, strategies
 from recovery.simulation.backtest.lives import Ending
 from recovery.simulation.backtest.many import PART, Plan, backtest
 from recovery.simulation.backtest.policies import STRIPE_RHYTHM
@@ -93,6 +94,27 @@ def test_breaches_are_counted_as_networks_charge_for_them(rules: Rules) -> None:
     assert not signals_of(blocked).reached_network
 
 
+def test_money_that_goes_back_is_not_kept(rules: Rules) -> None:
+    world = _world(customers=300)
+    given = replace(world.parameters, refund_full_share=0.0, refund_part_share=1.0, dispute_share=0.0)
+    lost = replace(
+        world.parameters, refund_full_share=0.0, refund_part_share=0.0, dispute_share=1.0, dispute_won_share=0.0
+    )
+    for parameters, least, most in ((given, 0.5, 0.75), (lost, 0.0, 0.0)):
+        changed = replace(world, parameters=parameters)
+        for person in world.people[:40]:
+            ending = one_life(changed, person, strategies({})[STRIPE_RHYTHM.name])
+            played = judged("x", changed, person, ending, rules.networks)
+            assert least <= played.kept <= most if ending.won else played.kept == 0
+
+
+def test_the_page_tells_of_the_policy_as_it_is() -> None:
+    """Renew it with: recovery backtest --all-worlds --cases 3000 --seed 7 --page docs/backtest.md."""
+    told = (CONFIG.parent / "docs" / "backtest.md").read_text(encoding="utf-8")
+    assert f"policy `{version_of(load_knowledge(CONFIG).policy)}`" in told
+    assert all(f"## {name}\n" in told for name in world_names(CONFIG))
+
+
 def test_intervals_are_those_of_the_books() -> None:
     share = wilson(8, 10)
     assert (share.value, share.low, share.high) == pytest.approx((0.8, 0.4902, 0.9433), abs=0.0005)
@@ -116,7 +138,7 @@ def test_the_command_writes_table_json_and_picture(tmp_path: Path, capsys: pytes
     shipped = (CONFIG / "recovery.toml").read_text(encoding="utf-8")
     policy.write_text(shipped.replace('name = "default"', 'name = "eager"'), encoding="utf-8")
     options = ["--world", "hours", "--cases", "40", "--processes", "1", "--policy", str(policy)]
-    files = ["--json", str(tmp_path / "f.json"), "--picture", str(tmp_path / "f.svg")]
+    files = ["--json", str(tmp_path / "f.json"), "--picture", str(tmp_path / "f.svg"), "--page", str(tmp_path / "p.md")]
     assert _run(*options, *files) == 0
     shown = capsys.readouterr().out
     assert "World “hours”" in shown
@@ -125,6 +147,10 @@ def test_the_command_writes_table_json_and_picture(tmp_path: Path, capsys: pytes
     # The same content under another name decides alike.
     assert found["eager (eager.toml)"] == found[OURS]
     assert found[ORACLE]["recovered"] >= found[OURS]["recovered"]
+    assert found[OURS]["net_value_share"] <= found[OURS]["recovered_value_share"]["value"]
+    page = (tmp_path / "p.md").read_text()
+    assert f"| **{OURS}** | {100 * found[OURS]['recovered_share']['value']:.1f} ± " in page
+    assert f"| hours | {100 * found[OURS]['share_of_oracle']:.1f} |" in page
     assert "http" not in (tmp_path / "f.svg").read_text().replace("http://www.w3.org", "").replace(
         "http://purl.org", ""
     ).replace("http://creativecommons.org", "").replace("https://matplotlib.org", "")

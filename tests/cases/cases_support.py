@@ -121,7 +121,13 @@ def asked(case: Case, *, emails: int = 1) -> Case:
     exhausted = Exhausted(rule=Rule.ATTEMPTS, at=OPEN_HOUR, detail="used up")
     at = OPEN_HOUR if emails else None
     return replace(
-        case, state=State.DUNNING, exhausted=exhausted, emails_sent=emails, email_tries=max(emails, 1), emailed_at=at
+        case,
+        state=State.DUNNING,
+        exhausted=exhausted,
+        emails_sent=emails,
+        email_tries=max(emails, 1),
+        emailed_at=at,
+        letters_done=emails,
     )
 
 

@@ -28,8 +28,8 @@ EMAIL = facts.EmailDue(obligation=owed(), step_id=5)
 
 def test_the_email_follows_exhaustion_and_comes_once() -> None:
     begun = told(asked(opened(), emails=0), EMAIL)
-    assert begun.email == 2
-    assert told(asked(opened(), emails=1), EMAIL).email is None
+    assert (begun.email, begun.template) == (2, "payment_due")
+    assert told(asked(opened(), emails=4), EMAIL).email is None, "four letters are all"
     assert told(opened(), EMAIL).email is None
 
 
@@ -56,8 +56,12 @@ def test_a_refused_email_is_tried_again_and_not_for_ever() -> None:
     case = replace(asked(opened(), emails=0), email_tries=1)
     refused = facts.EmailRefused(email_id="mail", detail="451", permanent=False)
     assert StepKind.SEND_EMAIL in planned(told(case, refused))
-    assert told(replace(case, email_tries=rules().policy.dunning.email_tries_max), refused).plan == ()
-    assert told(case, replace(refused, permanent=True)).plan == ()
+    left_out = told(replace(case, letter_tries=rules().policy.dunning.email_tries_max), refused)
+    assert left_out.case.letters_done == 1
+    assert planned(left_out)[StepKind.SEND_EMAIL] >= OPEN_HOUR + timedelta(days=3)
+    stopped = told(case, replace(refused, permanent=True))
+    assert stopped.plan == ()
+    assert stopped.case.mail_stopped
 
 
 def test_a_worker_that_was_late_takes_back_that_its_email_left() -> None:

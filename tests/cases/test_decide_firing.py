@@ -84,7 +84,10 @@ def test_a_reading_that_shows_the_payment_recovers_even_what_was_lost() -> None:
     money = charge("ch_2", ChargeStatus.SUCCEEDED, created_at=OPEN_HOUR)
     decision = told(lost, replace(REFRESHED, obligation=paid(money)))
     assert decision.case.state is State.RECOVERED
-    assert [entry.source for entry in decision.entries] == [Source.CUSTOMER_UNASKED]
+    assert [(entry.kind, entry.source) for entry in decision.entries] == [
+        (EntryKind.RECOVERED, Source.CUSTOMER_UNASKED),
+        (EntryKind.REINSTATED, None),
+    ]
 
 
 def test_no_silent_try_begins_after_the_horizon() -> None:

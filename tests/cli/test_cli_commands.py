@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,10 +116,19 @@ def test_the_report_in_all_its_forms(life: Life, run: Run, tmp_path: Path) -> No
     assert list(values["tables"]) == ["cohort"]
     assert values["tables"]["cohort"]["rows"][0]["recovered_minor"] == 123456
     lines = list(csv.DictReader(io.StringIO(run("report", "--csv").out)))
-    assert {line["table"] for line in lines} == {"cohort", "cash", "source", "reason", "class", "attempt"}
+    assert {line["table"] for line in lines} >= {"cohort", "cash", "source", "reason", "attempt", "hours", "tenure"}
     drawn = tmp_path / "chart.svg"
     assert run("report", "--chart", str(drawn)).code == 0
     assert "<svg" in drawn.read_text()
+    book, page = tmp_path / "report.xlsx", tmp_path / "report.html"
+    assert run("report", "--month", "2026-09", "--format", "xlsx", "--output", str(book)).code == 0
+    with zipfile.ZipFile(book) as inside:
+        sheets = inside.read("xl/workbook.xml").decode()
+        assert inside.read("xl/worksheets/sheet1.xml").count(b"<v>1234.56</v>") >= 2, "real numbers in main units"
+    assert all(f'name="{name}"' in sheets for name in ("cohort", "cash", "reason", "definitions"))
+    assert run("report", "--month", "2026-09", "--format", "html", "--output", str(page)).code == 0
+    assert "1,234.56" in page.read_text()
+    assert "href=" not in page.read_text().split("<body>")[1].replace("xlink:href", "")
 
 
 def test_a_report_that_cannot_be(life: Life, run: Run) -> None:
@@ -138,8 +148,8 @@ def test_all_mistakes_of_the_configuration_are_told_at_once(
     policy = (broken / "recovery.toml").read_text()
     (broken / "recovery.toml").write_text(policy.replace("horizon_days = 21", "horizon_days = 2100"))
     (broken / "banks.toml").unlink()
-    letter = next((broken / "emails").glob("*.txt.j2"))
-    letter.write_text(letter.read_text() + "{{ nonsense }}")
+    letter = broken / "emails" / "en.toml"
+    letter.write_text(letter.read_text().replace("{{ amount }}", "{{ nonsense }}", 1))
     monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(broken))
     ran = run("config", "check")
     assert ran.code == 1

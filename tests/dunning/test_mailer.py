@@ -23,7 +23,9 @@ def _message() -> EmailMessage:
 
 
 def _mailer(port: int) -> SmtpMailer:
-    return SmtpMailer(host="127.0.0.1", port=port, security="none", sender="billing@example.com", timeout_seconds=2)
+    return SmtpMailer(
+        host="127.0.0.1", port=port, security="none", sender="billing@example.com", timeout_seconds=2, tries=1
+    )
 
 
 def test_a_letter_arrives_whole(smtp_catcher: Any) -> None:

@@ -41,7 +41,7 @@ def test_a_failed_invoice_is_read_with_its_charge_and_card(world: World) -> None
     assert failure.signals.decline_code == "insufficient_funds"
     assert failure.signals.network_decline_code == "51"
     assert found.card.same_details(failure.card)
-    assert world.stripe.read_card(found) == found.card
+    assert world.stripe.read_wallet(found).default == found.card
     assert world.stripe.obligations_of_customer(found.customer) == (found.id,)
     assert world.stripe.obligation_of(charge=failure.id) == found.id
 
@@ -67,11 +67,11 @@ def test_the_customers_new_card_is_the_one_to_use(world: World) -> None:
     invoice = world.invoice("approve")
     found = world.stripe.read_obligation(invoice)
     fresh = world.sandbox.make_card(found.customer, "pm_card_visa")
-    card = world.stripe.read_card(found)
+    card = world.stripe.read_wallet(found).default
     assert card is not None
     assert card.payment_method == fresh
     world.sandbox.refresh_card(fresh, exp_year=2040)
-    refreshed = world.stripe.read_card(found)
+    refreshed = world.stripe.read_wallet(found).default
     assert refreshed is not None
     assert refreshed.exp_year == 2040
     assert not refreshed.same_details(card)

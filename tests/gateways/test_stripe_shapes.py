@@ -174,7 +174,7 @@ def test_the_card_follows_the_order_of_defaults(
     server.on(SUBSCRIPTION, {"id": "sub_1", "object": "subscription", "status": "active", **subscription})
     server.on("GET /v1/payment_methods/pm_c", method("pm_c"))
     found = stripe.read_obligation("in_1")
-    card = stripe.read_card(found)
+    card = stripe.read_wallet(found).default
     assert (card.payment_method if card else None) == expected
     assert found.card == card
     assert found.customer == "cus_1"

@@ -40,8 +40,20 @@ class People:
             card = shared or self._card(mood)
             customer = Customer(id=f"cus_{number}", default=card, own_cards=[card])
             self.books.customers[customer.id] = customer
+            self._other_cards(customer)
             for invoice in range(dice.choice((1, 1, 1, 2))):
                 self._bill(customer, f"in_{number}_{invoice}")
+
+    def _other_cards(self, customer: Customer) -> None:
+        """Some have further cards on file, and some of those said what may be done with them."""
+        dice = self.faults.dice.of("backups")
+        if not self.faults.allows("backups") or dice.random() < 0.5:
+            return
+        for _ in range(dice.choice((1, 1, 2, 3))):
+            customer.own_cards.append(self._card(dice.choice(("good", "good", "expired", *FAILING))))
+        consent = dice.choice((True, True, False, None))
+        if consent is not None:
+            self.books.consents[customer.id] = consent
 
     def _card(self, mood: str) -> Card:
         self._cards += 1
@@ -57,6 +69,7 @@ class People:
             fingerprint=f"fp_{self._cards}",
         )
         self.books.moods[card.budget_key] = mood
+        self.books.saved_at[card.payment_method] = self.till.second
         return card
 
     def _bill(self, customer: Customer, name: str) -> None:
@@ -163,6 +176,7 @@ class People:
         customer.default = card
         if dice.random() < 0.5:
             invoice.card = card
+        self.books.arrived.append((self.clocks.at, customer.id, card, True))
         self.say(f"{customer.id} saves {card.brief()} ({self.books.moods[card.budget_key]})")
         content = {"customer": customer.id, "changed": "invoice_settings"}
         self.till.tell("customer.updated", customer.id, content, Payer(initiator=Initiator.CUSTOMER))
@@ -172,9 +186,21 @@ class People:
         old = self.books.card_of(invoice)
         if old is None:
             return
-        customer = self.books.customers[invoice.customer]
+        new = self._renewed(self.books.customers[invoice.customer], old)
+        content = {"customer": invoice.customer, "payment_method": new.payment_method}
+        kind = "payment_method.automatically_updated"
+        self.till.tell(kind, new.payment_method, content, Payer(initiator=Initiator.GATEWAY))
+
+    def renewed(self, card: Card) -> Card | None:
+        """The networks are asked about a card: its new details, told to nobody else."""
+        owner = next((c for c in self.books.customers.values() if card in c.own_cards), None)
+        return self._renewed(owner, card) if owner else None
+
+    def _renewed(self, customer: Customer, old: Card) -> Card:
         self._cards += 1
         new = replace(old, fingerprint=f"fp_{self._cards}", exp_year=2030, last4=f"{self._cards:04d}")
+        if self.faults.allows("brand_changed") and self.faults.dice.of("updater").random() < 0.2:
+            new = replace(new, brand="mastercard" if old.brand == "visa" else "visa")
         self.books.moods[new.budget_key] = self.faults.dice.of("updater").choice(("good", "funds"))
         customer.own_cards = [new if card.payment_method == old.payment_method else card for card in customer.own_cards]
         if customer.default and customer.default.payment_method == old.payment_method:
@@ -183,9 +209,8 @@ class People:
             if mine.card and mine.card.payment_method == old.payment_method:
                 mine.card = new
         self.say(f"the updater brings {new.brief()} to {customer.id}")
-        content = {"customer": customer.id, "payment_method": new.payment_method}
-        kind = "payment_method.automatically_updated"
-        self.till.tell(kind, new.payment_method, content, Payer(initiator=Initiator.GATEWAY))
+        self.books.arrived.append((self.clocks.at, customer.id, new, False))
+        return new
 
     def card_detached(self, invoice: Invoice) -> None:
         """The customer takes the card away."""

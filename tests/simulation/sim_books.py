@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from recovery.cases.obligation import Charge, ChargeStatus, ObligationStatus
+from recovery.cases.wallet import KeptCard, Place, Wallet, ordered
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.money import Money
 
@@ -101,6 +102,14 @@ class Books:
     calls: list[Called] = field(default_factory=list)
     keys: dict[str, tuple[datetime, str]] = field(default_factory=dict)
     moods: dict[str, str] = field(default_factory=dict)
+    saved_at: dict[str, datetime] = field(default_factory=dict)
+    """When each payment method was saved, in whole seconds."""
+    arrived: list[tuple[datetime, str, Card, bool]] = field(default_factory=list)
+    """Details that came to be charged by default: when, whose, which, and whether the customer saved them."""
+    closed: list[tuple[datetime, Card]] = field(default_factory=list)
+    """What the updater, being asked, called closed."""
+    consents: dict[str, bool] = field(default_factory=dict)
+    """What each customer said about backup cards; the others said nothing."""
 
     def of(self, obligation: str) -> list[Booked]:
         """The charges of an invoice, oldest first."""
@@ -113,6 +122,21 @@ class Books:
     def pending(self, obligation: str) -> Booked | None:
         """The undecided charge of an invoice, or None."""
         return next((c for c in self.of(obligation) if c.status is ChargeStatus.PENDING), None)
+
+    def wallet_of(self, invoice: Invoice) -> Wallet:
+        """All cards of the invoice's customer, as a reading shows them."""
+        customer = self.customers[invoice.customer]
+        placed = [(invoice.card, Place.SUBSCRIPTION), (customer.default, Place.CUSTOMER)]
+        placed += [(card, Place.ATTACHED) for card in customer.own_cards]
+        kept: dict[str, KeptCard] = {}
+        for card, place in placed:
+            if card is not None:
+                name = card.payment_method
+                made = KeptCard(
+                    card=card, place=place, saved_at=self.saved_at.get(name), consent=self.consents.get(customer.id)
+                )
+                kept.setdefault(name, made)
+        return Wallet(default=self.card_of(invoice), cards=ordered(list(kept.values())))
 
     def card_of(self, invoice: Invoice) -> Card | None:
         """What the next payment would use."""

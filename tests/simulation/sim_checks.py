@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from sim_books import Called
+from sim_checks_cards import cards
 from sim_checks_timing import timing
 from sim_play import Run
 from sim_view import LATE, View
@@ -17,7 +18,7 @@ OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
 def judge(run: Run) -> list[str]:
     """Every violation found, in words."""
     view = View(run)
-    checks = (charged_once, keys, no_haste, nothing_waits, effects, emails, money, sources, ends, timing)
+    checks = (charged_once, keys, no_haste, nothing_waits, effects, emails, money, sources, ends, timing, cards)
     return [f"{check.__name__}: {what}" for check in checks for what in check(view)]
 
 
@@ -82,7 +83,8 @@ def nothing_waits(view: View) -> Iterator[str]:
         if attempt.status in OPEN_ATTEMPTS and not gone:
             yield f"attempt {attempt.id} is still {attempt.status}"
     for step in view.steps:
-        if step.failures:
+        replaced = step.set_aside_at is not None  # by news, before the person came who looks at what crashes set aside
+        if step.failures and not replaced:
             yield f"step {step.id} {step.kind} of {step.case_id} failed: {step.error}"
         if step.state in ("planned", "in_flight"):
             yield f"step {step.id} {step.kind} of {step.case_id} is still {step.state}"
@@ -108,9 +110,9 @@ def effects(view: View) -> Iterator[str]:
 
 def emails(view: View) -> Iterator[str]:
     """None before exhaustion, none twice, none after the payment, none that the table does not know."""
-    left = Counter(mail.to for mail in view.run.mailer.left)
-    yield from (f"{to} got {count} emails" for to, count in left.items() if count > 1)
     known = {f"<{row.id}@example.com>": row for row in view.emails}
+    left = Counter((row.case_id, row.letter) for mail in view.run.mailer.left if (row := known.get(mail.message_id)))
+    yield from (f"{case} got letter {letter} {count} times" for (case, letter), count in left.items() if count > 1)
     for mail in view.run.mailer.left:
         row = known.get(mail.message_id)
         if row is None:
@@ -189,7 +191,9 @@ def sources(view: View) -> Iterator[str]:
         attempt = view.attempts.get(charge.key or "")
         if attempt is not None and not charge.beyond and attempt.status != "succeeded":
             yield f"{row.charge_id} succeeded, its attempt {attempt.id} is {attempt.status}"
-        if row.source in ("customer_unasked", "gateway_retry") and charge.key is not None and not charge.beyond:
+        own_choice = attempt is not None and attempt.purpose == "customer_card" and row.source == "customer_unasked"
+        theirs = row.source in ("customer_unasked", "gateway_retry")
+        if theirs and charge.key is not None and not charge.beyond and not own_choice:
             yield f"{row.charge_id} was made by us and is credited to {row.source}"
 
 

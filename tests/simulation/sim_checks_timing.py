@@ -17,6 +17,7 @@ from recovery.declines.signals import Initiator
 from recovery.storage.codec import policy_from
 
 CUSTOMER = "customer_card"
+OWN_BUDGET = (CUSTOMER, "backup_card")
 
 
 def timing(view: View) -> Iterator[str]:
@@ -149,7 +150,7 @@ def _policy(view: View, attempt: Row) -> Iterator[str]:
     before = [
         a
         for a, c in view.ours()
-        if a.case_id == case.id and a.number < attempt.number and a.purpose != CUSTOMER and not c.beyond
+        if a.case_id == case.id and a.number < attempt.number and a.purpose not in OWN_BUDGET and not c.beyond
     ]
     if len(before) >= policy.silent_attempts_max:
         yield f"{attempt.id} is silent attempt {len(before) + 1} of {policy.silent_attempts_max}"

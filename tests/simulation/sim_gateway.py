@@ -25,18 +25,35 @@ from recovery.cases.answers import (
     Unknown,
 )
 from recovery.cases.obligation import ChargeStatus, Obligation, ObligationStatus
+from recovery.cases.updating import (
+    Closed,
+    ContactCardholder,
+    Freshness,
+    NotYetKnown,
+    Unchanged,
+    Unsupported,
+    Updated,
+    UpdaterWay,
+)
+from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.gateways.port import (
     ChargeOrder,
     Contact,
+    Fee,
     Gateway,
     GatewayMisconfigured,
     GatewayUnavailable,
     NotFound,
     Notice,
+    RenewalPage,
     Reversal,
+    SeenCharge,
+    SeenReversal,
     Standing,
+    SubscriptionsPage,
 )
+from recovery.money import Money
 
 BOUND_SECONDS: Final = 80.0
 MARGIN_SECONDS: Final = 30.0
@@ -56,6 +73,9 @@ class SimGateway(Gateway):
     livemode: bool = False
     call_bound_seconds: float = BOUND_SECONDS
     landings: list[tuple[datetime, ChargeOrder, bool, Called]] = field(default_factory=list)
+    updater: UpdaterWay = UpdaterWay.PASSIVE
+    renew: Callable[[Card], Card | None] = field(default=lambda _: None)
+    """What the networks know of a card: its new details, which are stored; None where they know nothing."""
     key_refused: bool = False
     """Whether our key was taken away: every call answers 401 until a person acts."""
 
@@ -117,10 +137,28 @@ class SimGateway(Gateway):
         mine = [i for i in self.till.books.invoices.values() if i.customer == customer]
         return tuple(i.id for i in mine if i.status is ObligationStatus.OPEN)
 
-    def read_card(self, obligation: Obligation) -> Card | None:
-        card = self.till.books.card_of(self.till.books.invoices[obligation.id])
-        self._read(f"card of {obligation.id}")
-        return card
+    def open_obligations(self) -> Iterator[str]:
+        self._read("the open invoices")
+        return iter([i.id for i in self.till.books.invoices.values() if i.status is ObligationStatus.OPEN])
+
+    def read_wallet(self, obligation: Obligation) -> Wallet:
+        wallet = self.till.books.wallet_of(self.till.books.invoices[obligation.id])
+        self._read(f"cards of {obligation.id}")
+        return wallet
+
+    def ask_updater(self, card: Card) -> Freshness:
+        self._read(f"the updater about {card.payment_method}")
+        dice = self.faults.dice.of("asked")
+        throw = dice.random()
+        if throw < 0.3:
+            new = self.renew(card)
+            return Updated(card=new, changed=new.differences(card)) if new else Unsupported()
+        if throw < 0.4:
+            self.till.books.closed.append((self.clocks.at, card))
+            return Closed()
+        if throw < 0.5:
+            return ContactCardholder()
+        return NotYetKnown(detail="asked") if throw < 0.6 else Unchanged()
 
     def charge(self, order: ChargeOrder) -> Answer:
         call = Called(key=order.key, obligation=order.obligation, at=self.clocks.at, machine_at=self.clocks.machine_at)
@@ -242,14 +280,54 @@ class SimGateway(Gateway):
         }
         return shown[False], shown[True]
 
+    def read_charge(self, charge: str) -> SeenCharge:
+        made = self.till.books.charges[charge]
+        shown = made.as_charge()
+        succeeded = shown.status is ChargeStatus.SUCCEEDED
+        return SeenCharge(
+            id=charge, customer=None, amount=shown.amount, succeeded=succeeded, created_at=shown.created_at
+        )
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        return iter(())
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        return iter(())
+
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        return SubscriptionsPage(subscriptions=(), last=None)
+
+    def read_fee(self, charge: str) -> Fee | None:
+        self._read(f"fee of {charge}")
+        made = self.till.books.charges[charge]
+        fee = Money(minor=made.amount.minor * 29 // 1000 + 30, currency=made.amount.currency)
+        return Fee(id=f"txn_{charge}", charge_id=charge, amount=fee, occurred_at=made.at)
+
     def read_contact(self, obligation: str) -> Contact:
         self._read(f"contact of {obligation}")
         customer = self.till.books.invoices[obligation].customer
         address = f"{customer}+{obligation}@example.com"
         return Contact(email=address, name=None, locale="en", hosted_url="https://example.com/pay")
 
+    def open_card_page(self, customer: str, *, return_url: str) -> str:
+        self._read(f"card page of {customer}")
+        return return_url
+
     def notices_since(self, at: datetime) -> Iterator[Notice]:
-        return iter(n for n in self.till.post.notices.values() if n.created_at >= at)
+        self._read("the list of events")
+        return iter([n for n in self.till.post.notices.values() if n.created_at >= at.replace(microsecond=0)])
+
+    def make_default(self, subscription: str, payment_method: str) -> None:
+        invoice = next(i for i in self.till.books.invoices.values() if i.subscription == subscription)
+        card = self._method(invoice, payment_method)
+        self._read(f"the update of {subscription}")
+        if card is None:
+            raise NotFound(f"404 {payment_method}")
+        invoice.card = card
+        self._read(f"the answer about {subscription}")
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        return RenewalPage(renewals=(), behind=None)
 
     def standing(self) -> Standing:
         return Standing(account="acct_sim", livemode=False, detail="charges enabled")

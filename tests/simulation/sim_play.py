@@ -13,25 +13,30 @@ from sim_edges import EdgedDatabase
 from sim_faults import Crashed, Dice, Faults
 from sim_gateway import SimGateway
 from sim_mailer import SimMailer
-from sim_post import Post
+from sim_post import KINDS, Post
 from sim_rules import CONFIG, Shelf, next_edition, shipped, varied
 from sim_till import Till
 from sqlalchemy import Engine, text
 
 from recovery.cases.facts import PersonDecided
 from recovery.cases.lifecycle import State, StepKind
+from recovery.cases.updating import UpdaterWay
+from recovery.charging.breaker import Breaker
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
+from recovery.charging.keep import KeepCard
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
 from recovery.dunning.letter import Brand, Letters
-from recovery.dunning.send import SendEmail
+from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.advance import advance
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
 from recovery.engine.leases import Extend
 from recovery.engine.sweep import sweep
+from recovery.gateways.port import GatewayError
+from recovery.intake.backfill import Backfill
 from recovery.intake.events import Intake
 from recovery.storage.aside_store import replay_steps
 from recovery.storage.event_store import replay_set_aside
@@ -116,6 +121,9 @@ class Run:
         self.gateway = SimGateway(self.till, self.clocks, self.faults, self.say, self.meanwhile)
         self.mailer = SimMailer(self.clocks, self.faults, self.say, self.meanwhile)
         self.people = People(self.books, self.till, self.clocks, self.faults, self.say)
+        self.gateway.renew = self.people.renewed
+        if self.faults.allows("updater_asked") and dice.of("updater way").random() < 0.3:
+            self.gateway.updater = UpdaterWay.ON_DEMAND
         self.knowledge = varied(dice.of("rules")) if self.faults.allows("new_rules") else shipped()
         self.editions = [(self.clocks.at, self.knowledge)]
         self.shelf = Shelf(self.database, self.knowledge, self.clocks.machine())
@@ -137,9 +145,12 @@ class Run:
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(self.door, self.gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
+            StepKind.KEEP_CARD: KeepCard(self.door, self.gateway),
             StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
-            StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway),
-            StepKind.SEND_EMAIL: SendEmail(self.door, self.gateway, self.mailer, letters, "example.com"),
+            StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway, Breaker(self.clocks.machine)),
+            StepKind.SEND_EMAIL: SendEmail(
+                self.door, self.gateway, self.mailer, letters, Outbox(sender_domain="example.com")
+            ),
             StepKind.CLOSE_CASE: CloseCase(self.door, self.gateway),
             StepKind.ESCALATE: Escalate(self.door),
         }
@@ -159,7 +170,7 @@ class Run:
         self.clocks.skew = timedelta(0)
         self.say("faults are over")
         for _ in range(DRAIN_MAX):
-            if not self.quiet_turn():
+            if not self.quiet_turn() and not self.backfill():
                 return
         raise DidNotEnd(f"not ended after {DRAIN_MAX} quiet turns: {self.still_open()}")
 
@@ -321,6 +332,19 @@ class Run:
         with self.database.connect() as tx:
             return [tuple(row) for row in tx.execute(query)]
 
+    def backfill(self) -> int:
+        """Somebody, or beat, reads the gateway's lists; how much had never arrived."""
+        try:
+            found = Backfill(self.door, self.gateway, KINDS).run()
+        except GatewayError as error:
+            self.say(f"backfill: {error}")
+            return 0
+        for name, notice in self.post.notices.items():
+            if notice.created_at <= self.clocks.at:
+                self.post.accepted.setdefault(name, len(self.post.accepted))
+        self.say(f"backfill: {found}")
+        return found.events_new + found.cases_opened + found.cases_told
+
     def skew(self) -> None:
         """The next worker's clock is wrong by seconds."""
         if self.faults.strikes("skew"):
@@ -348,5 +372,6 @@ _TURNS: dict[str, Callable[[Run], object]] = {
     "person": Run.person,
     "skew": Run.skew,
     "new rules": Run.new_rules,
+    "backfill": Run.backfill,
 }
-_WEIGHTS = {"post now": 3, "act": 4, "person": 2, "skew": 1, "new rules": 1}
+_WEIGHTS = {"post now": 3, "act": 4, "person": 2, "skew": 1, "new rules": 1, "backfill": 1}

@@ -9,7 +9,7 @@ from pathlib import Path
 from sim_gateway import BOUND_SECONDS, MARGIN_SECONDS
 from sqlalchemy import Connection, Engine
 
-from recovery.cases.policy import Policy
+from recovery.cases.policy import BackupUse, Policy
 from recovery.cases.rules import Rules
 from recovery.declines.networks import Cap, NetworkRules
 from recovery.runtime.knowledge import Knowledge, load_knowledge, version_of
@@ -38,6 +38,13 @@ def varied(dice: random.Random) -> Knowledge:
             review_days=dice.choice((1, 3)),
             unsent_max=dice.choice((2, 8)),
             dunning=replace(policy.dunning, wait_days=dice.choice((2, 14))),
+            cards=replace(
+                policy.cards,
+                backup=dice.choice(tuple(BackupUse)),
+                backups_max=dice.choice((1, 2, 4)),
+                make_default=dice.random() < 0.5,
+                newer_default=dice.random() < 0.5,
+            ),
         )
     return with_policy(_tighter(known, dice), policy)
 

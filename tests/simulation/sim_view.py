@@ -78,6 +78,11 @@ class View:
         """All steps."""
         return self._rows("steps")
 
+    @property
+    def journal(self) -> list[Row]:
+        """All journal lines."""
+        return self._rows("journal")
+
     def attempts_of(self, case_id: str) -> list[Row]:
         """The attempts of a case by number."""
         return sorted((a for a in self.attempts.values() if a.case_id == case_id), key=lambda a: int(a.number))

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 
 from recovery.cases.answers import Unknown
 from recovery.cases.obligation import ChargeStatus
+from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card, Initiator
 from recovery.gateways.port import ChargeOrder
 from recovery.money import Money
@@ -154,17 +155,17 @@ def test_a_cancellation_between_reading_and_firing_stops_the_try(run: Run) -> No
     """What was read said open; the case had ended meanwhile; the customer who had left was charged all the same."""
     until(run, lambda: opened(run))
     until(run, lambda: count(run, "SELECT count(*) FROM steps WHERE kind = 'charge_card' AND state = 'planned'"))
-    real = run.gateway.read_card
+    real = run.gateway.read_wallet
 
-    def meanwhile_cancelled(obligation: object) -> Card | None:
-        run.gateway.read_card = real  # type: ignore[method-assign]
+    def meanwhile_cancelled(obligation: object) -> Wallet:
+        run.gateway.read_wallet = real  # type: ignore[method-assign]
         run.till.cancel(invoice(run))
         run.clocks.tick(5)
         run.post.deliver(run.database, run.gateway, most=10)
         run.events()
-        return own_card(run)
+        return run.books.wallet_of(invoice(run))
 
-    run.gateway.read_card = meanwhile_cancelled  # type: ignore[method-assign]
+    run.gateway.read_wallet = meanwhile_cancelled  # type: ignore[method-assign]
     to_the_end(run)
     assert run.books.calls == []
     assert row(run, "SELECT state FROM cases") == ("withdrawn",)

@@ -60,18 +60,18 @@ def judge(life: Life) -> None:
 def _judge_money(life: Life, file: CaseFile) -> None:
     invoice = file.case.obligation
     charged = {e.charge: e for e in life.sandbox.ledger.succeeded() if e.invoice == invoice}
-    made_at = {e.charge: e.at for e in reversed(life.sandbox.ledger.entries)}  # a processing one has two lines
     booked = {line.ref: line for line in file.bookings if line.kind == "recovered"}
     assert {r: line.amount.minor for r, line in booked.items()} == {c: e.amount_minor for c, e in charged.items()}
     whose = {
-        "engine": {"silent_retry", "refreshed_card", "customer_after_email"},
+        # A card that the customer chose unasked is charged by us and is the customer's doing.
+        "engine": {"silent_retry", "refreshed_card", "backup_card", "customer_after_email", "customer_unasked"},
         "customer": {"customer_after_email", "customer_unasked"},
         "gateway": {"gateway_retry"},
     }
     for ref, line in booked.items():
         assert line.amount.currency == charged[ref].currency
         assert line.source in whose[charged[ref].initiator], f"{ref} by {charged[ref].initiator} is {line.source}"
-        assert abs(line.occurred_at - made_at[ref]) < timedelta(seconds=5), "booked on another day"
+        assert abs(line.occurred_at - charged[ref].at) < timedelta(seconds=5), "booked on another day"
     kinds = {"refund": "refunded"}
     moved = [(kinds.get(m.kind, m.kind), m.id, m.amount_minor) for m in life.sandbox.ledger.movements]
     ours = [(b.kind, b.ref, b.amount.minor) for b in file.bookings]
@@ -86,7 +86,7 @@ def _concerns(life: Life, movement: str, invoice: str) -> bool:
 
 def _judge_emails(life: Life, file: CaseFile) -> None:
     gone = [email for email in file.emails if email.status in ("sent", "ambiguous")]
-    assert len(gone) <= 1, "written to twice"
+    assert len({email.letter for email in gone}) == len(gone), "a letter went out twice"
     used_up = file.case.exhausted
     assert all(used_up is not None and email.begun_at >= used_up.at for email in file.emails)
     named = [caught for caught in life.mails.messages if f"<{file.case.id}-mail-" in caught.message["Message-ID"]]

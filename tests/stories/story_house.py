@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
@@ -56,6 +56,8 @@ class Ways:
     """The secret that the gateway signs with."""
     mailer: Callable[[Mailer], Mailer] = lambda real: real
     gateway: Callable[[Gateway], Gateway] = lambda real: real
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Further settings."""
     """Ports that a story wraps to let a worker die there."""
 
 
@@ -90,13 +92,19 @@ class StoryWiring(Wiring):
         """Business time is machine time, as where nobody plays."""
         self.rulebook.keep_current(self.database, machine_now=machine_now())
         now = clock_from(self.settings.clock_file).now
-        return Door(database=self.database, rulebook=self.rulebook, clock=now, machine_clock=now)
+        return Door(
+            database=self.database,
+            rulebook=self.rulebook,
+            clock=now,
+            machine_clock=now,
+            tells_merchant=self.merchant is not None,
+        )
 
     @cached_property
     def performers(self) -> Mapping[StepKind, Performer]:
         """The real ones, with the story's mailer."""
-        mailer, domain = self.ways.mailer(self.mailer), self.settings.sender_domain
-        send = SendEmail(self.door, self.gateway, mailer, self.letters, domain)
+        mailer = self.ways.mailer(self.mailer)
+        send = SendEmail(self.door, self.gateway, mailer, self.letters, self.outbox)
         return {**super().performers, StepKind.SEND_EMAIL: send}
 
 
@@ -123,11 +131,13 @@ def house(database_url: str, folder: Path, *, smtp_port: int, ways: Ways, option
             "clock_file": folder / "clock",
             "smtp_port": smtp_port,
             "smtp_security": "none",
+            "smtp_tries": 1,
             "stripe_api_base": api_url,
             "stripe_secret_key": sandbox.secret_key,
             "stripe_webhook_secrets": ways.secrets,
             "stripe_call_seconds": ways.patience.bound_seconds,
         }
+        told |= ways.more
         settings = load_settings(_env_file=None, database_url=database_url, config_dir=CONFIG, threads=2, **told)
         wiring = StoryWiring(settings=settings, database_url=database_url, ways=ways)
         stack.callback(wiring.database.dispose)

@@ -19,14 +19,14 @@ JITTER = timedelta(minutes=45)
 @pytest.mark.parametrize(
     ("country", "code", "failed", "opens", "why"),
     [
-        ("US", "insufficient_funds", "2026-10-08T18:00Z", "2026-10-13T16:00Z", "bank holiday (Columbus Day)"),
-        ("SA", "insufficient_funds", "2026-10-05T08:00Z", "2026-10-11T06:30Z", "bank weekend"),
-        ("JP", "insufficient_funds", "2026-10-30T03:00Z", "2026-11-04T00:00Z", "bank holiday ("),
-        ("GB", "insufficient_funds", "2026-10-20T12:00Z", "2026-10-26T09:00Z", "bank weekend"),
-        ("NP", "insufficient_funds", "2026-11-17T06:00Z", "2026-11-22T04:15Z", "bank weekend"),
+        ("US", "insufficient_funds", "2026-10-09T18:00Z", "2026-10-13T16:00Z", "bank holiday (Columbus Day)"),
+        ("SA", "insufficient_funds", "2026-10-06T08:00Z", "2026-10-11T06:30Z", "bank weekend"),
+        ("JP", "insufficient_funds", "2026-10-31T03:00Z", "2026-11-04T00:00Z", "bank holiday ("),
+        ("GB", "insufficient_funds", "2026-10-07T12:00Z", "2026-10-12T08:00Z", "bank weekend"),
+        ("NP", "insufficient_funds", "2026-11-18T06:00Z", "2026-11-22T04:15Z", "bank weekend"),
         # An ill issuer is tried in the evening and on weekends too, but not at night.
-        ("DE", "processing_error", "2026-10-06T20:30Z", "2026-10-07T04:00Z", "issuer night"),
-        ("NP", "processing_error", "2026-11-20T11:30Z", "2026-11-21T00:15Z", "issuer night"),
+        ("DE", "processing_error", "2026-10-05T14:30Z", "2026-10-07T04:00Z", "issuer night"),
+        ("NP", "processing_error", "2026-11-19T05:30Z", "2026-11-21T00:15Z", "issuer night"),
     ],
 )
 def test_a_try_waits_for_the_issuers_next_open_day(
@@ -44,8 +44,8 @@ def test_a_try_waits_for_the_issuers_next_open_day(
 @pytest.mark.parametrize(
     ("country", "funding", "failed", "opens", "why"),
     [
-        # 20 hours to the minute before Friday 09:00 in New York; the west of the country opens three hours later.
-        ("US", "credit", "2026-10-08T17:00Z", "2026-10-09T16:00Z", "payday Fri 09 Oct (weekday friday)"),
+        # 48 hours to the minute before Friday 09:00 in New York; the west of the country opens three hours later.
+        ("US", "credit", "2026-10-07T13:00Z", "2026-10-09T16:00Z", "payday Fri 09 Oct (weekday friday)"),
         # The 25th is a Sunday, and the one on which summer time ends.
         ("GB", "credit", "2026-10-23T12:00Z", "2026-10-26T09:00Z", "payday Mon 26 Oct (day 25)"),
         ("GB", "debit", "2026-10-23T12:00Z", "2026-10-26T00:01Z", "payday Mon 26 Oct (day 25)"),

@@ -1,5 +1,7 @@
 """Recovered money that goes back, and what the ledger says of it."""
 
+from datetime import timedelta
+
 import pytest
 from story_support import Begin, Life
 
@@ -50,7 +52,9 @@ def test_a_dispute_is_booked_when_it_opens_and_when_it_ends(begin: Begin, won: b
     life.sandbox.close_dispute(dispute, won=won)
     life.run(days=1)
     ended = {"dispute_won": 4900} if won else {"dispute_lost": 4900}
-    assert life.booked() == {"at_risk": 4900, "recovered": 4900, "dispute_opened": 4900} | ended
+    assert life.booked() == {"at_risk": 4900, "recovered": 4900, "dispute_opened": 4900, "fee": 1500} | ended
+    (closed,) = [line for line in life.file().bookings if line.kind in ended]
+    assert closed.occurred_at > life.now - timedelta(days=2), "a dispute ends on the day of its end, not of its opening"
 
 
 def test_a_refund_whose_payment_nobody_told_us_of(begin: Begin) -> None:
@@ -65,7 +69,13 @@ def test_a_refund_whose_payment_nobody_told_us_of(begin: Begin) -> None:
     life.sandbox.faults.clear()
     life.sandbox.refund(life.invoice, amount_minor=400)
     life.run(days=1)
-    assert life.booked() == {"at_risk": 4900, "written_off": 4900, "recovered": 4900, "refunded": 400}
+    assert life.booked() == {
+        "at_risk": 4900,
+        "written_off": 4900,
+        "recovered": 4900,
+        "reinstated": 4900,
+        "refunded": 400,
+    }
 
 
 def test_a_refund_of_something_else_is_not_ours(begin: Begin) -> None:

@@ -20,20 +20,22 @@ def test_insufficient_funds_are_recovered_silently(begin: Begin, shape: str, tol
     assert (case.state, case.source, len(case.attempts)) == (State.RECOVERED, Source.SILENT_RETRY, 2)
     assert life.booked() == {"at_risk": 4900, "recovered": 4900}
     assert life.mails.messages == []
-    # The next payday is the Friday; after it the five days are over before the 15th comes.
-    assert [at.date().isoformat() for at in life.tries()] == ["2026-10-09", "2026-10-14"]
+    # The next payday is the Friday; after it the four days end so shortly before the 15th that the try waits for it.
+    assert [at.date().isoformat() for at in life.tries()] == ["2026-10-09", "2026-10-15"]
     assert "payday Fri 09 Oct (weekday friday)" in life.reasons()
-    assert "120 hours after the last try" in life.reasons()
+    assert "payday Thu 15 Oct (day 15)" in life.reasons()
 
 
-def test_an_ill_issuer_is_tried_again_within_hours(begin: Begin) -> None:
+def test_an_ill_issuer_is_tried_again_before_an_empty_account_would_be(begin: Begin) -> None:
     life = begin()
     life.fail("issuer_not_available", "processing_error", "approve")
-    life.run(days=2)
+    life.run(days=5)
     assert life.case().source is Source.SILENT_RETRY
     first, second = life.tries()
-    assert timedelta(hours=6) <= first - datetime(2026, 10, 6, 17, tzinfo=UTC) <= timedelta(hours=6, minutes=46)
-    assert timedelta(hours=14) <= second - first <= timedelta(hours=14, minutes=46)
+    # 36 hours later it is night from New York to Los Angeles: 09:00 there is 06:00 here. Then two days, to the hour.
+    opens_at = datetime(2026, 10, 8, 13, tzinfo=UTC)
+    assert opens_at <= first <= opens_at + timedelta(minutes=46)
+    assert timedelta(hours=48) <= second - first <= timedelta(hours=48, minutes=46)
 
 
 def test_a_code_that_nobody_knows_is_treated_with_care_and_reported(begin: Begin) -> None:

@@ -30,6 +30,7 @@ CATCHES_ALL = {
     "recovery/engine/claims.py": "one step's failure is recorded on its row; the batch goes on",
     "recovery/engine/sweep.py": "what cannot be taken back is set aside with the reason; the others are taken back",
     "recovery/intake/events.py": "one event's failure is recorded on its row; the batch goes on",
+    "recovery/intake/grouping.py": "whoever waits for a group's commit is told, then it is raised",
     "recovery/runtime/cli/__init__.py": "tells what can be explained in one line, raises the rest",
     "recovery/runtime/web/doorbell.py": "a broker that is away is logged and never makes the gateway wait",
 }

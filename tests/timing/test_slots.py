@@ -14,7 +14,7 @@ from recovery.declines.networks import Cap, Counted, NetworkRules, RulePack
 from recovery.money import Money
 from recovery.runtime.knowledge import Knowledge, load_knowledge
 from recovery.runtime.knowledge_checks import threshold_mistakes
-from recovery.timing.banks import BankHours, Issuer
+from recovery.timing.banks import BankHours
 from recovery.timing.budgets import Use, budget_brief, rooms
 from recovery.timing.slots import Question, jitter, next_slot
 from recovery.timing.windows import Window
@@ -35,7 +35,7 @@ def _pack(*caps: Cap) -> RulePack:
 
 
 def _window(country: str | None) -> Window:
-    return known().banks.window(Issuer(country=country, funding="credit"))
+    return known().banks.window(country, "credit")
 
 
 def _next_open(country: str, at: datetime) -> datetime:
@@ -107,7 +107,7 @@ def test_zones_too_far_apart_leave_no_slot_and_none_is_made_up() -> None:
     refused = [reason for _, reason in threshold_mistakes(known().policy, banks)]
     assert any("no hour of unknown countries credit" in reason for reason in refused)
     question = _question(datetime(2026, 10, 6, tzinfo=UTC), [], Cap(tries_max=1, window_hours=24, per_amount=False))
-    slot = next_slot(replace(question, window=banks.window(Issuer(country=None)), risk_max=RISK_MAX))
+    slot = next_slot(replace(question, window=banks.window(None), risk_max=RISK_MAX))
     assert slot.at is None
     assert slot.reason == "no hour within 30 days carries a risk of at most 0.15"
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from timing_examples import knowledge
 
-from recovery.timing.banks import Issuer
 from recovery.timing.calendars import BankDays
 from recovery.timing.windows import Terms, Window
 from recovery.timing.zones import instant_of
@@ -49,7 +48,7 @@ def test_a_local_time_as_an_instant(zone: str, day: date, clock: time, utc: str)
 def test_a_stretch_has_the_weight_of_the_local_clock_everywhere(place: tuple[str, str | None], at: datetime) -> None:
     country, zone = place
     hours, risk = BANKS.of(country), BANKS.risk_of(country, "credit")
-    stretch = BANKS.window(Issuer(country=country, funding="credit", zone=zone)).at(at)
+    stretch = BANKS.window(country, "credit", zone=zone).at(at)
     assert stretch.starts <= at < stretch.ends
     worst = 0.0
     for name in (zone,) if zone else hours.zones:
@@ -73,7 +72,7 @@ def test_a_stretch_has_the_weight_of_the_local_clock_everywhere(place: tuple[str
 @given(some.sampled_from(PLACES), INSTANTS)
 def test_there_is_a_good_hour_soon_and_none_is_skipped(place: tuple[str, str | None], at: datetime) -> None:
     country, zone = place
-    window = BANKS.window(Issuer(country=country, funding="credit", zone=zone))
+    window = BANKS.window(country, "credit", zone=zone)
     found = window.next_within(0.15, at)
     assert found is not None
     probe = at
@@ -84,7 +83,7 @@ def test_there_is_a_good_hour_soon_and_none_is_skipped(place: tuple[str, str | N
 
 def test_the_days_of_a_window_join_without_gap() -> None:
     for country in ("US", "AU", "EG", "DE", "BR"):
-        window = BANKS.window(Issuer(country=country, funding="debit"))
+        window = BANKS.window(country, "debit")
         at = datetime(2026, 1, 1, tzinfo=UTC)
         while at < datetime(2027, 1, 3, tzinfo=UTC):
             stretch = window.at(at)
@@ -128,7 +127,7 @@ def test_business_days_follow_the_bank_s_calendar() -> None:
 
 
 def test_a_repeated_hour_weighs_the_same_both_times() -> None:
-    window = BANKS.window(Issuer(country="US", funding="credit", zone="America/New_York"))
+    window = BANKS.window("US", "credit", zone="America/New_York")
     first = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)  # 01:30 EDT
     again = first + timedelta(hours=1)  # 01:30 EST
     assert window.at(first).weight == window.at(again).weight == 0.5

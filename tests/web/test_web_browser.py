@@ -12,7 +12,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from web_serving import served
 
 from recovery.cases import facts
+from recovery.runtime.clock import machine_now
 from recovery.runtime.web.app import create_app
+from recovery.runtime.web.signing_in import hashed
+from recovery.storage.user_store import User, add_user
 
 pytestmark = pytest.mark.browser
 
@@ -20,6 +23,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}
 PATHS = {
     "report": "/report?from=2026-09-01&to=2026-11-30",
+    "hours": "/report?month=2026-09&by=hours&by=country",
+    "cases behind": "/report/cases?month=2026-09&state=recovered",
+    "bookings behind": "/report/entries?month=2026-09&figure=net_minor",
     "cases": "/cases",
     "case": "/cases/case_in_TheOneWithAVeryLongInvoiceId0001",
     "error": "/cases/case_none",
@@ -103,6 +109,31 @@ def test_figures_lead_on_and_the_keyboard_is_enough(browser: Browser, site: str)
     assert page.get_by_text("Payment failed").is_visible()
     assert complaints == []
     page.close()
+
+
+def test_a_figure_leads_to_its_cases_after_signing_in(browser: Browser, database_url: str) -> None:
+    """In a browser, because only that sends the headers by which another site's forms are told from ours."""
+    with wired(database_url, pages="login") as wiring:
+        _live(Life(wiring))
+        with wiring.database.begin() as tx:
+            anna = User(name="anna", role="finance", enabled=True, created_at=machine_now())
+            add_user(tx, anna, password_hash=hashed("correct horse battery"))
+        with served(create_app(wiring, ring=lambda: None)) as url:
+            page, complaints = _opened(browser, url + "/report?month=2026-09", "desk", dark=False)
+            page.get_by_label("Name").fill("anna")
+            page.get_by_label("Password").fill("correct horse battery")
+            page.keyboard.press("Enter")
+            page.wait_for_url("**/report?month=2026-09")
+            figure = page.locator("section[aria-labelledby=cohort] td[data-label=Recovered] a").first
+            count = int(figure.inner_text())
+            figure.click()
+            assert page.locator("tbody tr").count() == count
+            page.get_by_role("link", name="case_in_").first.click()
+            assert page.get_by_role("heading", name="Timeline").is_visible()
+            page.get_by_role("button", name="Sign out").click()
+            page.wait_for_url("**/login")
+            assert complaints == []
+            page.close()
 
 
 def test_the_chart_is_drawn(browser: Browser, site: str) -> None:

@@ -76,7 +76,7 @@ def test_the_report_page_shows_the_figures_of_the_exports(wiring: Wiring, client
     page = client.get("/report" + PERIOD, headers=HTML)
     assert page.status_code == 200
     assert "1,234.56</" in page.text
-    assert "100.0 % <" in page.text
+    assert "100.0 %</a> <" in page.text
     assert "1,000</" in page.text
     assert "<svg" in page.text
     assert "http://" not in page.text.replace("http://www.w3.org/", "")

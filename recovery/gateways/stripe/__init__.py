@@ -2,6 +2,6 @@
 
 from recovery.gateways.stripe.gateway import API_BASE, StripeGateway
 from recovery.gateways.stripe.notices import KINDS
-from recovery.gateways.stripe.transport import Limits
+from recovery.gateways.stripe.transport import Limits, Pace
 
-__all__ = ["API_BASE", "KINDS", "Limits", "StripeGateway"]
+__all__ = ["API_BASE", "KINDS", "Limits", "Pace", "StripeGateway"]

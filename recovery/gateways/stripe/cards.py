@@ -1,7 +1,13 @@
 """Stripe's several descriptions of a card as one value. Without it a card would look changed because its JSON did."""
 
+from collections.abc import Sequence
+from typing import Final
+
+from recovery.cases.wallet import KeptCard, Place, ordered
 from recovery.declines.signals import Card
-from recovery.gateways.stripe.fields import Json, ident, mapping, text, whole
+from recovery.gateways.stripe.fields import Json, ident, instant, mapping, text, whole
+
+CONSENT_KEY: Final = "recovery_backup_card"
 
 
 def card_of_method(method: Json | None) -> Card | None:
@@ -26,6 +32,32 @@ def card_of_charge(charge: Json) -> Card | None:
         return _card(name, details)
     source = mapping(charge, "source")
     return card_of_method(source) if source is not None else None
+
+
+def kept_cards(
+    defaults: tuple[Json | None, Json | None], listed: Sequence[Json], customer: Json | None
+) -> tuple[KeptCard, ...]:
+    """All cards of a customer in the order of charging; ``defaults`` are the subscription's and the customer's own.
+
+    Consent to be charged as a backup is metadata named CONSENT_KEY, of the card or else of the customer: yes or no.
+    """
+    placed = [(method, place) for method, place in zip(defaults, (Place.SUBSCRIPTION, Place.CUSTOMER), strict=True)]
+    placed += [(method, Place.ATTACHED) for method in listed]
+    found: dict[str, KeptCard] = {}
+    for method, place in placed:
+        card = card_of_method(method)
+        if card is not None and card.payment_method not in found:
+            found[card.payment_method] = KeptCard(
+                card=card,
+                place=place,
+                saved_at=instant(method, "created"),
+                consent=_consent(method) if _consent(method) is not None else _consent(customer),
+            )
+    return ordered(list(found.values()))
+
+
+def _consent(holder: Json | None) -> bool | None:
+    return {"yes": True, "no": False}.get((text(holder, "metadata", CONSENT_KEY) or "").strip().lower())
 
 
 def _card(name: str, details: Json) -> Card:

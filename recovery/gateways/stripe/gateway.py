@@ -10,19 +10,37 @@ import stripe
 
 from recovery.cases.answers import Answer
 from recovery.cases.obligation import Obligation, ObligationStatus
+from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
+from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card
-from recovery.gateways.port import ChargeOrder, Contact, Gateway, Notice, Reversal, Standing
+from recovery.gateways.port import (
+    ChargeOrder,
+    Contact,
+    Fee,
+    Gateway,
+    Notice,
+    RenewalPage,
+    Reversal,
+    SeenCharge,
+    SeenReversal,
+    Standing,
+    SubscriptionsPage,
+)
 from recovery.gateways.stripe.attributing import attributed
 from recovery.gateways.stripe.calls import Calls, Time
+from recovery.gateways.stripe.fees import read_fee
 from recovery.gateways.stripe.fields import flag, ident, text
-from recovery.gateways.stripe.listing import notices_since
+from recovery.gateways.stripe.listing import notices_since, open_obligations
 from recovery.gateways.stripe.notices import notice_of
 from recovery.gateways.stripe.paying import Paying
 from recovery.gateways.stripe.reading import Reading
+from recovery.gateways.stripe.renewals import renewal_page
 from recovery.gateways.stripe.reversals import read_reversals
 from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
-from recovery.gateways.stripe.transport import DEFAULT_LIMITS, Limits, Transport
+from recovery.gateways.stripe.statements import charges_between, reversals_between, seen_charge
+from recovery.gateways.stripe.subscriptions import subscriptions_page
+from recovery.gateways.stripe.transport import DEFAULT_LIMITS, Limits, Pace, Transport
 
 API_BASE: Final = "https://api.stripe.com"
 _LIVE_PREFIXES: Final = ("sk_live_", "rk_live_")
@@ -35,6 +53,7 @@ class StripeGateway(Gateway):
     """
 
     name = "stripe"
+    updater = UpdaterWay.PASSIVE  # no call triggers it, and nothing tells which cards are covered
 
     def __init__(
         self,
@@ -43,6 +62,7 @@ class StripeGateway(Gateway):
         webhook_secrets: tuple[str, ...] = (),
         api_base: str = API_BASE,
         limits: Limits = DEFAULT_LIMITS,
+        pace: Pace | None = None,
         sleep: Callable[[float], None] = machine_time.sleep,
         monotonic: Callable[[], float] = machine_time.monotonic,
     ) -> None:
@@ -51,7 +71,7 @@ class StripeGateway(Gateway):
         self.livemode = secret_key.startswith(_LIVE_PREFIXES)
         self.call_bound_seconds = limits.bound_seconds
         self._webhook_secrets = tuple(secret for secret in webhook_secrets if secret.strip())
-        self._transport = Transport(limits, monotonic=monotonic)
+        self._transport = Transport(limits, monotonic=monotonic, pace=pace)
         client = stripe.StripeClient(
             secret_key,
             base_addresses={"api": api_base.rstrip("/")},
@@ -88,9 +108,16 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._reading.open_obligations(customer)
 
-    def read_card(self, obligation: Obligation) -> Card | None:
+    def open_obligations(self) -> Iterator[str]:
+        """Each page with a bound of its own: a big account has hundreds of them."""
+        return open_obligations(self._calls)
+
+    def read_wallet(self, obligation: Obligation) -> Wallet:
         with self._calls.within():
-            return self._reading.card(obligation)
+            return self._reading.wallet(obligation)
+
+    def ask_updater(self, card: Card) -> Freshness:  # noqa: ARG002 - there is nobody to ask
+        return Unsupported()
 
     def charge(self, order: ChargeOrder) -> Answer:
         with self._calls.within():
@@ -100,17 +127,51 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._settling.settle(order)
 
+    def make_default(self, subscription: str, payment_method: str) -> None:
+        with self._calls.within():
+            wish = {"default_payment_method": payment_method}
+            self._calls.read(self._calls.client.v1.subscriptions.update, subscription, wish)
+
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         with self._calls.within():
             return read_reversals(self._calls, self._reading, name=charge)
+
+    def read_charge(self, charge: str) -> SeenCharge:
+        with self._calls.within():
+            return seen_charge(self._reading.charge(charge))
+
+    def charges_between(self, start: datetime, end: datetime) -> Iterator[SeenCharge]:
+        return charges_between(self._calls, start, end)
+
+    def reversals_between(self, start: datetime, end: datetime) -> Iterator[SeenReversal]:
+        return reversals_between(self._calls, start, end)
+
+    def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
+        return subscriptions_page(self._calls, behind=behind)
+
+    def read_fee(self, charge: str) -> Fee | None:
+        with self._calls.within():
+            return read_fee(self._calls, charge)
 
     def read_contact(self, obligation: str) -> Contact:
         with self._calls.within():
             return self._reading.contact(obligation)
 
+    def open_card_page(self, customer: str, *, return_url: str) -> str:
+        """A session of the billing portal that shows nothing but the card form."""
+        flow = {"type": "payment_method_update"}
+        params = {"customer": customer, "return_url": return_url, "flow_data": flow}
+        with self._calls.within():
+            made = self._calls.read(self._calls.client.v1.billing_portal.sessions.create, params)
+        return text(made, "url") or ""
+
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         """The events that intake stores, by days of Stripe's list, each day with a bound of its own."""
         return notices_since(self._calls, at)
+
+    def renewals(self, behind: str | None) -> RenewalPage:
+        with self._calls.within():
+            return renewal_page(self._calls, behind)
 
     def standing(self) -> Standing:
         """Whose key it is, and whether that account may charge at all."""

@@ -58,6 +58,7 @@ def obligation_of_invoice(invoice: Json, around: Surroundings) -> Obligation:
         subscribed_at=instant(around.subscription, "start_date") or instant(around.subscription, "created"),
         trial_ended_at=instant(around.subscription, "trial_end"),
         interval=_interval(around.subscription),
+        interval_count=_interval_count(around.subscription),
         country=text(invoice, "customer_address", "country"),
         region=text(invoice, "customer_address", "state"),
         card=card_of_method(around.method),
@@ -118,6 +119,14 @@ def _interval(subscription: Json | None) -> str | None:
     items = [*rows(subscription, "items"), {"plan": part(subscription, "plan")}]
     found = (text(one, "price", "recurring", "interval") or text(one, "plan", "interval") for one in items)
     return next((each for each in found if each), None)
+
+
+def _interval_count(subscription: Json | None) -> int:
+    """How many of these intervals one renewal pays for."""
+    items = [*rows(subscription, "items"), {"plan": part(subscription, "plan")}]
+    paths = (("price", "recurring"), ("plan",))
+    found = (whole(one, *path, "interval_count") for one in items for path in paths)
+    return next((each for each in found if each and each > 0), 1)
 
 
 def _collection(invoice: Json) -> str | None:

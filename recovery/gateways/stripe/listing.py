@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from recovery.gateways.port import GatewayUnavailable, Notice, PayloadRejected
 from recovery.gateways.stripe.calls import Calls
-from recovery.gateways.stripe.fields import Json, rows, whole
+from recovery.gateways.stripe.fields import Json, ident, rows, whole
 from recovery.gateways.stripe.notices import KINDS, notice_of
 
 # Stripe takes at most so many kinds in one question.
 _KINDS_MAX: Final = 20
+# Stripe's own maximum for one page.
+_PAGE_ROWS: Final = 100
 # Stripe lists newest first: a stretch is collected and turned around. A day of notices fits into memory on any account.
 _STRETCH_SECONDS: Final = 24 * 3600
 
@@ -23,6 +25,19 @@ def notices_since(calls: Calls, at: datetime) -> Iterator[Notice]:
         ends = begins + _STRETCH_SECONDS
         yield from _stretch(calls, {"gte": begins, "lt": ends})
         begins = ends
+
+
+def open_obligations(calls: Calls) -> Iterator[str]:
+    """The ids of all open invoices that are charged automatically. Raises as every read."""
+    params: dict[str, Any] = {"status": "open", "collection_method": "charge_automatically", "limit": _PAGE_ROWS}
+    while True:
+        with calls.within():
+            page = calls.read(calls.client.v1.invoices.list, params)
+        names = [name for row in rows(page) if (name := ident(row))]
+        yield from names
+        if page.get("has_more") is not True or not names:
+            return
+        params = params | {"starting_after": names[-1]}
 
 
 def _newest(calls: Calls, begins: int) -> int | None:

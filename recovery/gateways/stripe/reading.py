@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from recovery.cases.obligation import Charge, Obligation
-from recovery.declines.signals import Card
+from recovery.cases.wallet import Wallet
 from recovery.gateways.port import Contact, NotFound
+from recovery.gateways.stripe.arriving import brought, paid_instants
 from recovery.gateways.stripe.calls import Calls
-from recovery.gateways.stripe.cards import card_of_method
+from recovery.gateways.stripe.cards import card_of_method, kept_cards
 from recovery.gateways.stripe.charges import charge_of, error_about
 from recovery.gateways.stripe.fields import Json, flag, ident, mapping, part, rows, text
 from recovery.gateways.stripe.invoices import (
@@ -22,6 +24,9 @@ from recovery.gateways.stripe.invoices import (
 )
 
 PAYMENTS_EXPAND: Final = ["payments.data.payment.payment_intent"]
+CARDS_READ_MAX: Final = 50
+"""More cards than a person has; a test customer with thousands must not hold up a charge."""
+
 _CUSTOMER_EXPAND: Final = ["invoice_settings.default_payment_method", "default_source"]
 
 
@@ -41,7 +46,11 @@ class Reading:
         raw = self._charges(intents, lone_charges_of(invoice, payments))
         subscription = self._subscription(subscription_of(invoice))
         around = Surroundings(
-            charges=_ordered(raw, intents, currency=currency_of(invoice), otherwise=created_at(invoice)),
+            charges=brought(
+                _ordered(raw, intents, currency=currency_of(invoice), otherwise=created_at(invoice)),
+                raw,
+                paid_instants(invoice, payments),
+            ),
             last_charge=max(raw, key=lambda one: created_at(one), default=None),
             intents=intents,
             subscription=subscription,
@@ -49,12 +58,23 @@ class Reading:
         )
         return obligation_of_invoice(invoice, around)
 
-    def card(self, obligation: Obligation) -> Card | None:
-        """The card by default now, read afresh; None when the default is no card, or there is none."""
-        customer = None
+    def wallet(self, obligation: Obligation) -> Wallet:
+        """The customer's cards, read afresh. The default is None when it is no card, or there is none."""
+        subscription, customer = self._subscription(obligation.subscription), None
+        listed: list[dict[str, Any]] = []
         if obligation.customer:
             customer = self._existing(self._v1.customers.retrieve, obligation.customer, {"expand": _CUSTOMER_EXPAND})
-        return card_of_method(self._default_method(self._subscription(obligation.subscription), customer))
+            listed = self._saved_cards(obligation.customer) if customer and not flag(customer, "deleted") else []
+        defaults = (self._wished(*_wishes(subscription, None)), self._wished(*_wishes(None, customer)))
+        return Wallet(default=card_of_method(defaults[0] or defaults[1]), cards=kept_cards(defaults, listed, customer))
+
+    def _saved_cards(self, customer: str) -> list[dict[str, Any]]:
+        """The cards that a customer has saved, newest first; a customer of hundreds is cut off."""
+        params = {"customer": customer, "type": "card"}
+        try:
+            return list(islice(self._calls.pages(self._v1.payment_methods.list, params), CARDS_READ_MAX))
+        except NotFound:
+            return []
 
     def charge(self, name: str) -> dict[str, Any]:
         """One charge's JSON."""
@@ -113,12 +133,9 @@ class Reading:
 
     def _default_method(self, subscription: Json | None, customer: Json | None) -> Json | None:
         """Stripe's own order; the first that is set wins, whatever its kind."""
-        wishes = (
-            part(subscription, "default_payment_method"),
-            part(subscription, "default_source"),
-            part(customer, "invoice_settings", "default_payment_method"),
-            part(customer, "default_source"),
-        )
+        return self._wished(*_wishes(subscription, customer))
+
+    def _wished(self, *wishes: object) -> Json | None:
         wanted = next((wish for wish in wishes if wish), None)
         if isinstance(wanted, str):
             return self._existing(self._v1.payment_methods.retrieve, wanted)
@@ -130,6 +147,15 @@ class Reading:
             return self._calls.read(get, *arguments)
         except NotFound:
             return None
+
+
+def _wishes(subscription: Json | None, customer: Json | None) -> tuple[object, ...]:
+    return (
+        part(subscription, "default_payment_method"),
+        part(subscription, "default_source"),
+        part(customer, "invoice_settings", "default_payment_method"),
+        part(customer, "default_source"),
+    )
 
 
 def _ordered(

@@ -38,6 +38,9 @@ class Limits:
     """A try that has less left is not begun: it would most likely end in doubt."""
 
 
+Pace = Callable[[float], bool]
+"""Waits for a turn to call, so many seconds at most; False when none came. Asked once for each request."""
+
 DEFAULT_LIMITS: Final = Limits()
 
 
@@ -50,8 +53,9 @@ class Transport(stripe.HTTPClient):
 
     name = "requests"
 
-    def __init__(self, limits: Limits, *, monotonic: Callable[[], float]) -> None:
+    def __init__(self, limits: Limits, *, monotonic: Callable[[], float], pace: Pace | None = None) -> None:
         super().__init__()
+        self._pace = pace
         self._limits = limits
         self._monotonic = monotonic
         self._deadline = threading.local()
@@ -80,6 +84,11 @@ class Transport(stripe.HTTPClient):
         remaining = self.remaining_seconds()
         if remaining <= 0:
             raise _fault(NeverSent, "the time for this call is over")
+        if self._pace is not None:
+            # Waiting for a turn must leave time for a try that is worth beginning.
+            if not self._pace(max(remaining - self._limits.least_try_seconds, 0.0)):
+                raise _fault(NeverSent, "no turn within the rate that all workers share")
+            remaining = self.remaining_seconds()
         ends_at = self._monotonic() + remaining
         # A quarter for the connection at most: whatever connects late must still have time to answer.
         connect = min(self._limits.connect_seconds, remaining / 4)

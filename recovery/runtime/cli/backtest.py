@@ -12,9 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from recovery.cases.policy import Policy
 from recovery.cases.rules import Rules
+from recovery.runtime.cli.backtest_page import page
 from recovery.runtime.cli.backtest_view import cause_table, figures_table, sources
 from recovery.runtime.cli.output import console
-from recovery.runtime.knowledge import Knowledge, load_file, load_knowledge, rules_of
+from recovery.runtime.knowledge import Knowledge, load_file, load_knowledge, rules_of, version_of
 from recovery.runtime.settings import load_settings
 from recovery.runtime.worlds import DEFAULT_WORLD, START_AT, load_world, world_names
 from recovery.simulation.backtest.compare import NOTHING, ORACLE, OURS
@@ -30,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(backtest)
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - one for each option
     *,
     world: Annotated[
         str, typer.Option(help="A world of the configuration's folder `worlds`, or a file.")
@@ -43,6 +44,9 @@ def backtest(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")] = None,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw them: an .svg or .png file.")] = None,
+    page_file: Annotated[
+        Path | None, typer.Option("--page", metavar="FILE", help="Write a page in Markdown with all tables.")
+    ] = None,
     processes: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as there are cores.")] = 0,
 ) -> None:
     """Compare, on the same cases: nothing at all, fixed ladders, Stripe's rhythm, the policy, and an oracle that knows the truth.
@@ -68,6 +72,10 @@ def backtest(
         content = {"seed": seed, "cases": cases, "worlds": {name: _json(found) for name, found in results.items()}}
         json_file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         out.print(f"figures written to {json_file}")
+    if page_file is not None:
+        version = version_of(knowledge.policy)
+        page_file.write_text(page(results, cases=cases, seed=seed, version=version), encoding="utf-8")
+        out.print(f"page written to {page_file}")
     if picture is not None:
         draw(results, picture)
         out.print(f"picture written to {picture}")

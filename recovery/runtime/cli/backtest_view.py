@@ -58,8 +58,8 @@ def sources() -> str:
         "tries: charges sent per charge that won. fees: tries a network would charge for (after “never again”, before "
         "its advice, above its caps). mails: per case. days: median from failure to money. kept: cases saved from "
         "involuntary churn, against nothing. missed: cases in a hundred that the oracle wins and the policy does not. "
-        f"Every ladder writes one email after its last try and waits {CUSTOMER_DAYS} days, as the shipped policy does: "
-        "only timing differs."
+        f"Every ladder writes one email after its last try and waits {CUSTOMER_DAYS} days for the customer; the policy "
+        "writes the letters of its campaigns."
     )
 
 

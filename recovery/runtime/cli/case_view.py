@@ -66,7 +66,13 @@ def case_values(found: CaseFile) -> dict[str, Any]:
             for line in found.bookings
         ],
         "emails": [
-            {"number": email.number, "status": email.status, "begun_at": email.begun_at.isoformat()}
+            {
+                "number": email.number,
+                "letter": email.letter,
+                "template": email.template,
+                "status": email.status,
+                "begun_at": email.begun_at.isoformat(),
+            }
             for email in found.emails
         ],
         "timeline": timeline_values(found.timeline),

@@ -6,8 +6,11 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from recovery.dunning.texts import LetterError
 from recovery.gateways.port import GatewayMisconfigured, GatewayUnavailable, NotFound
+from recovery.reporting.closing import MonthNotOver
 from recovery.reporting.period import PeriodInvalid
+from recovery.reporting.rates import RatesInvalid
 from recovery.runtime.clock import ClockNotSet
 from recovery.runtime.embedded import EmbeddedServerFailed
 from recovery.runtime.knowledge import ConfigInvalid
@@ -15,6 +18,7 @@ from recovery.runtime.logging import blacked_out
 from recovery.runtime.processes import ProcessFailed
 from recovery.runtime.settings import SettingsInvalid
 from recovery.storage.case_store import NoSuchCase
+from recovery.storage.closing_store import AlreadyClosed
 
 
 class Refused(Exception):
@@ -71,11 +75,15 @@ def _unknown_case(error: Exception) -> str | None:
 _WORDS: Final[tuple[tuple[type[Exception], Callable[[Exception], str | None]], ...]] = (
     (SettingsInvalid, _settings),
     (ConfigInvalid, _config),
+    (LetterError, _config),
     (NoSuchCase, _unknown_case),
     (EmbeddedServerFailed, str),
     (ProcessFailed, str),
     (ClockNotSet, str),
     (PeriodInvalid, str),
+    (MonthNotOver, str),
+    (RatesInvalid, str),
+    (AlreadyClosed, str),
     (Refused, str),
     (GatewayMisconfigured, _misconfigured),
     (GatewayUnavailable, _unavailable),

@@ -15,12 +15,18 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "sandbox": ("sandbox",),
     "doctor": ("doctor",),
     "operate": ("migrate", "web", "worker", "beat", "config", "events", "steps", "charging"),
+    "upkeep": ("backfill", "forget"),
     "cases": ("case", "why"),
+    "cards": ("card",),
     "report": ("report",),
+    "closing": ("reconcile", "close-month"),
+    "users": ("user",),
+    "importing": ("import",),
     "plan": ("plan",),
     "backtest": ("backtest",),
     "worlds": ("worlds",),
     "rules": ("rules", "policy"),
+    "asking": ("email", "audit", "merchant"),
 }
 """Module in this package → the commands that its `add_to` adds, in the order of the help page."""
 

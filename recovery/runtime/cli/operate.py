@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from recovery.dunning.letter import Brand, Letters
+from recovery.dunning.checking import letter_mistakes
+from recovery.runtime.asking import letters_of
 from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import said
 from recovery.runtime.cli.serve import serve_beat, serve_web, serve_worker
 from recovery.runtime.cli.session import command_stack, settings_for_command, settings_for_process
 from recovery.runtime.knowledge import ConfigInvalid, Knowledge, load_knowledge
-from recovery.runtime.settings import Settings
 from recovery.storage.aside_store import replay_steps
 from recovery.storage.case_queries import find_case
 from recovery.storage.event_store import replay_set_aside
@@ -39,21 +39,18 @@ def add_to(app: typer.Typer) -> None:
 def check() -> None:
     """Check every file of the configuration folder and tell all mistakes at once."""
     settings = settings_for_command()
-    mistakes = letters_of(settings).check()
+    mistakes: list[str] = []
+    templates: set[str] = set()
     knowledge: Knowledge | None = None
     try:
         knowledge = load_knowledge(settings.config_dir)
+        templates = {letter.template for campaign in knowledge.policy.campaigns for letter in campaign.letters}
     except ConfigInvalid as invalid:
-        mistakes = invalid.mistakes + mistakes
+        mistakes = invalid.mistakes
+    mistakes = mistakes + letter_mistakes(letters_of(settings), templates=templates)
     if mistakes or knowledge is None:
         raise ConfigInvalid(mistakes)
     said(f"{settings.config_dir}: all right, policy {knowledge.policy_version}")
-
-
-def letters_of(settings: Settings) -> Letters:
-    """The email templates of these settings."""
-    brand = Brand(name=settings.brand_name, sender=settings.mail_from, reply_to=settings.mail_reply_to)
-    return Letters(settings.config_dir / "emails", brand)
 
 
 def migrate() -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +15,26 @@ from recovery.reporting.export import as_csv, as_json
 from recovery.reporting.period import Asked, first_and_last_day, span_of
 from recovery.reporting.report import Report, View, report
 from recovery.reporting.table import Row, Table, shown
+from recovery.reporting.views import HEADLINES
+from recovery.reporting.workbook import as_xlsx
 from recovery.runtime.cli.output import cells, console, grid
 from recovery.runtime.cli.session import command_stack
 from recovery.runtime.clock import clock_from
-
-DEFAULT_VIEWS = (View.COHORT, View.CASH, View.SOURCE)
-"""What a terminal shows unasked; the exports hold every table."""
+from recovery.runtime.web.render import page_of
+from recovery.runtime.web.report_view import report_values
 
 LABEL_WIDTH, FIGURE_WIDTH = 28, 26
 """Columns that the longest label and a rate with its denominator take."""
+
+
+class Format(StrEnum):
+    """How the report is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    XLSX = "xlsx"
+    HTML = "html"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,37 +42,65 @@ def add_to(app: typer.Typer) -> None:
     app.command("report")(report_command)
 
 
-def report_command(
+def report_command(  # noqa: PLR0913 - the options of one command
     month: Annotated[str | None, typer.Option(help="One month, like 2026-10.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day, like 2026-10-01.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day, included.")] = None,
     by: Annotated[list[View] | None, typer.Option(help="Only this table; may be given several times.")] = None,
     zone: Annotated[
-        str, typer.Option(envvar="RECOVERY_REPORT_ZONE", help="Where days and months begin, like Europe/Berlin.")
-    ] = "UTC",
+        str | None,
+        typer.Option(help="Where days and months begin, like Europe/Berlin; RECOVERY_REPORT_ZONE unless given."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option("--output", help="Write to this file instead.")] = None,
     chart_file: Annotated[Path | None, typer.Option("--chart", help="Also write the chart to this SVG file.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, with definitions.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one line a figure.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="The same as --format csv.")] = False,
 ) -> None:
     """What failed, what came back, and what the engine brought about; per currency, each figure defined.
 
-    Without a period: the last twelve months.
+    Without a period: the last twelve months. Files hold every table unless --by names some.
     """
     if json and csv:
         raise typer.BadParameter("choose one of --json and --csv")
+    form = Format.JSON if json else Format.CSV if csv else form
     with command_stack() as stack:
-        made_at = clock_from(stack.wiring.settings.clock_file).now()
-        span = span_of(Asked(month=month, first=first, last=last, zone=zone), now=made_at)
-        views = by or (tuple(View) if json or csv else DEFAULT_VIEWS)
-        found = report(stack.wiring.database, span, made_at=made_at, views=views, with_days=chart_file is not None)
+        settings = stack.wiring.settings
+        made_at = clock_from(settings.clock_file).now()
+        span = span_of(Asked(month=month, first=first, last=last, zone=zone or settings.report_zone), now=made_at)
+        views = by or (HEADLINES if form is Format.TABLE else tuple(View))
+        with_days = chart_file is not None or form is Format.HTML
+        found = report(
+            stack.wiring.database, span, made_at=made_at, views=views, with_days=with_days, rates=stack.wiring.rates
+        )
     if chart_file is not None:
         chart_file.write_text(chart(found), encoding="utf-8")
-    if json:
-        sys.stdout.write(as_json(found))
-    elif csv:
-        sys.stdout.write(as_csv(found))
-    else:
+    if form is Format.TABLE and output is None:
         _say(found)
+    else:
+        _write(_bytes(found, form), output)
+
+
+def _bytes(found: Report, form: Format) -> bytes:
+    match form:
+        case Format.XLSX:
+            return as_xlsx(found)
+        case Format.HTML:
+            return page_of("report_file.html", report_values(found)).encode()
+        case Format.CSV:
+            return as_csv(found).encode()
+        case Format.JSON:
+            return as_json(found).encode()
+        case Format.TABLE:
+            raise typer.BadParameter("--output needs --format json, csv, xlsx or html")
+
+
+def _write(content: bytes, output: Path | None) -> None:
+    if output is not None:
+        output.write_bytes(content)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
 
 
 def _say(found: Report) -> None:
@@ -71,7 +111,8 @@ def _say(found: Report) -> None:
         out.print("Nothing failed and nothing was booked in this period.")
         return
     for table in found.tables:
-        _say_table(table)
+        if table.name != View.RESTATED or table.rows:
+            _say_table(table)
     out.print("Every figure is defined in --json and --csv and on the page /report. Currencies are never added up.")
 
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from recovery.cases.case import Decision
 from recovery.cases.facts import PolicyMoved
-from recovery.cases.lifecycle import StepKind
+from recovery.cases.lifecycle import State, StepKind
 from recovery.cases.project import replanned
 from recovery.cases.rules import Rules
 from recovery.declines.networks import NetworkRules, RulePack
@@ -116,9 +117,7 @@ def _moved(planned: PlannedTry, rules: Rules, before: RulePack, after: RulePack,
     )
     if old is None or new is None:
         return None
-    first, second = (
-        next((plan.due_at for plan in each.plan if plan.kind is StepKind.CHARGE_CARD), None) for each in (old, new)
-    )
+    first, second = _silent_try(old), _silent_try(new)
     if first == second:
         return None
     assert planned.case.card is not None
@@ -180,6 +179,13 @@ def migrate(
         said("Nothing was changed; add --apply to move them.")
 
 
+def _silent_try(decision: Decision) -> datetime | None:
+    """When the ladder goes on; None where it is over, even if paydays are still tried between emails."""
+    if decision.case.state is not State.SILENT:
+        return None
+    return next((plan.due_at for plan in decision.plan if plan.kind is StepKind.CHARGE_CARD), None)
+
+
 def _migrated(planned: PlannedTry | None, case_id: str, rules: Rules, now: datetime) -> _Change:
     if planned is None:
         return _Change(
@@ -190,7 +196,7 @@ def _migrated(planned: PlannedTry | None, case_id: str, rules: Rules, now: datet
         return _Change(
             case_id=case_id, card="", before=planned.due_at, after=planned.due_at, reason="what is planned stands"
         )
-    after = next((plan.due_at for plan in decision.plan if plan.kind is StepKind.CHARGE_CARD), None)
+    after = _silent_try(decision)
     card = planned.case.card.brief() if planned.case.card else ""
     return _Change(case_id=case_id, card=card, before=planned.due_at, after=after, reason=decision.reason)
 

@@ -44,7 +44,7 @@ class Replay:
         make, until = strategies({})[strategy], START_AT + timedelta(days=options.days)
         for person in world.people:
             ending = one_life(world, person, make, until=until)
-            tally.add(judged(strategy, person, ending, self.rules.networks))
+            tally.add(judged(strategy, world, person, ending, self.rules.networks))
         return tally
 
 

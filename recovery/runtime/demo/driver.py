@@ -35,9 +35,15 @@ class DemoStuck(RuntimeError):
     """Something stayed due or under way for STUCK_SECONDS; the message says what."""
 
 
+def _nobody() -> int:
+    """Nobody uses a page."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """Drives one demo. ``check`` raises when a process has died; ``watch`` is told after every jump and now and then."""
+    """Drives one demo. ``check`` raises when a process has died; ``watch`` is told after every jump and now and then,
+    ``visit`` lets customers use their pages and says how many did."""
 
     clock: SharedClock
     database: Engine
@@ -45,11 +51,14 @@ class Driver:
     ring: Callable[[Bell], None]
     check: Callable[[], None]
     watch: Callable[[datetime], None]
+    visit: Callable[[], int] = _nobody
 
     def run(self, until: datetime) -> None:
         """Play until a business instant. Raises DemoStuck."""
         while True:
             ours, theirs = self._settled()
+            if self.visit():
+                continue  # what customers did on their pages is worked through at the same instant
             due_at = min((at for at in (ours, theirs) if at is not None), default=None)
             if due_at is None or due_at > until:
                 break
@@ -87,7 +96,7 @@ class Driver:
                 pause = min(pause * POLL_GROWTH, POLL_SECONDS_MAX)
 
     def _ring_again(self) -> None:
-        for bell in Bell:
+        for bell in (Bell.EVENTS, Bell.STEPS, Bell.SWEEP):
             self.ring(bell)
         self.check()
         self.watch(self.clock.now())

@@ -17,6 +17,7 @@ from recovery.storage.step_store import orphans
 
 _REVERSALS: dict[str, EntryKind] = {
     "refund": EntryKind.REFUNDED,
+    "refund_failed": EntryKind.REFUND_FAILED,
     "dispute_opened": EntryKind.DISPUTE_OPENED,
     "dispute_won": EntryKind.DISPUTE_WON,
     "dispute_lost": EntryKind.DISPUTE_LOST,

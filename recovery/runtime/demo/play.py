@@ -19,6 +19,7 @@ from recovery.runtime.clock import SharedClock
 from recovery.runtime.demo.catcher import Caught, catch_mail
 from recovery.runtime.demo.driver import Driver
 from recovery.runtime.demo.outcome import outcome_of
+from recovery.runtime.demo.visitors import Visitors
 from recovery.runtime.demo.world_link import WorldLink
 from recovery.runtime.embedded import embedded_postgres, embedded_valkey
 from recovery.runtime.processes import ProcessGroup
@@ -56,6 +57,7 @@ class Demo:
     _driver: Callable[[Callable[[datetime], None]], Driver]
     _world: WorldLink
     _caught: Caught
+    _visitors: Visitors
 
     def play(self, options: DemoOptions, watch: Callable[[datetime], None]) -> dict[str, Any]:
         """Play all days and judge the outcome."""
@@ -64,6 +66,7 @@ class Demo:
         until = START_AT + timedelta(days=options.days)
         self._driver(watch).run(until)
         outcome = outcome_of(self.database, self._world.ledger(), self._caught, first=START_AT, until=until)
+        outcome["pages"] = dict(self._visitors.visits)
         played = {"seed": options.seed, "world": options.world, "customers": options.customers, "days": options.days}
         return played | outcome
 
@@ -73,11 +76,7 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
     """Start everything the demo needs in a directory of its own; end it all with the block, whatever happens."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recovery-demo-")))
-        note("starting PostgreSQL and Valkey")
-        database_url = stack.enter_context(embedded_postgres(home / "postgres", throwaway=True)).url
-        broker_url = stack.enter_context(embedded_valkey(home / "valkey", throwaway=True)).url
-        note("creating the tables")
-        upgrade(database_url)
+        database_url, broker_url = _servers(stack, home, note)
         database = connect(database_url)
         stack.callback(database.dispose)
         clock = SharedClock(home / "clock")
@@ -86,23 +85,24 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
         world = WorldLink(f"http://127.0.0.1:{sandbox_port}")
         stack.callback(world.close)
         caught, smtp_port = stack.enter_context(catch_mail(world))
-        environment = _environment(
-            home,
-            database_url=database_url,
-            broker_url=broker_url,
-            sandbox_port=sandbox_port,
-            web_port=web_port,
-            smtp_port=smtp_port,
-        )
+        ports = {"sandbox_port": sandbox_port, "web_port": web_port, "smtp_port": smtp_port}
+        environment = _environment(home, database_url=database_url, broker_url=broker_url, **ports)
         group = stack.enter_context(ProcessGroup(home / "logs"))
         note("starting sandbox, web, worker and beat")
         _start(group, environment, options, sandbox_port=sandbox_port, web_port=web_port)
         app = make_app(broker_url, ring_seconds=1.0)
         stack.callback(app.close)
+        visitors = Visitors(caught=caught, clock=clock.now)
 
         def driver(watch: Callable[[datetime], None]) -> Driver:
             return Driver(
-                clock=clock, database=database, world=world, ring=doorbell(app), check=group.check, watch=watch
+                clock=clock,
+                database=database,
+                world=world,
+                ring=doorbell(app),
+                check=group.check,
+                watch=watch,
+                visit=visitors.visit,
             )
 
         yield Demo(
@@ -116,7 +116,18 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
             _driver=driver,
             _world=world,
             _caught=caught,
+            _visitors=visitors,
         )
+
+
+def _servers(stack: ExitStack, home: Path, note: Callable[[str], None]) -> tuple[str, str]:
+    """The addresses of a fresh database with its tables and of a fresh broker."""
+    note("starting PostgreSQL and Valkey")
+    database_url = stack.enter_context(embedded_postgres(home / "postgres", throwaway=True)).url
+    broker_url = stack.enter_context(embedded_valkey(home / "valkey", throwaway=True)).url
+    note("creating the tables")
+    upgrade(database_url)
+    return database_url, broker_url
 
 
 def _environment(
@@ -143,6 +154,9 @@ def _environment(
         "RECOVERY_RING_SECONDS": "1",
         "RECOVERY_LOG_FORMAT": "json",
         "RECOVERY_BRAND_NAME": "Example Streaming",
+        "RECOVERY_PUBLIC_URL": f"http://127.0.0.1:{web_port}",
+        "RECOVERY_LINK_SECRETS": secrets.token_urlsafe(24),
+        "RECOVERY_ADDRESS_KEY": secrets.token_urlsafe(24),
     }
     return kept | ours
 

@@ -11,12 +11,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
+from recovery.intake.grouping import EventWriter
+from recovery.runtime.clock import machine_now
 from recovery.runtime.metrics import WebhookMeter
 from recovery.runtime.web.access import access_of
+from recovery.runtime.web.customer_pages import CustomerPages
 from recovery.runtime.web.doorbell import Doorbell
 from recovery.runtime.web.errors import error_handlers
 from recovery.runtime.web.headers import SecurityHeaders
 from recovery.runtime.web.health import healthz, readiness
+from recovery.runtime.web.mail_events import mail_events
 from recovery.runtime.web.measured import metrics_page
 from recovery.runtime.web.routes import page_routes
 from recovery.runtime.web.webhooks import stripe_webhook
@@ -30,19 +34,25 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
     """
     bell = Doorbell(ring)
     meter = WebhookMeter()
-    access = access_of(wiring.settings)
+    writer = EventWriter(wiring.database, machine_now)
+    access = access_of(wiring.settings, wiring.database)
     routes: list[BaseRoute] = [
         Route("/healthz", healthz),
         Route("/readyz", readiness(wiring)),
         Route("/metrics", metrics_page(wiring, meter, access)),
         *page_routes(wiring, access),
     ]
+    if wiring.outbox.links is not None:
+        routes += CustomerPages(wiring, wiring.outbox.links).routes
+    if wiring.settings.mail_event_secrets:
+        routes.append(Route("/webhooks/mail", mail_events(wiring), methods=["POST"]))
     if wiring.settings.stripe_webhook_secrets:
-        routes.append(Route("/webhooks/stripe", stripe_webhook(wiring, bell, meter), methods=["POST"]))
+        routes.append(Route("/webhooks/stripe", stripe_webhook(wiring, writer, bell, meter), methods=["POST"]))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
+        writer.close()
         bell.close()
 
     return Starlette(

@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 _WORDS = {
     400: ("That cannot be shown", "The address asks for something that does not exist."),
+    403: ("Not for you", "You are signed in, but this is for another role, or the form was too old."),
+    429: ("Too many attempts", "Wait a quarter of an hour, then try again."),
     401: ("A password is needed", "These pages are for people who know the password."),
     404: ("Not found", "There is nothing at this address."),
     405: ("Not possible here", "This address cannot be used in that way."),
@@ -32,7 +34,7 @@ def error_handlers(access: Access) -> dict[object, ExceptionHandler]:
         wants_page = "text/html" in request.headers.get("accept", "") and access.pages is not Pages.OFF
         if not wants_page:
             return JSONResponse({"error": detail}, status_code=status, headers=headers)
-        values = {"title": title, "words": words, "detail": detail if status == 400 else ""}
+        values = {"title": title, "words": words, "detail": detail if status in (400, 403) else ""}
         return rendered("error.html", values, status=status, headers=headers)
 
     def http_error(request: Request, error: Exception) -> Response:

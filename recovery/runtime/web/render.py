@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 
@@ -10,8 +11,13 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from recovery.reporting.table import Kind, money, shown
+from recovery.runtime.web.drill import drilled
+from recovery.storage.user_store import Session
 
 FOLDER = Path(__file__).parent
+
+SIGNED_IN: ContextVar[Session | None] = ContextVar("signed_in", default=None)
+"""Who reads the page that is being made; each request has a context of its own."""
 
 
 def _instant(at: datetime | None) -> Markup:
@@ -39,10 +45,19 @@ _environment.filters["words"] = lambda text: str(text).replace("_", " ")
 _environment.globals["shown"] = shown
 _environment.globals["money"] = money
 _environment.globals["Kind"] = Kind
+_environment.globals["drilled"] = drilled
+
+
+_environment.globals["style"] = lambda: Markup((FOLDER / "static" / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+
+
+def page_of(template: str, values: Mapping[str, object]) -> str:
+    """A page as text. Raises jinja2.UndefinedError when a value is missing."""
+    return _environment.get_template(template).render({"signed_in": SIGNED_IN.get(), **values})
 
 
 def rendered(
     template: str, values: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A page. Raises jinja2.UndefinedError when a value is missing."""
-    return HTMLResponse(_environment.get_template(template).render(values), status_code=status, headers=headers)
+    return HTMLResponse(page_of(template, values), status_code=status, headers=headers)

@@ -6,72 +6,122 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recovery.reporting.chart import chart
 from recovery.reporting.export import as_csv, as_json
-from recovery.reporting.period import Asked, PeriodInvalid, first_and_last_day, span_of
+from recovery.reporting.period import first_and_last_day
+from recovery.reporting.rates import RatesInvalid
 from recovery.reporting.report import Report, View, report
-from recovery.reporting.table import Row
+from recovery.reporting.views import HEADLINES, TITLES
+from recovery.reporting.workbook import as_xlsx
 from recovery.runtime.clock import clock_from
+from recovery.runtime.web.asking import asked_of, narrowed_by, span_asked, views_asked
+from recovery.runtime.web.drill import KINDS
 from recovery.runtime.web.render import rendered
+from recovery.runtime.web.report_view import report_values
 from recovery.runtime.wiring import Wiring
+from recovery.storage.drill_queries import cash_entries, cohort_cases
 
-FILTERS = ("month", "from", "to", "zone")
-"""What the address bar may say; a link with them shows the same period to everybody."""
+PAGE_VIEWS = (*HEADLINES, View.REASON, View.ATTEMPT, View.HOURS)
+"""What the page shows unasked; every other cut is one click away."""
+
+LINES = 100
+"""Lines on one page of what lies behind a figure."""
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class ReportPages:
-    """The report's endpoints: the same figures in three forms."""
+    """The report's endpoints: the same figures in four forms, and what lies behind them."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
         self._clock = clock_from(wiring.settings.clock_file)
 
     def page(self, request: Request) -> Response:
-        """The report for reading and printing."""
-        found = self._report(request)
-        first, last = first_and_last_day(found.span)
-        asked = {name: request.query_params.get(name, "") for name in FILTERS}
+        """The report for reading and printing: the period asked for, else this month."""
+        asked = self._asked(request)
+        chosen = views_asked(request, otherwise=())
+        found = self._report(asked, chosen or PAGE_VIEWS, with_days=not chosen)
+        kept = {name: value for name, value in asked.items() if value}
         values = {
-            "title": "Recovered revenue",
-            "report": found,
-            "first": first,
-            "last": last,
-            "headlines": _headlines(found),
-            "chart": chart(found) if found.days else "",
             "asked": asked,
-            "query": urlencode({name: value for name, value in asked.items() if value}),
+            "narrowed": narrowed_by(asked),
+            "query": urlencode(kept),
+            "views": [(view.value, TITLES[view][0], view in chosen) for view in View if view not in HEADLINES],
+            "chosen": [view.value for view in chosen],
         }
-        return rendered("report.html", values)
+        return rendered("report.html", report_values(found) | values)
 
     def csv(self, request: Request) -> Response:
         """The report for a spreadsheet."""
-        found = self._report(request, with_days=False)
+        found = self._exported(request)
         return Response(as_csv(found), media_type="text/csv; charset=utf-8", headers=_file(found, "csv"))
+
+    def xlsx(self, request: Request) -> Response:
+        """The report as a workbook."""
+        found = self._exported(request)
+        return Response(as_xlsx(found), media_type=XLSX, headers=_file(found, "xlsx"))
 
     def json(self, request: Request) -> Response:
         """The report for a program."""
-        return Response(as_json(self._report(request, with_days=False)), media_type="application/json")
+        return Response(as_json(self._exported(request)), media_type="application/json")
 
-    def _report(self, request: Request, *, with_days: bool = True) -> Report:
-        given = request.query_params
-        asked = Asked(
-            month=given.get("month") or None,
-            first=given.get("from") or None,
-            last=given.get("to") or None,
-            zone=given.get("zone") or "UTC",
+    def cases(self, request: Request) -> Response:
+        """The cases behind a figure of the cohorts."""
+        asked, page = self._asked(request), _page(request)
+        span = span_asked(asked, zone=self._wiring.settings.report_zone, now=self._clock.now())
+        with self._wiring.database.connect() as tx:
+            lines = cohort_cases(tx, span, limit=LINES + 1, offset=page * LINES)
+        values = {"title": "Cases behind the figure", "lines": lines[:LINES], **self._around(asked, page, len(lines))}
+        return rendered("report_cases.html", values)
+
+    def entries(self, request: Request) -> Response:
+        """The ledger entries behind a figure by cash date."""
+        asked, page = self._asked(request), _page(request)
+        figure = request.query_params.get("figure", "")
+        if figure not in KINDS:
+            raise HTTPException(400, detail=f"there is no figure {figure[:40]!r} by cash date")
+        span = span_asked(asked, zone=self._wiring.settings.report_zone, now=self._clock.now())
+        currency = asked["currency"] or None
+        with self._wiring.database.connect() as tx:
+            found = cash_entries(tx, span, KINDS[figure], currency=currency, limit=LINES + 1, offset=page * LINES)
+        around = self._around(asked | {"figure": figure}, page, len(found))
+        return rendered(
+            "report_entries.html", {"title": "Bookings behind the figure", "lines": found[:LINES], **around}
         )
+
+    def _asked(self, request: Request) -> dict[str, str]:
+        asked = asked_of(request)
+        if not (asked["month"] or asked["from"] or asked["to"]):
+            asked["month"] = f"{self._clock.now():%Y-%m}"
+        return asked
+
+    def _around(self, asked: dict[str, str], page: int, found: int) -> dict[str, object]:
+        kept = {name: value for name, value in asked.items() if value}
+        return {
+            "query": urlencode(kept),
+            "narrowed": {name: value for name, value in kept.items() if name != "zone"},
+            "following": urlencode(kept | {"page": str(page + 1)}) if found > LINES else "",
+            "previous": urlencode(kept | {"page": str(page - 1)}) if page else "",
+        }
+
+    def _exported(self, request: Request) -> Report:
+        return self._report(self._asked(request), views_asked(request, otherwise=tuple(View)), with_days=False)
+
+    def _report(self, asked: dict[str, str], views: tuple[View, ...], *, with_days: bool) -> Report:
         now = self._clock.now()
+        span = span_asked(asked, zone=self._wiring.settings.report_zone, now=now)
         try:
-            span = span_of(asked, now=now)
-        except PeriodInvalid as error:
-            raise HTTPException(400, detail=str(error)) from error
-        return report(self._wiring.database, span, made_at=now, with_days=with_days)
+            rates = self._wiring.rates
+        except RatesInvalid as error:
+            raise HTTPException(500, detail=str(error)) from error
+        return report(self._wiring.database, span, made_at=now, views=views, with_days=with_days, rates=rates)
 
 
-def _headlines(found: Report) -> list[Row]:
-    """Of each currency the last row of the cohorts: its total, or its only one."""
-    cohorts = next(table for table in found.tables if table.name == View.COHORT)
-    return list({row.currency: row for row in cohorts.rows}.values())
+def _page(request: Request) -> int:
+    typed = request.query_params.get("page", "0")
+    if not typed.isascii() or not typed.isdigit() or len(typed) > 6:
+        raise HTTPException(400, detail="a page is a number")
+    return int(typed)
 
 
 def _file(found: Report, ending: str) -> dict[str, str]:

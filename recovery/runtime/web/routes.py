@@ -6,8 +6,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from recovery.runtime.settings import Pages
-from recovery.runtime.web.access import Access
+from recovery.runtime.web.access import Access, Page, Role
 from recovery.runtime.web.case_pages import CasePages
+from recovery.runtime.web.login_pages import LoginPages
+from recovery.runtime.web.openapi import openapi_page
 from recovery.runtime.web.render import FOLDER
 from recovery.runtime.web.report_pages import ReportPages
 from recovery.runtime.wiring import Wiring
@@ -18,17 +20,43 @@ def page_routes(wiring: Wiring, access: Access) -> list[BaseRoute]:
     if access.pages is Pages.OFF:
         return []
     reports, cases = ReportPages(wiring), CasePages(wiring)
-    guarded = access.guarding
+
+    def money(page: Page) -> Page:
+        return access.guarding(page, roles=frozenset({Role.FINANCE}))
+
     return [
-        Route("/", guarded(_to_report)),
-        Route("/report", guarded(reports.page)),
-        Route("/report.csv", guarded(reports.csv)),
-        Route("/report.json", guarded(reports.json)),
-        Route("/cases", guarded(cases.many)),
-        Route("/cases/{case_id}", guarded(cases.one)),
+        *_login(wiring, access),
+        Route("/", access.guarding(_home(access))),
+        Route("/report", money(reports.page)),
+        Route("/report.csv", money(reports.csv)),
+        Route("/report.xlsx", money(reports.xlsx)),
+        Route("/report.json", money(reports.json)),
+        Route("/report/cases", money(reports.cases)),
+        Route("/report/entries", money(reports.entries)),
+        Route("/openapi.json", access.guarding(openapi_page)),
+        Route("/cases", access.guarding(cases.many)),
+        Route("/cases/{case_id}", access.guarding(cases.one)),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),  # a style sheet and an icon: no secret
     ]
 
 
-def _to_report(_request: Request) -> Response:
-    return RedirectResponse("/report")
+def _home(access: Access) -> Page:
+    """Finance begins at the report, whoever looks after cases at these."""
+
+    def home(request: Request) -> Response:
+        operates = access.pages is Pages.LOGIN and access.role_of(request) is Role.OPERATOR
+        return RedirectResponse("/cases" if operates else "/report")
+
+    return home
+
+
+def _login(wiring: Wiring, access: Access) -> list[BaseRoute]:
+    """The pages for signing in and out, where people sign in."""
+    if access.pages is not Pages.LOGIN:
+        return []
+    pages = LoginPages(wiring, access)
+    return [
+        Route("/login", pages.form),
+        Route("/login", pages.enter, methods=["POST"]),
+        Route("/logout", pages.leave, methods=["POST"]),
+    ]

@@ -1,16 +1,17 @@
 """Takes Stripe's webhooks: read with a limit, verify, store, answer. Without the limit anybody could fill the memory."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 from sqlalchemy.exc import DataError, SQLAlchemyError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from recovery.gateways.port import Gateway, PayloadRejected, SignatureRejected
-from recovery.intake.receive import Receipt, receive
+from recovery.intake.grouping import EventWriter, TooManyWaiting
+from recovery.intake.receive import Receipt, noticed
 from recovery.runtime.clock import machine_now
 from recovery.runtime.metrics import WebhookMeter
 from recovery.runtime.web.doorbell import Doorbell
@@ -26,7 +27,9 @@ class BodyTooLarge(ValueError):
     """The request's body is longer than the limit."""
 
 
-def stripe_webhook(wiring: Wiring, bell: Doorbell, meter: WebhookMeter) -> Callable[[Request], Awaitable[Response]]:
+def stripe_webhook(
+    wiring: Wiring, writer: EventWriter, bell: Doorbell, meter: WebhookMeter
+) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint. Raises SettingsInvalid now, not at the first webhook, when the gateway's key is missing."""
     gateway = wiring.gateway
     limit = wiring.settings.webhook_body_bytes_max
@@ -42,7 +45,7 @@ def stripe_webhook(wiring: Wiring, bell: Doorbell, meter: WebhookMeter) -> Calla
             meter.note("cut_off", time.perf_counter() - began)
             return Response(status_code=400)
         signature = request.headers.get("stripe-signature", "")
-        outcome, response = await run_in_threadpool(_take, wiring, gateway, body, signature)
+        outcome, response = await _take(writer, gateway, body, signature)
         if outcome == Receipt.STORED:
             bell.ask()
         meter.note(outcome, time.perf_counter() - began)
@@ -63,10 +66,14 @@ async def _limited_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def _take(wiring: Wiring, gateway: Gateway, body: bytes, signature: str) -> tuple[str, Response]:
-    """What became of it, in a word for the meter, and the answer."""
+async def _take(writer: EventWriter, gateway: Gateway, body: bytes, signature: str) -> tuple[str, Response]:
+    """What became of it, in a word for the meter, and the answer: after the commit, never before."""
     try:
-        receipt = receive(wiring.database, gateway, body, signature, kinds=EVENT_KINDS, machine_now=machine_now())
+        event = noticed(gateway, body, signature, kinds=EVENT_KINDS, machine_now=machine_now())
+        if event is None:
+            receipt = Receipt.NOT_OURS
+        else:
+            receipt = Receipt.STORED if await asyncio.wrap_future(writer.store(event)) else Receipt.KNOWN
     except (SignatureRejected, PayloadRejected) as error:
         log.warning("webhook_rejected", reason=str(error))
         return "rejected", JSONResponse({"error": str(error)}, status_code=400)
@@ -76,8 +83,13 @@ def _take(wiring: Wiring, gateway: Gateway, body: bytes, signature: str) -> tupl
         return "rejected", JSONResponse({"error": "the event holds what cannot be stored"}, status_code=400)
     except SQLAlchemyError as error:
         log.error("webhook_not_stored", reason=f"{type(error).__name__}: {getattr(error, 'orig', error)}")
-        headers = {"Retry-After": RETRY_AFTER_SECONDS}
-        answer = JSONResponse({"error": "the database is away; send it again"}, status_code=503, headers=headers)
-        return "database_away", answer
+        return "database_away", _again("the database is away; send it again")
+    except TooManyWaiting as error:
+        log.error("webhook_not_stored", reason=str(error))
+        return "too_many", _again("too many events wait; send it again")
     log.info("webhook", receipt=receipt.value)
     return receipt.value, JSONResponse({"received": receipt.value})
+
+
+def _again(why: str) -> Response:
+    return JSONResponse({"error": why}, status_code=503, headers={"Retry-After": RETRY_AFTER_SECONDS})

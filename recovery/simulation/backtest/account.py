@@ -5,11 +5,12 @@ Without it each authorisation of a backtest would build a dozen JSON objects. It
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
+from recovery.cases.wallet import KeptCard, Place, Wallet, ordered
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.money import Money
 from recovery.simulation.answers import (
@@ -24,6 +25,7 @@ from recovery.simulation.answers import (
 from recovery.simulation.sandbox.store import DEFAULT_SEED, derived_id
 from recovery.simulation.world.build import World
 from recovery.simulation.world.people import CardFace, Person
+from recovery.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +45,27 @@ class Tried:
 class Account:
     """The gateway's view of one person, whose renewal has failed or is about to."""
 
-    __slots__ = ("_default", "_named", "_number", "_obligation", "_refused", "_world", "history", "person", "tries")
+    __slots__ = (
+        "_attached",
+        "_default",
+        "_named",
+        "_number",
+        "_obligation",
+        "_refused",
+        "_wallet",
+        "_world",
+        "history",
+        "person",
+        "tries",
+    )
 
     def __init__(self, world: World, person: Person) -> None:
         self._world = world
         self.person = person
         self._default = person.card
         self._named = person.card if person.names_own_card else None
+        self._attached: dict[str, tuple[CardFace, datetime]] = {person.card.fingerprint: (person.card, person.since)}
+        self._wallet: Wallet | None = None
         self._number = 0
         self._refused: dict[str, tuple[int, int, str]] = {}
         self.history: dict[str, list[PastTry]] = {}
@@ -72,9 +88,41 @@ class Account:
         return self._named or self._default
 
     @property
-    def card(self) -> Card:
-        """The card on file as the engine reads it."""
-        return card_of(self.on_file)
+    def wallet(self) -> Wallet:
+        """The customer's cards as the engine reads them."""
+        if self._wallet is None:
+            self._wallet = self._read_wallet()
+        return self._wallet
+
+    def read(self) -> Obligation:
+        """The invoice with its charges; with one card alone no decision asks for the failed ones."""
+        if len(self._attached) == 1 or not self.owed:
+            return self._obligation
+        return replace(self._obligation, charges=tuple(tried.charge for tried in self.tries))
+
+    def face_of(self, payment_method: str) -> CardFace:
+        """The card behind a payment method, as it is now."""
+        return self._attached[payment_method][0]
+
+    def _read_wallet(self) -> Wallet:
+        placed = [(self._default, Place.CUSTOMER), *((face, Place.ATTACHED) for face, _ in self._attached.values())]
+        if self._named is not None:
+            placed.insert(0, (self._named, Place.SUBSCRIPTION))
+        kept: dict[str, KeptCard] = {}
+        for face, place in placed:
+            name = self._method(face)
+            saved_at = self._attached[name][1].replace(microsecond=0)
+            kept.setdefault(name, KeptCard(card=self._card_of(face), place=place, saved_at=saved_at))
+        return Wallet(default=self._card_of(self.on_file), cards=ordered(list(kept.values())))
+
+    def _method(self, face: CardFace) -> str:
+        """The payment method of a card; new details of the first card stay under its name."""
+        renewed = self.person.trouble.renewed
+        first = renewed is not None and face.fingerprint == renewed.fingerprint
+        return self.person.card.fingerprint if first else face.fingerprint
+
+    def _card_of(self, face: CardFace) -> Card:
+        return replace(card_of(face), payment_method=self._method(face))
 
     def update(self, renewed: CardFace) -> None:
         """The network tells new details of the card that failed."""
@@ -82,9 +130,18 @@ class Account:
             self._named = renewed
         if self._default == self.person.card:
             self._default = renewed
+        name = self.person.card.fingerprint
+        self._attached[name] = (renewed, self._attached[name][1])
+        self._wallet = None
 
-    def save(self, face: CardFace) -> None:
+    def attach(self, face: CardFace, at: datetime) -> None:
+        """A card is saved, but no default."""
+        self._attached.setdefault(self._method(face), (face, at))
+        self._wallet = None
+
+    def save(self, face: CardFace, at: datetime) -> None:
         """The customer saves a card in the portal: only the default changes."""
+        self.attach(face, at)
         self._default = face
 
     def cancel(self) -> None:
@@ -102,7 +159,7 @@ class Account:
             status=ChargeStatus.SUCCEEDED if approved else ChargeStatus.FAILED,
             amount=self._obligation.remaining,
             created_at=at.replace(microsecond=0),  # gateways tell whole seconds
-            card=card_of(face),
+            card=self._card_of(face),
             signals=None if approved else signals_of(answer),
             initiator=initiator,
             idempotency_key=key,
@@ -176,6 +233,7 @@ def _names(email: str) -> tuple[str, str]:
     return customer, derived_id(DEFAULT_SEED, "in", customer, 1)
 
 
+@lru_cache(maxsize=64)
 def on_file(face: CardFace) -> CardOnFile:
     """A card's details as a charge is sent with them."""
     return CardOnFile(
@@ -190,6 +248,7 @@ def on_file(face: CardFace) -> CardOnFile:
     )
 
 
+@lru_cache(maxsize=64)
 def card_of(face: CardFace) -> Card:
     """A card's details as the engine reads them."""
     return Card(

@@ -80,9 +80,11 @@ class Scene:
                 account.update(card)
                 strategy.card_changed(at)
             case life.SaveCard(card=card):
-                account.save(card)
+                account.save(card, at)
                 strategy.card_changed(at)
             case life.PayOnPage(card=card) if account.obligation.status == "open":
+                if card is not None:
+                    account.attach(card, at)
                 tried = account.charge(at, card or account.on_file, initiator=Initiator.CUSTOMER)
                 if tried.approved:
                     strategy.over(at)

@@ -29,6 +29,7 @@ from recovery.cases.lifecycle import StepKind
 from recovery.cases.obligation import ObligationStatus
 from recovery.cases.opening import opened_case
 from recovery.cases.rules import Rules
+from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Initiator
 from recovery.simulation.answers import Verdict
 from recovery.simulation.backtest.account import Tried, signals_of
@@ -36,7 +37,7 @@ from recovery.simulation.backtest.lives import Scene
 from recovery.simulation.world.people import CardFace
 
 CUSTOMER_DAYS = 14
-"""How long a fixed ladder waits for the customer after its email: as long as the shipped policy, so that only timing differs."""
+"""How long a fixed ladder waits for the customer after its email: as long as the shipped policy."""
 
 
 class Nothing:
@@ -178,12 +179,14 @@ class EnginePolicy:
         assert plan is not None
         step = course.take(plan)
         account = self._scene.account
-        obligation, card = account.obligation, account.card if account.owed else None
+        obligation, wallet = account.read(), account.wallet if account.owed else Wallet()
         match plan.kind:
             case StepKind.REFRESH_CARD:
-                course.tell(CardRefreshed(obligation=obligation, card=card, step_id=step), now=now)
+                read = CardRefreshed(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
+                course.tell(read, now=now)
             case StepKind.CHARGE_CARD:
-                self._charge(course, ChargeDue(obligation=obligation, card=card, step_id=step), now)
+                due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
+                self._charge(course, due, now)
             case StepKind.SEND_EMAIL:
                 decision = course.tell(EmailDue(obligation=obligation, step_id=step), now=now)
                 if decision is not None and decision.email is not None:
@@ -201,7 +204,8 @@ class EnginePolicy:
         if decision is None or decision.start is None:
             return
         account, attempt = self._scene.account, decision.start
-        tried = account.charge(now, account.on_file, initiator=Initiator.ENGINE, key=attempt.id)
+        face = account.face_of(attempt.card.payment_method)
+        tried = account.charge(now, face, initiator=Initiator.ENGINE, key=attempt.id)
         course.tell(AttemptAnswered(attempt_id=attempt.id, answer=_engine_answer(tried)), now=now)
 
     def _opened(self, tried: Tried) -> Case:

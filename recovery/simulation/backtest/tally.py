@@ -35,6 +35,7 @@ class Tally:
     breaches: int = 0
     dollars: float = 0.0
     dollars_paid: float = 0.0
+    dollars_kept: float = 0.0
     squares: float = 0.0
     squares_paid: float = 0.0
     days: list[float] = field(default_factory=list)
@@ -55,6 +56,7 @@ class Tally:
         by_cause[0] += 1
         if played.paid_days is not None:
             self.dollars_paid += played.dollars
+            self.dollars_kept += played.dollars * played.kept
             self.squares_paid += played.dollars**2
             self.days.append(played.paid_days)
             by_cause[1] += 1
@@ -86,6 +88,11 @@ class Tally:
         return Share(value=ratio, low=max(0.0, ratio - half), high=min(1.0, ratio + half))
 
     @property
+    def net_value(self) -> float:
+        """Recovered dollars that were not refunded later, nor lost in a dispute, of all dollars."""
+        return self.dollars_kept / self.dollars if self.dollars else 0.0
+
+    @property
     def tries_per_win(self) -> float | None:
         """Charges sent per charge that brought the money."""
         return self.tries / self.by_try if self.by_try else None
@@ -103,7 +110,7 @@ class Tally:
 
 _SUMS = (
     *("cases", "paid", "by_try", "tries", "emails", "breaches"),
-    *("dollars", "dollars_paid", "squares", "squares_paid"),
+    *("dollars", "dollars_paid", "dollars_kept", "squares", "squares_paid"),
 )
 
 
@@ -128,6 +135,7 @@ def as_json(tally: Tally, *, nothing: Tally, oracle: Tally) -> dict[str, Any]:
         "recovered": tally.paid,
         "recovered_share": shown(tally.by_count),
         "recovered_value_share": shown(tally.by_value),
+        "net_value_share": round(tally.net_value, 5),
         "share_of_oracle": round(tally.paid / oracle.paid, 5) if oracle.paid else None,
         "value_share_of_oracle": round(tally.dollars_paid / oracle.dollars_paid, 5) if oracle.dollars_paid else None,
         "tries": tally.tries,

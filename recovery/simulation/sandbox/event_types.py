@@ -34,4 +34,6 @@ EVENT_TYPES: tuple[str, ...] = (
     "payment_method.detached",
     "payment_method.updated",
     "refund.created",
+    "refund.failed",
+    "refund.updated",
 )

@@ -50,6 +50,19 @@ def refund(
     return made
 
 
+def fail_refund(core: Core, made: Json, cause: Cause) -> None:
+    """The customer's bank sends a refund back: the money is the merchant's again. Raises Refused (400) when it failed before."""
+    if made["status"] == "failed":
+        raise invalid(f"Refund {made['id']} has failed already.")
+    charge = core.store.get("charge", made["charge"])
+    back = balance(core, made, cause, amount=made["amount"])
+    made.update(status="failed", failure_reason="unknown", failure_balance_transaction=back["id"])
+    charge.update(amount_refunded=charge["amount_refunded"] - made["amount"], refunded=False)
+    _book(core, cause, "refund_failed", made)
+    emit(core, cause, "refund.failed", made)
+    emit(core, cause, "refund.updated", made, changed={"status": "succeeded"})
+
+
 def open_dispute(core: Core, charge: Json, cause: Cause, *, reason: str = "general") -> Json:
     """The cardholder disputes what is left of a charge: the money is taken at once, with a fee.
 

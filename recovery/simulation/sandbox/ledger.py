@@ -15,7 +15,7 @@ from typing import Any, Literal
 Initiator = Literal["engine", "gateway", "customer", "world"]
 Outcome = Literal["succeeded", "declined", "blocked", "processing"]
 
-MovementKind = Literal["refund", "dispute_opened", "dispute_won", "dispute_lost"]
+MovementKind = Literal["refund", "refund_failed", "dispute_opened", "dispute_won", "dispute_lost"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +115,8 @@ class Ledger:
 
         return {
             "charges": [plain(entry) for entry in self.entries],
-            "refunds": [plain(item) for item in self.movements if item.kind == "refund"],
-            "disputes": [plain(item) for item in self.movements if item.kind != "refund"],
+            "refunds": [plain(item) for item in self.movements if item.kind.startswith("refund")],
+            "disputes": [plain(item) for item in self.movements if item.kind.startswith("dispute")],
             "refused_pays": [plain(item) for item in self.refused],
             "totals": self.totals(),
             "charged_twice": self.charged_twice(),

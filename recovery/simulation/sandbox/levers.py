@@ -92,6 +92,11 @@ class Levers(Makers):
             cause = self.core.cause("world")
             return str(givebacks.refund(self.core, self._charge(invoice), cause, amount_minor=amount_minor)["id"])
 
+    def fail_refund(self, refund: str) -> None:
+        """A refund does not reach the customer."""
+        with self.core.store.lock:
+            givebacks.fail_refund(self.core, self.core.store.get("refund", refund), self.core.cause("world"))
+
     def dispute(self, invoice: str) -> str:
         """The cardholder disputes what paid this invoice; the dispute's id."""
         with self.core.store.lock:

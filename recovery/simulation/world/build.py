@@ -76,7 +76,8 @@ def make_person(seed: int, index: int, parameters: Parameters, *, start_at: date
     price, annual = random.choice(place.prices_minor), random.random() < parameters.annual_share
     trouble = make_trouble(seed, index, parameters, home=home, fails_at=fails_at)
     card = face(seed, index, place, number="first", at=fails_at)
-    if trouble.cause is Cause.EXPIRED:
+    token = trouble.cause is Cause.FUNDS and dice(seed, "token", index).random() < parameters.token_share
+    if trouble.cause is Cause.EXPIRED or token:
         card = expired_face(card, fails_at)
     return Person(
         index=index,

@@ -58,6 +58,8 @@ def make_trouble(seed: int, index: int, parameters: Parameters, *, home: Home, f
         return replace(trouble, ends_at=_local_midnight(fails_at, home.zone))
     if cause in (Cause.EXPIRED, Cause.REISSUED):
         renewed = _renewed(seed, index, home.place, cause=cause, at=fails_at)
+        if cause is Cause.REISSUED and dice(seed, "brand", index).random() < parameters.brand_change_share:
+            renewed = replace(renewed, brand="mastercard" if renewed.brand == "visa" else "visa")
         return replace(trouble, renewed=renewed, updated_at=_update(random, parameters, fails_at))
     return trouble
 

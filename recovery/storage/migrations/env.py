@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from recovery.storage.tables import metadata
+from recovery.storage.mail_tables import emails
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.configure(connection=context.config.attributes["connection"], target_metadata=emails.metadata)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,37 @@
+"""What the customer did on their page or with our emails, in the past tense. Without it their wishes would be known to nobody."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateWished:
+    """The customer chose the day on which to be charged again."""
+
+    wished_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"customer:wish:{self.wished_at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLeft:
+    """The customer wants to leave, or told why they left; ``because`` is one of the reasons that the page offers."""
+
+    because: str
+
+    @property
+    def key(self) -> str:
+        return "customer:left"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailStopped:
+    """The customer is not to be written to any more: unsubscribed, the address bounced, or they complained."""
+
+    why: str
+
+    @property
+    def key(self) -> str:
+        return f"customer:mail_stopped:{self.why}"

@@ -1,0 +1,25 @@
+"""After a card of the customer's choice has paid. Without it the next renewal would fail on the old card again."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from recovery.cases.case import Case, Decision, Plan, Purpose
+from recovery.cases.lifecycle import AttemptStatus, State, StepKind
+from recovery.cases.rules import Rules
+
+
+def keep_card(before: Case, decision: Decision, *, now: datetime, rules: Rules) -> Decision:
+    """A recovery on the customer's own choice plans, in the same commit, that the subscription goes on with that card."""
+    case = decision.case
+    recovered = case.state is State.RECOVERED and before.state is not State.RECOVERED
+    if not recovered or not rules.policy.cards.make_default or chosen_card(case) is None:
+        return decision
+    return replace(decision, plan=(*decision.plan, Plan(kind=StepKind.KEEP_CARD, due_at=now)))
+
+
+def chosen_card(case: Case) -> str | None:
+    """The payment method of the customer's choice that paid, if the subscription may go on with it; else None."""
+    won = next((a for a in case.attempts if a.status is AttemptStatus.SUCCEEDED), None)
+    if case.subscription is None or won is None or won.purpose is not Purpose.CUSTOMER_CARD:
+        return None
+    return won.card.payment_method

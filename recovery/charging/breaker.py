@@ -1,0 +1,53 @@
+"""Lets charging rest while the gateway is ill. Without it every due charge would end in doubt, one after the other.
+
+Our own: the library at hand holds a lock over the guarded call, which would make all charges of a worker wait for each other, and
+reads a clock that no test can drive.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+FAILURES_MAX = 10
+"""Calls in a row without a clear answer: a few are the network's weather, ten are the gateway's."""
+
+REST_SECONDS_FIRST = 30.0
+REST_SECONDS_MAX = 300.0
+"""The first rest is as long as a hiccup; each further failure in a row doubles it, to five minutes at most."""
+
+
+class Breaker:
+    """Counts failures in a row, for all threads of a process. Any clear answer, a decline too, ends the count."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._until: datetime | None = None
+
+    def rest_seconds(self) -> float:
+        """How long charging still rests; 0 when it does not."""
+        with self._lock:
+            left = (self._until - self._clock()).total_seconds() if self._until else 0.0
+        return max(left, 0.0)
+
+    def answered(self) -> None:
+        """The gateway gave a clear answer."""
+        with self._lock:
+            self._failures, self._until = 0, None
+
+    def failed(self) -> None:
+        """The gateway gave none."""
+        with self._lock:
+            self._failures += 1
+            beyond = self._failures - FAILURES_MAX
+            now = self._clock()
+            if beyond < 0 or (self._until is not None and now < self._until):
+                return  # those that were under way when the rest began say nothing new
+            rest = min(REST_SECONDS_FIRST * 2.0 ** min(beyond, 10), REST_SECONDS_MAX)
+            self._until = now + timedelta(seconds=rest)
+        log.error("charging_rests", seconds=rest, failures=self._failures)

@@ -1,0 +1,39 @@
+"""What a gateway's own lists show: for comparing with the ledger and for counting who left. Without types of their own these would be
+taken for what the engine decides on, which is read more carefully."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recovery.cases.subscription import SeenSubscription as SeenSubscription
+from recovery.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCharge:
+    """One charge in the gateway's own list."""
+
+    id: str
+    customer: str | None
+    amount: Money
+    succeeded: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenReversal:
+    """One refund or dispute in the gateway's own list; ``status`` as in Reversal."""
+
+    id: str
+    dispute: bool
+    charge_id: str
+    amount: Money
+    status: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionsPage:
+    """One page of subscriptions; ``last`` is what the next page begins behind, None after the last page."""
+
+    subscriptions: tuple[SeenSubscription, ...]
+    last: str | None

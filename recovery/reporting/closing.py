@@ -1,0 +1,96 @@
+"""Closing a month, and what changed since. Without it a refund in March would silently change what was signed in February."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine
+
+from recovery.reporting.figures import net_of
+from recovery.reporting.period import Asked, span_of
+from recovery.storage.closing_store import ClosedMonth, Figures, hold_ledger, read_closings, save_closing
+from recovery.storage.report_queries import cash_sums, cohort_sums, prepare
+from recovery.storage.report_sums import Cut, Span
+
+_BASES: Final = ("cash", "cohort")
+_ALWAYS: Final = "net_minor"
+"""The figure that is shown for every closed month, whether it changed or not."""
+
+
+class MonthNotOver(ValueError):
+    """A month can be closed once it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """Who closes which month, and what the comparison with the gateway had to say."""
+
+    month: str
+    zone: str
+    closed_by: str
+    reconciled: Mapping[str, Any] | None = None
+
+
+def close_month(database: Engine, closing: Closing, *, now: datetime) -> ClosedMonth:
+    """Keep the month's figures as they are now; nothing is booked meanwhile. Raises MonthNotOver, AlreadyClosed, PeriodInvalid."""
+    span = span_of(Asked(month=closing.month, zone=closing.zone), now=now)
+    if span.end > now:
+        raise MonthNotOver(
+            f"{closing.month} is not over in {closing.zone}; close it after {span.end:%Y-%m-%d %H:%M} UTC"
+        )
+    with database.begin() as tx:
+        prepare(tx)
+        last_entry = hold_ledger(tx)
+        closed = ClosedMonth(
+            month=closing.month,
+            zone=closing.zone,
+            closed_at=now,
+            closed_by=closing.closed_by,
+            last_entry=last_entry,
+            figures=month_figures(tx, span),
+        )
+        save_closing(tx, closed, reconciled=closing.reconciled)
+    return closed
+
+
+def month_figures(tx: Connection, span: Span) -> Figures:
+    """The figures of one month on both bases, by currency."""
+    found: dict[str, dict[str, dict[str, int]]] = {basis: {} for basis in _BASES}
+    for cash in cash_sums(tx, span):
+        found["cash"][cash.currency] = _numbers(asdict(cash))
+    for cohort in cohort_sums(tx, span, [Cut.MONTH]):
+        found["cohort"][cohort.currency] = _numbers(asdict(cohort))
+    return found
+
+
+def restated(tx: Connection, span: Span) -> Iterator[tuple[str, str, str, int, int]]:
+    """Of each closed month of the span: figure, currency, as closed, now; net always, others where they changed.
+
+    A narrowed span has none: months are closed as a whole.
+    """
+    if span.only:
+        return
+    for closed in read_closings(tx):
+        month = span_of(Asked(month=closed.month, zone=closed.zone), now=closed.closed_at)
+        if month.start < span.start or month.end > span.end:
+            continue
+        now = month_figures(tx, month)
+        for basis in _BASES:
+            yield from _compared(closed, basis, now)
+
+
+def _compared(closed: ClosedMonth, basis: str, now: Figures) -> Iterator[tuple[str, str, str, int, int]]:
+    first = closed.figures.get(basis, {})
+    for currency in sorted({*first, *now[basis]}):
+        before, after = first.get(currency, {}), now[basis].get(currency, {})
+        for name in sorted({*before, *after}):
+            amounts = before.get(name, 0), after.get(name, 0)
+            if name.endswith("_minor") and (name == _ALWAYS or amounts[0] != amounts[1]):
+                words = name.removesuffix("_minor").replace("_", " ")
+                yield closed.month, f"{words}, by {'cash date' if basis == 'cash' else basis}", currency, *amounts
+
+
+def _numbers(found: dict[str, Any]) -> dict[str, int]:
+    numbers = {name: value for name, value in found.items() if isinstance(value, int)}
+    return numbers | {_ALWAYS: net_of(numbers)}

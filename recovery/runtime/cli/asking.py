@@ -1,0 +1,197 @@
+"""Commands about asking the customer and telling the merchant. Without them an email would first be seen by whoever it is for."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import make_msgid
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recovery.dunning.checking import sample_ask
+from recovery.dunning.gallery import write_gallery
+from recovery.dunning.mailer import MailError
+from recovery.gateways.port import Contact
+from recovery.reporting.silence import Silence, audit
+from recovery.runtime.asking import letters_of
+from recovery.runtime.cli.explain import Refused
+from recovery.runtime.cli.output import cells, console, grid, instant, said, said_json
+from recovery.runtime.cli.session import command_stack, settings_for_command
+from recovery.runtime.clock import clock_from, machine_now
+from recovery.runtime.wiring import Wiring
+from recovery.storage.message_store import Message, list_messages, replay_messages
+from recovery.storage.silence_queries import email_records
+from recovery.storage.suppression_store import release, suppressed, suppression_counts
+
+email_app = typer.Typer(no_args_is_help=True, help="The emails to customers.")
+audit_app = typer.Typer(no_args_is_help=True, help="Proofs from the journal.")
+merchant_app = typer.Typer(no_args_is_help=True, help="The messages to the merchant's app.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+SHOWN_BROKEN_MAX = 50
+"""More broken emails than this are not read one by one."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(email_app, name="email")
+    app.add_typer(audit_app, name="audit")
+    app.add_typer(merchant_app, name="merchant")
+
+
+@email_app.command("preview")
+def preview(
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")] = Path("email-preview"),
+    as_json: AsJson = False,
+) -> None:
+    """Write every email in every language to a gallery page. Needs no database and sends nothing."""
+    files = write_gallery(letters_of(settings_for_command()), out)
+    if as_json:
+        said_json({"page": str(files[0]), "files": [str(path) for path in files]})
+    else:
+        said(f"{len(files) - 1} files; open {files[0]}")
+
+
+@email_app.command("send-test")
+def send_test(
+    address: Annotated[str, typer.Argument(help="Your own address.")],
+    template: Annotated[str, typer.Option(help="Which letter.")] = "payment_due",
+    language: Annotated[str, typer.Option(help="In which language, as de or zh-Hans.")] = "en",
+) -> None:
+    """Send one email with sample values through the mail server of the settings."""
+    settings = settings_for_command()
+    wiring = Wiring(settings, "")
+    contact = Contact(email=address, name="Kim Lee", locale=language, hosted_url=None)
+    letter = letters_of(settings).write(
+        sample_ask(template), contact, message_id=make_msgid("test", settings.sender_domain)
+    )
+    letter.replace_header("Subject", f"[test] {letter['Subject']}")
+    try:
+        wiring.mailer.send(letter, to=address)
+    except MailError as error:
+        raise Refused(f"{error}; `recovery doctor` looks at the mail settings.") from error
+    said(f"handed over to {settings.smtp_host}:{settings.smtp_port}")
+
+
+@email_app.command("suppressed")
+def suppressed_addresses(
+    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="Ask for one address.")] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="Let the address be written to again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """How many addresses get nothing any more, and why; or whether one of them does. Addresses are kept as hashes only."""
+    with command_stack() as stack, stack.wiring.database.begin() as tx:
+        if address is None:
+            counts = suppression_counts(tx)
+            said_json(counts) if as_json else said(", ".join(f"{n} {why}" for why, n in counts.items()) or "none")
+            return
+        addresses = stack.wiring.outbox.addresses
+        if addresses is None:
+            raise Refused("RECOVERY_ADDRESS_KEY is not set: no addresses are kept.")
+        hashed = addresses.hashed(address)
+        why = suppressed(tx, hashed)
+        lifted = lift and release(tx, hashed)
+    if as_json:
+        said_json({"reason": why, "lifted": lifted})
+    elif lifted:
+        said("the address may be written to again")
+    else:
+        said(f"gets nothing: {why}" if why else "the address may be written to")
+
+
+@audit_app.command("silence")
+def silence(
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, UTC. Default: 90 days ago.")
+    ] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, UTC.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove from the journal that every email followed the exhaustion of the silent options. Exit code 1 when one did not."""
+    with command_stack() as stack:
+        now = clock_from(stack.wiring.settings.clock_file).now()
+        begins = first.replace(tzinfo=UTC) if first else now - timedelta(days=90)
+        ends = last.replace(tzinfo=UTC) + timedelta(days=1) if last else now + timedelta(seconds=1)
+        with stack.wiring.database.connect() as tx:
+            found = audit(email_records(tx, first=begins, until=ends))
+    if as_json:
+        said_json(_values(found, begins, ends))
+    else:
+        _say_silence(found, begins, ends)
+    if not found.kept:
+        raise typer.Exit(1)
+
+
+def _values(found: Silence, begins: datetime, ends: datetime) -> dict[str, Any]:
+    return {
+        "from": begins.isoformat(),
+        "until": ends.isoformat(),
+        "emails": found.emails,
+        "cases": found.cases,
+        "by_rule": dict(found.by_rule),
+        "only_the_customer_could_cure": [
+            {"case": record.case_id, "rule": record.rule, "silent_tries": record.silent_tries}
+            for record in found.only_customer
+        ],
+        "kept": found.kept,
+        "broken": [{"email": record.id, "why": why} for record, why in found.broken],
+    }
+
+
+def _say_silence(found: Silence, begins: datetime, ends: datetime) -> None:
+    said(f"{begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC: {found.emails} emails about {found.cases} cases")
+    for rule, count in sorted(found.by_rule.items()):
+        said(f"  {count} cases were exhausted by the rule {rule}")
+    apart = len(found.only_customer)
+    said(f"  {apart} of them only the customer could cure: there silence could not have helped")
+    for record, why in found.broken[:SHOWN_BROKEN_MAX]:
+        said(f"BROKEN {record.id}: {why}")
+    said(
+        "silence was kept: every email stands in the journal after its case's exhaustion" if found.kept else "NOT kept"
+    )
+
+
+@merchant_app.command("list")
+def merchant_list(
+    state: Annotated[str | None, typer.Option(help="waiting, delivered or given_up.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """The messages to the merchant's app, newest first."""
+    with command_stack() as stack, stack.wiring.database.connect() as tx:
+        messages = list_messages(tx, state=state, limit=limit)
+    if as_json:
+        said_json([_message(message) for message in messages])
+        return
+    table = grid("Messages", "Id", "Kind", "Case", "State", ">Tries", "Due", "Error")
+    for each in messages:
+        due = instant(each.delivered_at or each.due_at)
+        table.add_row(*cells(each.id, each.kind, each.case_id, each.state, each.tries, due, each.error))
+    console().print(table)
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "kind": message.kind,
+        "case": message.case_id,
+        "state": message.state,
+        "tries": message.tries,
+        "due_at": message.due_at.isoformat(),
+        "delivered_at": message.delivered_at.isoformat() if message.delivered_at else None,
+        "error": message.error,
+    }
+
+
+@merchant_app.command("replay")
+def merchant_replay(
+    message: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One message; all that were given up without it.")
+    ] = None,
+) -> None:
+    """Put messages to the merchant's app back in line."""
+    with command_stack() as stack, stack.wiring.database.begin() as tx:
+        count = replay_messages(tx, message, machine_now=machine_now())
+    if message is not None and count == 0:
+        raise Refused(f"there is no message {message}.")
+    said(f"{count} messages are back in line")

@@ -1,0 +1,60 @@
+"""Commands that keep the installation whole. Without them a lost webhook or a forgotten customer would need SQL."""
+
+import json
+import secrets
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from recovery.intake.backfill import LISTED_DAYS, Backfill
+from recovery.runtime.cli.explain import Refused
+from recovery.runtime.cli.output import said
+from recovery.runtime.cli.session import command_stack
+from recovery.runtime.wiring import EVENT_KINDS
+from recovery.storage.forgetting import ERASED, StillOpen, forget
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("backfill")(backfill)
+    app.command("forget")(forget_customer)
+
+
+def forget_customer(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The gateway's id of the customer.")],
+) -> None:
+    """Erase what points to a customer whose cases have ended; amounts, charges and instants stay in the books."""
+    try:
+        with command_stack() as stack, stack.wiring.database.begin() as tx:
+            gone = forget(tx, customer, pseudonym=f"{ERASED}_{secrets.token_hex(8)}")
+    except StillOpen as error:
+        raise Refused(str(error)) from error
+    said(
+        f"{gone.cases} cases and {gone.events} events name nobody any more, {gone.rows_deleted} rows about cards are deleted"
+    )
+
+
+def backfill(
+    *,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=LISTED_DAYS, help="How far back; without it since the last run, at first all that is listed."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
+    """Read the gateway's list of events and its open invoices, and take in what never arrived. Safe at any time."""
+    with command_stack(broker=True) as stack:
+        door = stack.wiring.door
+        since = None if days is None else door.clock() - timedelta(days=days)
+        found = Backfill(door, stack.wiring.gateway, EVENT_KINDS).run(since=since)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2))
+        return
+    said(f"{found.events_listed} events listed, {found.events_new} had never arrived; workers take them in now")
+    said(
+        f"{found.invoices_open} open invoices, {found.cases_opened} cases opened; {found.cases_told} cases told that theirs has ended"
+    )

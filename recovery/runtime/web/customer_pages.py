@@ -1,0 +1,220 @@
+"""The customer's page behind the link in an email. Without it the way out would be a hosted invoice and silence.
+
+A GET changes nothing: link scanners fetch everything. What changes something is a POST that carries the form's own signature and
+does not come from another site. A token opens one case; a wrong or old one tells nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from recovery.cases.facts import CustomerLeft, DateWished, MailStopped
+from recovery.dunning.links import For, LinkRefused, Links
+from recovery.dunning.wording import REASONS, Wording, wording_for
+from recovery.engine.advance import advance
+from recovery.gateways.port import Contact, GatewayError
+from recovery.runtime.web.customer_view import View, shell
+from recovery.runtime.web.render import rendered
+from recovery.runtime.wiring import Wiring
+from recovery.storage.case_store import NoSuchCase, cases_of, load_case
+from recovery.storage.suppression_store import suppress
+
+log = structlog.get_logger(__name__)
+
+FORM_BYTES_MAX = 4096
+"""The longest form has a signature and a word."""
+
+Handler = Callable[[Request, dict[str, str]], Response]
+NOBODY = Contact(email=None, name=None, locale=None, hosted_url=None)
+
+
+class CustomerPages:
+    """The endpoints of the page."""
+
+    def __init__(self, wiring: Wiring, links: Links) -> None:
+        self._wiring = wiring
+        self._links = links
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Where they are."""
+        actions = {"card": self.card, "day": self.day, "leave": self.leave, "reason": self.reason}
+        return [
+            Route("/r/style.css", self.style),
+            Route("/r/{token}", self.page, methods=["GET"]),
+            *(Route(f"/r/{{token}}/{name}", _posted(each), methods=["POST"]) for name, each in actions.items()),
+            Route("/u/{token}", self.unsubscribing, methods=["GET"]),
+            Route("/u/{token}", _posted(self.unsubscribe), methods=["POST"]),
+        ]
+
+    def style(self, _request: Request) -> Response:
+        """The style sheet, with the brand's colour."""
+        sheet = rendered("customer.css", {"colour": self._wiring.settings.brand_colour})
+        headers = {"Cache-Control": "public, max-age=3600"}
+        return Response(sheet.body, media_type="text/css", headers=headers)
+
+    def page(self, request: Request) -> Response:
+        """What is open and what can be done about it."""
+        try:
+            view = self._view(request)
+        except LinkRefused:
+            return self._told(request, "wrong", status=404)
+        return rendered("customer.html", view.values())
+
+    def card(self, request: Request, form: dict[str, str]) -> Response:
+        """A page of the gateway for another card, made at this moment."""
+        try:
+            view = self._view(request, form)
+            back = f"{self._links.base_url}{view.path}"
+            url = self._wiring.gateway.open_card_page(view.case.customer, return_url=back)
+        except LinkRefused:
+            return self._told(request, "wrong", status=404)
+        except GatewayError as error:
+            log.warning("card_page_failed", error=type(error).__name__)
+            return self._told(request, "away", status=503)
+        values = {"title": view.wording.say("going_title"), "text": view.wording.say("going"), "url": url}
+        return rendered("customer_going.html", values | shell(view.wording))
+
+    def day(self, request: Request, form: dict[str, str]) -> Response:
+        """The day on which to try again."""
+        try:
+            view = self._view(request, form)
+        except LinkRefused:
+            return self._told(request, "wrong", status=404)
+        at = view.instant(form.get("day", ""))
+        told = None if at is None else advance(self._wiring.door, view.case.id, DateWished(wished_at=at))
+        if told is None or told.case.wished_at is None:
+            return rendered("customer.html", view.values(view.wording.say("day_not")), status=400)
+        done = view.wording.say("day_done", day=view.told_day(told.case.wished_at))
+        return rendered("customer.html", self._view(request).values(done))
+
+    def leave(self, request: Request, form: dict[str, str]) -> Response:
+        """The customer leaves, with the reason."""
+        return self._reasoned(request, form, "left")
+
+    def reason(self, request: Request, form: dict[str, str]) -> Response:
+        """Whose case has ended already tells why."""
+        return self._reasoned(request, form, "survey_done")
+
+    def _reasoned(self, request: Request, form: dict[str, str], done: str) -> Response:
+        try:
+            view = self._view(request, form)
+        except LinkRefused:
+            return self._told(request, "wrong", status=404)
+        because = form.get("because", "")
+        if because not in REASONS:
+            return rendered("customer.html", view.values(), status=400)
+        advance(self._wiring.door, view.case.id, CustomerLeft(because=because))
+        if done == "left":
+            return self._told(request, "left", wording=view.wording)
+        return rendered("customer.html", self._view(request).values(view.wording.say(done)))
+
+    def unsubscribing(self, request: Request) -> Response:
+        """Asks whether it is meant: a scanner that fetches the link ends nothing."""
+        try:
+            self._links.case_of(request.path_params["token"], now=self._now(), purpose=For.UNSUBSCRIBE)
+        except LinkRefused:
+            return self._told(request, "wrong", status=404)
+        return self._told(request, "unsubscribe", action=request.url.path)
+
+    def unsubscribe(self, request: Request, _form: dict[str, str]) -> Response:
+        """Ends the emails. Mail programs post here by themselves (RFC 8058), so that the token alone is the proof."""
+        wiring = self._wiring
+        try:
+            token = request.path_params["token"]
+            case_id, _ = self._links.case_of(token, now=self._now(), purpose=For.UNSUBSCRIBE)
+            with wiring.database.connect() as tx:
+                case = load_case(tx, case_id)
+                known = cases_of(tx, customer=case.customer)
+        except (LinkRefused, NoSuchCase):
+            return self._told(request, "wrong", status=404)
+        for each in known:
+            advance(wiring.door, each, MailStopped(why="the customer unsubscribed"))
+        address = self._contact(case.obligation).email
+        if address is not None and wiring.outbox.addresses is not None:
+            with wiring.database.begin() as tx:
+                suppress(tx, wiring.outbox.addresses.hashed(address), "unsubscribed", at=self._now())
+        return self._told(request, "unsubscribed")
+
+    def _view(self, request: Request, form: dict[str, str] | None = None) -> View:
+        """The page's case, with the form's signature checked where there is a form. Raises LinkRefused."""
+        token, now, wiring = request.path_params["token"], self._now(), self._wiring
+        case_id, until = self._links.case_of(token, now=now)
+        if form is not None:
+            signed, _ = self._links.case_of(form.get("proof", ""), now=now, purpose=For.FORM)
+            if signed != case_id or request.headers.get("sec-fetch-site", "same-origin") not in _OURS:
+                raise LinkRefused("the form is not ours")
+        try:
+            with wiring.database.connect() as tx:
+                case = load_case(tx, case_id)
+                rules = wiring.rulebook.rules_for(tx, case.policy).for_segment(case.segment)
+        except NoSuchCase as error:
+            raise LinkRefused("no such case") from error
+        contact = self._contact(case.obligation)
+        proof = self._links.token(case_id, until=min(until, now + timedelta(days=1)), purpose=For.FORM)
+        return View(
+            case=case,
+            rules=rules,
+            contact=contact,
+            wording=self._wording(request, contact.locale),
+            now=now,
+            proof=proof,
+            path=f"/r/{token}",
+        )
+
+    def _contact(self, obligation: str) -> Contact:
+        try:
+            return self._wiring.gateway.read_contact(obligation)
+        except GatewayError as error:
+            log.warning("contact_not_read", error=type(error).__name__)
+            return NOBODY
+
+    def _wording(self, request: Request, locale: str | None) -> Wording:
+        asked = request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip()
+        letters = self._wiring.letters
+        return wording_for(locale or asked[:35], letters.texts, brand=letters.brand.name)
+
+    def _told(
+        self,
+        request: Request,
+        name: str,
+        *,
+        status: int = 200,
+        action: str | None = None,
+        wording: Wording | None = None,
+    ) -> Response:
+        """A page that says one thing."""
+        wording = wording or self._wording(request, None)
+        values = {"title": wording.say(f"{name}_title"), "text": wording.say(name), "action": action}
+        return rendered("customer_told.html", values | shell(wording), status=status)
+
+    def _now(self) -> datetime:
+        return self._wiring.door.clock()
+
+
+_OURS = ("same-origin", "none")
+"""What browsers say of a form on our own page; older ones say nothing."""
+
+
+def _posted(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that reads a short form before its handler works in a thread."""
+
+    async def endpoint(request: Request) -> Response:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > FORM_BYTES_MAX:
+                return Response(status_code=413)
+        try:
+            fields = parse_qs(body.decode("ascii"), max_num_fields=10)
+        except ValueError:
+            return Response(status_code=400)
+        return await run_in_threadpool(handler, request, {name: values[-1] for name, values in fields.items()})
+
+    return endpoint

@@ -1,0 +1,113 @@
+"""Checking a password, with patience running out. Without it a short password could be guessed in an afternoon."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Engine
+
+from recovery.storage.user_store import (
+    User,
+    begin_session,
+    change_user,
+    failures_since,
+    forgive,
+    note_failures,
+    password_of,
+)
+
+log = structlog.get_logger(__name__)
+
+PATIENCE: Final = timedelta(minutes=15)
+"""How long failures count."""
+
+NAME_FAILURES_MAX: Final = 5
+ADDRESS_FAILURES_MAX: Final = 30
+"""Failures in that time after which a name, and an address, is not listened to: people share addresses, not names."""
+
+PASSWORD_LENGTH_MIN: Final = 12
+"""NIST SP 800-63B-4 (2025) asks for at least 15 characters where the password stands alone, 8 beside a second factor; beside a
+throttle of five in a quarter of an hour twelve are far out of reach."""
+
+PASSWORD_LENGTH_MAX: Final = 200
+
+_hasher: Final = PasswordHasher()
+_NOBODY: Final = _hasher.hash(secrets.token_urlsafe())
+"""Verified where there is no such user, so that the time of the answer does not tell."""
+
+
+class PasswordTooShort(ValueError):
+    """The password could be guessed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Somebody wants to sign in."""
+
+    name: str
+    password: str
+    address: str
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password (Argon2id). Raises PasswordTooShort."""
+    if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
+        raise PasswordTooShort(
+            f"a password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters; several words do well"
+        )
+    return _hasher.hash(password)
+
+
+def throttled(database: Engine, attempt: Attempt, *, at: datetime) -> bool:
+    """Whether this name or address has failed too often of late."""
+    since = at - PATIENCE
+    with database.connect() as tx:
+        return (
+            failures_since(tx, _name(attempt), since) >= NAME_FAILURES_MAX
+            or failures_since(tx, _address(attempt), since) >= ADDRESS_FAILURES_MAX
+        )
+
+
+def checked(database: Engine, attempt: Attempt, *, at: datetime) -> User | None:
+    """The user whose name and password these are; a failure is kept."""
+    with database.connect() as tx:
+        found = password_of(tx, attempt.name)
+    right = _verified(found[1] if found else _NOBODY, attempt.password)
+    if found is None or not right:
+        with database.begin() as tx:
+            note_failures(tx, (_name(attempt), _address(attempt)), at=at, forget_before=at - PATIENCE)
+        log.warning("sign_in_failed", name_known=found is not None)
+        return None
+    user, kept = found
+    with database.begin() as tx:
+        forgive(tx, _name(attempt))
+        if _hasher.check_needs_rehash(kept):
+            change_user(tx, user.name, at=at, password_hash=_hasher.hash(attempt.password))
+    return user
+
+
+def begun(database: Engine, user: User, *, at: datetime) -> str:
+    """A new session; its token."""
+    token = secrets.token_urlsafe(32)
+    with database.begin() as tx:
+        begin_session(tx, user, token=token, csrf=secrets.token_urlsafe(32), at=at)
+    return token
+
+
+def _verified(kept: str, password: str) -> bool:
+    try:
+        return _hasher.verify(kept, password[: PASSWORD_LENGTH_MAX + 1])
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _name(attempt: Attempt) -> str:
+    return f"name:{attempt.name.casefold()}"
+
+
+def _address(attempt: Attempt) -> str:
+    return f"address:{attempt.address}"

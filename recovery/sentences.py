@@ -1,0 +1,21 @@
+"""Sentences that are put together only when somebody reads them. Without it thousands of cases played forward would spend their time on
+reasons that are never shown.
+"""
+
+from collections.abc import Callable
+
+
+class Sentence:
+    """Words that are made when asked for. What makes them must depend on values only, so that they read the same at any time."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, made: Callable[[], str]) -> None:
+        self._made = made
+
+    def __str__(self) -> str:
+        return self._made()
+
+
+Told = str | Sentence
+"""A sentence, made already or not."""

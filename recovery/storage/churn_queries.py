@@ -1,0 +1,78 @@
+"""Who left and why, added up in the database. Without it churn would be counted from cases alone, which have no denominator."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from recovery.cases.lifecycle import CREDITED
+from recovery.storage.report_queries import whole_minor
+from recovery.storage.report_sums import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChurnSum:
+    """One month of the subscriptions of one contract and currency.
+
+    ``saved_customers`` and ``saved_minor`` are those whose failed renewal of the month the engine recovered.
+    """
+
+    month: str
+    contract: str
+    currency: str
+    customers: int
+    left_customers: int
+    involuntary_customers: int
+    monthly_minor: int
+    left_minor: int
+    involuntary_minor: int
+    saved_customers: int
+    saved_minor: int
+
+
+_CHURN: Final = """
+WITH months AS (
+    SELECT to_char(m, 'YYYY-MM') AS month, m AT TIME ZONE :zone AS begins, (m + interval '1 month') AT TIME ZONE :zone AS ends
+    FROM generate_series(date_trunc('month', CAST(:start AS timestamptz) AT TIME ZONE :zone),
+        (CAST(:end AS timestamptz) AT TIME ZONE :zone) - interval '1 day', interval '1 month') m
+), had AS (
+    SELECT m.month, m.ends, s.*, s.ended_at < m.ends AS ended,
+        s.ended_because IN ('payment_failed', 'payment_disputed') OR EXISTS (
+            SELECT 1 FROM cases c WHERE c.subscription = s.id AND c.failed_at <= s.ended_at
+              AND (c.ended_at IS NULL OR c.state = 'lost' OR c.ended_at >= s.ended_at)
+              AND s.ended_because IS DISTINCT FROM 'cancellation_requested'
+        ) AS involuntary
+    FROM months m JOIN subscriptions s ON s.started_at < m.begins AND (s.ended_at IS NULL OR s.ended_at >= m.begins)
+    WHERE s.started_at < :end
+), persons AS (
+    SELECT month, contract, currency, customer, bool_and(coalesce(ended, false)) AS left_us,
+        bool_and(coalesce(ended, false)) AND bool_or(coalesce(ended AND involuntary, false)) AS involuntary
+    FROM had GROUP BY month, contract, currency, customer
+), counted AS (
+    SELECT month, contract, currency, count(*) AS customers, count(*) FILTER (WHERE left_us) AS left_customers,
+        count(*) FILTER (WHERE involuntary) AS involuntary_customers
+    FROM persons GROUP BY month, contract, currency
+), valued AS (
+    SELECT month, contract, currency, sum(monthly_minor) AS monthly_minor,
+        coalesce(sum(monthly_minor) FILTER (WHERE ended), 0) AS left_minor,
+        coalesce(sum(monthly_minor) FILTER (WHERE ended AND involuntary), 0) AS involuntary_minor
+    FROM had GROUP BY month, contract, currency
+), saved AS (
+    SELECT m.month, f.contract, f.currency, count(DISTINCT c.customer) AS saved_customers, sum(f.monthly_minor) AS saved_minor
+    FROM months m JOIN case_figures_now f ON f.failed_at >= m.begins AND f.failed_at < m.ends
+    JOIN cases c ON c.id = f.case_id
+    WHERE f.state = 'recovered' AND f.source = ANY(:credited) AND f.contract <> 'one-off'
+    GROUP BY m.month, f.contract, f.currency
+)
+SELECT c.month, c.contract, c.currency, c.customers, c.left_customers, c.involuntary_customers,
+    v.monthly_minor, v.left_minor, v.involuntary_minor,
+    coalesce(s.saved_customers, 0) AS saved_customers, coalesce(s.saved_minor, 0) AS saved_minor
+FROM counted c JOIN valued v USING (month, contract, currency) LEFT JOIN saved s USING (month, contract, currency)
+ORDER BY c.currency, c.month, c.contract"""
+
+
+def churn_sums(tx: Connection, span: Span) -> list[ChurnSum]:
+    """The months of a span, from the imported subscriptions; none where nothing was imported."""
+    credited = sorted(source.value for source in CREDITED)
+    given = {"start": span.start, "end": span.end, "zone": span.zone, "credited": credited}
+    return [ChurnSum(**whole_minor(row)) for row in tx.execute(text(_CHURN), given).mappings()]

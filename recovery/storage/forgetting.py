@@ -1,0 +1,93 @@
+"""Erases what points to one customer and keeps the books. Without it an erasure would be SQL by hand, and something forgotten.
+
+Invoices, charges, amounts and instants stay: finance must be able to tell them. Ledger and journal are append-only and name the
+customer nowhere; of a card the journal says brand, country and four digits.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, literal, null, select, update
+from sqlalchemy.sql import ColumnElement
+
+from recovery.cases.lifecycle import OPEN
+from recovery.storage import card_tables, subscription_tables  # noqa: F401 - the tables that the metadata lists
+from recovery.storage.columns import metadata
+from recovery.storage.mail_tables import messages
+from recovery.storage.tables import attempts, cases, events, foreign_charges
+
+ERASED = "forgotten"
+KEPT_OF_A_CARD = ("brand", "funding", "country")
+"""What outcomes are counted by; nobody is found by it."""
+
+DELETED = ("card_history", "renewals")
+"""Tables of which nothing is left to count once the customer is gone."""
+
+
+class StillOpen(ValueError):
+    """The customer has open cases, which cannot go on without knowing whom they are about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """How much was erased."""
+
+    cases: int
+    events: int
+    rows_deleted: int
+
+
+def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
+    """Erase a customer; ``pseudonym`` stands in the place of the id and must lead nowhere. Raises StillOpen."""
+    mine = select(cases.c.id, cases.c.state).where(cases.c.customer == customer).order_by(cases.c.id).with_for_update()
+    found = tx.execute(mine).all()
+    still = [row.id for row in found if row.state in OPEN]
+    if still:
+        raise StillOpen(
+            f"{', '.join(still)} of this customer still open: withdraw or give up first (recovery case withdraw)"
+        )
+    ids = [row.id for row in found]
+    told = events.c.content["customer"].astext == customer
+    erased = tx.execute(
+        update(events).where(told | (events.c.object_id == customer)).values(content={}, object_id=ERASED)
+    ).rowcount
+    _forget_cards(tx, ids)
+    told_merchant = messages.c.case_id.in_(ids) & (messages.c.state != "waiting")
+    deleted = tx.execute(delete(messages).where(told_merchant)).rowcount
+    for table in metadata.sorted_tables:
+        if "customer" not in table.c:
+            continue
+        if table.name in DELETED:
+            deleted += tx.execute(delete(table).where(table.c.customer == customer)).rowcount
+        else:
+            tx.execute(update(table).where(table.c.customer == customer).values(customer=pseudonym))
+    return Forgotten(cases=len(ids), events=erased, rows_deleted=deleted)
+
+
+def _forget_cards(tx: Connection, ids: list[str]) -> None:
+    tx.execute(
+        update(cases)
+        .where(cases.c.id.in_(ids))
+        .values(
+            subscription=None,
+            zone=None,
+            card=_reduced(cases.c.card),
+            tried_card=_reduced(cases.c.tried_card),
+            dead_cards=[],
+            wallet=[],
+            choice=None,
+            left_because=None,
+        )
+    )
+    tx.execute(
+        update(attempts).where(attempts.c.case_id.in_(ids)).values(card=_reduced(attempts.c.card), budget_key=ERASED)
+    )
+    tx.execute(update(foreign_charges).where(foreign_charges.c.case_id.in_(ids)).values(budget_key=None))
+
+
+def _reduced(card: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A card without what tells it from any other of its kind; NULL stays NULL."""
+    kept = [part for name in KEPT_OF_A_CARD for part in (literal(name), card[name])]
+    return case(
+        (card.is_(None), null()), else_=func.jsonb_build_object(literal("payment_method"), literal(ERASED), *kept)
+    )

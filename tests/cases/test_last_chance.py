@@ -1,0 +1,86 @@
+"""A try that would come after the horizon is made before it, within all other limits, and goes out when it comes due."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cases_support import CARD, CONFIG, charge, opened, owed, rules, told
+from cases_support import FAILED_AT as OPENED_AT
+
+from recovery.cases.facts import PaymentFailed
+from recovery.cases.lifecycle import Rule, State
+from recovery.cases.project import Projection, Scenario, project
+from recovery.cases.rules import Rules
+from recovery.declines.classify import DeclineClass
+from recovery.declines.signals import Card, Initiator, Signals
+from recovery.money import Money
+from recovery.runtime.knowledge import load_knowledge, rules_of
+
+FAILED_AT = datetime(2026, 9, 14, 5, 0, tzinfo=UTC)
+"""A Monday before banks open: the horizon of three weeks ends on a Monday before they open again after the weekend."""
+
+DAY = timedelta(days=1)
+
+
+def _rules(last_gap_hours: float | None) -> Rules:
+    """Tries every six days, whatever the paydays."""
+    found = rules_of(load_knowledge(CONFIG))
+    kind = DeclineClass.WAIT_FOR_FUNDS
+    ladder = replace(found.policy.ladders[kind], gaps_hours=(144,), paydays=False, last_gap_hours=last_gap_hours)
+    return replace(found, policy=replace(found.policy, ladders={**found.policy.ladders, kind: ladder}))
+
+
+def _plan(last_gap_hours: float | None, *, advice: str | None = None) -> Projection:
+    scenario = Scenario(
+        signals=Signals(decline_code="insufficient_funds", network_advice_code=advice),
+        card=Card(payment_method="pm", brand="mastercard", funding="credit", country="CH", fingerprint="f"),
+        amount=Money(minor=4900, currency="chf"),
+        failed_at=FAILED_AT,
+    )
+    return project(scenario, _rules(last_gap_hours))
+
+
+def test_without_it_the_horizon_ends_the_silent_part() -> None:
+    plan = _plan(None)
+    last = plan.tries[-1].at
+    assert (plan.state, plan.rule) == (State.DUNNING, Rule.HORIZON)
+    assert last < FAILED_AT + 17 * DAY
+
+
+def test_with_it_one_try_more_is_made_before_the_horizon() -> None:
+    without, plan = _plan(None), _plan(48)
+    assert [step.at for step in plan.tries[:-1]] == [step.at for step in without.tries]
+    last = plan.tries[-1]
+    assert "a last try before the horizon" in last.planned_because
+    # A day and two days before the horizon banks are closed; four days before it is Thursday.
+    assert last.at.date().isoformat() == "2026-10-01"
+    assert without.tries[-1].at + timedelta(hours=48) <= last.at <= FAILED_AT + 21 * DAY
+    assert (plan.state, plan.rule) == (State.DUNNING, Rule.HORIZON)
+
+
+@pytest.mark.parametrize(("hours", "advice"), [(24 * 6, None), (48, "30")])
+def test_it_keeps_its_distance_and_the_networks_advice(hours: float, advice: str | None) -> None:
+    plan = _plan(hours, advice=advice)
+    gaps = [later.at - earlier.at for earlier, later in zip(plan.tries, plan.tries[1:], strict=False)]
+    assert all(gap >= timedelta(hours=240 if advice else 143) for gap in gaps)
+    assert "a last try" not in plan.tries[-1].planned_because
+
+
+@pytest.mark.parametrize(("theirs", "until_hours"), [("28", 8 * 24), ("30", 12 + 10 * 24)])
+def test_a_shorter_advice_to_somebody_else_does_not_end_a_longer_wait(theirs: str, until_hours: float) -> None:
+    """29 means eight days, 28 six and 30 ten; the customer's own try fails twelve hours after ours."""
+    mastercard = replace(CARD, brand="mastercard")
+    case = replace(opened(Signals(decline_code="insufficient_funds")), card=mastercard, tried_card=mastercard)
+    advised = Signals(decline_code="insufficient_funds", network_advice_code="29")
+    case = replace(case, signals=advised, verdict=rules().verdict(advised, mastercard, OPENED_AT))
+    failed = charge(
+        "ch_2",
+        card=mastercard,
+        created_at=OPENED_AT + timedelta(hours=12),
+        initiator=Initiator.CUSTOMER,
+        signals=Signals(decline_code="insufficient_funds", network_advice_code=theirs),
+    )
+    after = told(case, PaymentFailed(charge=failed, obligation=owed()), now=OPENED_AT + timedelta(hours=12)).case
+    assert after.verdict is not None
+    assert after.last_failure_at is not None
+    assert after.last_failure_at + timedelta(hours=after.verdict.wait_hours) == OPENED_AT + timedelta(hours=until_hours)

@@ -1,0 +1,38 @@
+"""One short round of chaos for every change; ``make chaos MINUTES=10`` plays long ones."""
+
+import threading
+from pathlib import Path
+
+from chaos_agent import Agent
+from chaos_judge import judge
+from chaos_stack import Scale, end_of, installation
+
+ACTS = ("named point", "cut gateway", "kill database", "kill broker", "cut database", "kill worker")
+DUTIES = ("web", "worker1", "worker2", "beat1")
+"""One beat: a second one proves nothing in seconds that the long rounds do not."""
+
+
+def test_real_processes_are_killed_and_nothing_is_lost_or_charged_twice(tmp_path: Path) -> None:
+    scale = Scale(seed=3, customers=4, days=5, faults={"charge_then_500": 0.1}, duties=DUTIES)
+    with installation(tmp_path, scale) as made:
+        agent = Agent(made, 3)
+
+        def rage() -> None:
+            for name in ACTS:
+                if agent.stop.is_set():
+                    return
+                agent.act(name)
+                agent.stop.wait(0.3)
+
+        thread = threading.Thread(target=rage)
+        thread.start()
+        try:
+            made.play(end_of(made.scale))
+        finally:
+            agent.stop.set()
+            thread.join()
+        agent.count_deaths()
+        assert judge(made) == []
+        assert agent.kills >= 3
+        assert made.world.ledger()["charges"]
+        assert agent.done["kill database"] == 1

@@ -1,0 +1,79 @@
+"""The commands about emails, silence and the merchant's app."""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from building import MONDAY, Life, wired
+from commanding import Run
+
+from recovery.dunning.addresses import Addresses
+from recovery.runtime.clock import SharedClock, machine_now
+from recovery.storage.message_store import list_messages
+from recovery.storage.suppression_store import suppress
+
+pytest_plugins = ["command_fixtures"]
+
+SECRET = "whsec_" + base64.b64encode(b"shop" * 8).decode()
+
+
+@pytest.fixture
+def life(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Life]:
+    SharedClock(tmp_path / "clock").set(MONDAY)
+    told = {"CLOCK_FILE": str(tmp_path / "clock"), "DATABASE_URL": database_url.replace("+psycopg", "")}
+    told |= {"MERCHANT_URL": "http://127.0.0.1:1/", "MERCHANT_SECRETS": SECRET, "ADDRESS_KEY": "a key"}
+    for name, value in told.items():
+        monkeypatch.setenv(f"RECOVERY_{name}", value)
+    with wired(database_url, merchant_url="http://127.0.0.1:1/", merchant_secrets=SECRET) as wiring:
+        yield Life(wiring)
+
+
+def test_the_gallery_shows_every_letter_and_sends_nothing(run: Run, tmp_path: Path) -> None:
+    told = run("email", "preview", "--out", "gallery", "--json")
+    page = (tmp_path / json.loads(told.out)["page"]).read_text(encoding="utf-8")
+    assert page.count("<figure") == 20
+    names = {path.name for path in (tmp_path / "gallery").iterdir()}
+    assert {"index.html", "last_notice.zh_Hans.html", "new_card.es.txt"} <= names
+    assert "http" not in page
+
+
+def test_a_test_email_goes_out_marked_as_one(run: Run, smtp_catcher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOVERY_SMTP_PORT", str(smtp_catcher.port))
+    monkeypatch.setenv("RECOVERY_SMTP_SECURITY", "none")
+    monkeypatch.setenv("RECOVERY_SMTP_TRIES", "1")
+    words = ("email", "send-test", "me@example.org", "--template", "reminder", "--language", "de")
+    assert run(*words).code == 0
+    (caught,) = smtp_catcher.messages
+    assert caught.message["Subject"].startswith("[test] Erinnerung:")
+    assert caught.recipients == ("me@example.org",)
+    strange = run("email", "send-test", "me@example.org", "--template", "nonsense")
+    assert (strange.code, "no letter nonsense" in strange.err) == (1, True)
+    smtp_catcher.answer = "550 no"
+    assert run(*words).code == 1
+
+
+def test_suppressed_addresses_are_counted_asked_for_and_lifted(life: Life, run: Run) -> None:
+    with life.wiring.database.begin() as tx:
+        suppress(tx, Addresses(key="a key").hashed("kim@example.org"), "bounced", at=MONDAY)
+    assert run("email", "suppressed").out == "1 bounced\n"
+    assert json.loads(run("email", "suppressed", "Kim@example.org", "--json").out)["reason"] == "bounced"
+    assert "may be written to again" in run("email", "suppressed", "kim@example.org", "--lift").out
+    assert run("email", "suppressed").out == "none\n"
+
+
+def test_silence_is_proved_and_the_merchants_news_are_listed(life: Life, run: Run) -> None:
+    life.fail("in_1", code="lost_card")
+    proved = json.loads(run("audit", "silence", "--json").out)
+    assert (proved["kept"], proved["emails"]) == (True, 0)
+    assert "silence was kept" in run("audit", "silence", "--from", "2026-01-01", "--to", "2026-12-31").out
+    (listed,) = json.loads(run("merchant", "list", "--json").out)
+    assert (listed["kind"], listed["state"], listed["tries"]) == ("case.opened", "waiting", 0)
+    assert "case.opened" in run("merchant", "list").out
+    assert run("merchant", "replay", listed["id"]).out == "1 messages are back in line\n"
+    assert run("merchant", "replay", "msg_none").code == 1
+    with life.wiring.database.connect() as tx:
+        (message,) = list_messages(tx, state="waiting", limit=5)
+    assert message.due_at <= machine_now()

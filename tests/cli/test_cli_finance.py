@@ -1,0 +1,58 @@
+"""The commands of finance and of whoever lets people in, against a sandbox where they ask the gateway."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from building import MONDAY, Life, wired
+from commanding import Run
+
+from recovery.runtime.clock import SharedClock
+from recovery.simulation.sandbox import Sandbox, SandboxOptions, serve_sandbox
+
+pytest_plugins = ["command_fixtures"]
+
+
+@pytest.fixture
+def life(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Life]:
+    """A database and a gateway that commands find, on a day in autumn."""
+    clock = tmp_path / "clock"
+    SharedClock(clock).set(MONDAY)
+    monkeypatch.setenv("RECOVERY_CLOCK_FILE", str(clock))
+    monkeypatch.setenv("RECOVERY_DATABASE_URL", database_url.replace("+psycopg", ""))
+    sandbox = Sandbox(now=lambda: MONDAY, options=SandboxOptions())
+    sandbox.make_subscription(sandbox.make_customer(), amount_minor=900)
+    monkeypatch.setenv("RECOVERY_STRIPE_SECRET_KEY", sandbox.secret_key)
+    with serve_sandbox(sandbox) as url, wired(database_url) as wiring:
+        monkeypatch.setenv("RECOVERY_STRIPE_API_BASE", url)
+        yield Life(wiring)
+
+
+def test_people_are_let_in_and_out(life: Life, run: Run) -> None:
+    added = run("user", "add", "anna", "--role", "finance")
+    assert added.code == 0
+    assert len(added.out.strip()) >= 15, "the password, shown once"
+    again = run("user", "add", "anna", "--role", "admin")
+    assert (again.code, "recovery user password anna" in again.err) == (1, True)
+    assert run("user", "change", "anna", "--role", "operator", "--access", "off").code == 0
+    assert json.loads(run("user", "list", "--json").out) == [{"name": "anna", "role": "operator", "enabled": False}]
+    assert run("user", "password", "anna").out != added.out
+    assert "recovery user list" in run("user", "change", "nobody", "--access", "on").err
+    assert run("user", "add", "bert", "--role", "king").code == 2
+
+
+def test_a_month_is_reconciled_and_closed(life: Life, run: Run) -> None:
+    clean = json.loads(run("reconcile", "--month", "2026-09", "--json").out)
+    assert (clean["entries"], clean["differences"]) == (0, [])
+    life.attempt(life.fail("in_1", at=MONDAY))  # the sandbox knows nothing of this charge
+    found = run("reconcile", "--month", "2026-09")
+    assert found.code == 1
+    assert "not at the gateway" in found.out
+    assert "fee not booked yet" in found.out
+    refused = run("close-month", "2026-08", "--by", "anna", "--json")
+    assert json.loads(refused.out)["closed_by"] == "anna", "August is clean"
+    assert "closed already" in run("close-month", "2026-08").err
+    assert "not over" in run("close-month", "2026-09", "--despite", "a test").err
+    assert run("import", "stripe", "--per-second", "50", "--json").code == 0
+    assert "month" in run("report", "--month", "2026-10", "--by", "churn", "--csv").out

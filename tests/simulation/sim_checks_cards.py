@@ -1,0 +1,87 @@
+"""Judges which cards were charged, and whether the ones that came were: recounted from the gateway's books."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sim_books import Booked
+from sim_view import Row, View
+
+from recovery.declines.signals import Card
+from recovery.storage.codec import policy_from
+
+NOTICED = timedelta(days=4)
+"""Details that came so long before a case's end were to be charged: their hours open within a long weekend."""
+
+
+def cards(view: View) -> Iterator[str]:
+    """All checks about the choice of cards."""
+    for attempt, charge in sorted(view.ours(), key=lambda pair: pair[0].started_at):
+        if charge.beyond:
+            continue
+        yield from _brand(view, attempt, charge)
+        for at, card in view.books.closed:
+            if at < attempt.started_at and charge.card.same_details(card):
+                yield f"{attempt.id} presents details that the updater had called closed"
+        if attempt.purpose == "backup_card":
+            yield from _backup(view, attempt, charge)
+    yield from _overlooked(view)
+
+
+def _brand(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
+    """A stored card that became another brand's is not charged without its holder."""
+    for old in view.books.of(charge.obligation):
+        same = old.card.payment_method == charge.card.payment_method and old.at < attempt.started_at
+        if same and old.id != charge.id and old.card.brand != charge.card.brand:
+            yield f"{attempt.id} was made on {charge.card.brand}, which was {old.card.brand} before"
+
+
+def _backup(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
+    """Only with consent, within the policy's number, each once, and never from a case that asks the customer."""
+    invoice = view.books.invoices[charge.obligation]
+    policy = policy_from(view.policies[view.cases[invoice.id].policy])
+    said = view.books.consents.get(invoice.customer)
+    allowed = {"never": False, "with_consent": said is True, "always": said is not False}[policy.cards.backup.value]
+    if not allowed:
+        yield f"{attempt.id} charged a backup card, the customer said {said}"
+    before = [a for a in view.attempts_of(attempt.case_id) if a.purpose == "backup_card" and a.number < attempt.number]
+    reached = [a for a in before if a.status not in ("not_sent", "misconfigured", "already_settled")]
+    if len(reached) >= policy.cards.backups_max:
+        yield f"{attempt.id} is backup try {len(reached) + 1} of {policy.cards.backups_max}"
+    if any(a.card["fingerprint"] == charge.card.fingerprint for a in reached):
+        yield f"{attempt.id} tries a backup card again"
+    exhausted = view.exhaustions.get(attempt.case_id)
+    if exhausted is not None and exhausted.at < attempt.started_at:
+        yield f"{attempt.id} charged a backup card after the customer was to be asked"
+
+
+def _overlooked(view: View) -> Iterator[str]:
+    """Details that came while a case was open, and stayed, were charged before it was given up."""
+    for at, customer, card, _ in view.books.arrived:
+        for invoice in (i for i in view.books.invoices.values() if i.customer == customer and i.id in view.cases):
+            case = view.cases[invoice.id]
+            now_default = view.books.card_of(invoice)
+            stayed = now_default is not None and now_default == card
+            if not stayed or case.state != "lost" or not case.opened_at < at < case.ended_at - NOTICED:
+                continue
+            if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
+                continue
+            yield f"{card.brief()} came {at} to {customer} and was never charged, {case.id} was lost {case.ended_at}"
+
+
+def _reviewed(view: View, case_id: str) -> bool:
+    return any(row.case_id == case_id and row.state == "review" for row in view.journal)
+
+
+def _presented(view: View, obligation: str, card: Card) -> bool:
+    tried: list[Card] = [charge.card for charge in view.books.of(obligation)]
+    calls = [call for call in view.books.calls if call.obligation == obligation]
+    sent = [view.attempts[call.key].card for call in calls if call.key in view.attempts]
+    same = any(card.same_details(each) for each in tried)
+    return same or any(each["fingerprint"] == card.fingerprint for each in sent)
+
+
+def _other_brand(view: View, obligation: str, card: Card) -> bool:
+    return any(
+        old.card.payment_method == card.payment_method and old.card.brand != card.brand
+        for old in view.books.of(obligation)
+    )

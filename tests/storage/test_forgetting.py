@@ -1,0 +1,78 @@
+"""A customer is forgotten: no row but the append-only ones tells anything of him, and the books are as before."""
+
+from collections.abc import Iterator
+
+import pytest
+from building import Life, wired
+from sqlalchemy import text
+
+from recovery.cases import facts
+from recovery.cases.lifecycle import State
+from recovery.runtime.clock import machine_now
+from recovery.storage.columns import metadata
+from recovery.storage.event_store import StoredEvent, store_event
+from recovery.storage.forgetting import StillOpen, forget
+
+
+@pytest.fixture
+def life(database_url: str) -> Iterator[Life]:
+    with wired(database_url) as wiring:
+        yield Life(wiring)
+
+
+def dump(life: Life, *, but: tuple[str, ...] = ()) -> str:
+    with life.wiring.database.connect() as tx:
+        tables = [table.name for table in metadata.sorted_tables if table.name not in but]
+        return "".join(str(tx.execute(text(f"SELECT * FROM {name}")).all()) for name in tables)
+
+
+def books(life: Life) -> list[tuple[object, ...]]:
+    with life.wiring.database.connect() as tx:
+        return [
+            tuple(row) for row in tx.execute(text("SELECT kind, ref, amount_minor, currency FROM ledger ORDER BY id"))
+        ]
+
+
+def test_a_forgotten_customer_is_named_nowhere_and_the_books_stay(life: Life) -> None:
+    gone, stays = life.fail("in_gone"), life.fail("in_stays")
+    for case_id in (gone, stays):
+        life.refresh(case_id)
+        life.attempt(case_id)
+    life.pay(gone)
+    event = StoredEvent(
+        gateway="stripe",
+        id="evt_1",
+        kind="invoice.paid",
+        livemode=False,
+        created_at=machine_now(),
+        object_id="in_gone",
+        content={"customer": "cus_in_gone", "invoice": "in_gone"},
+        idempotency_key=None,
+        caused_by_request=False,
+    )
+    with life.wiring.database.begin() as tx:
+        store_event(tx, event, machine_now=machine_now())
+    before = books(life)
+    assert "fp_in_gone" in dump(life)
+    with life.wiring.database.begin() as tx:
+        told = forget(tx, "cus_in_gone", pseudonym="forgotten_1")
+    assert (told.cases, told.events) == (1, 1)
+    left = dump(life, but=("journal",))
+    for trace in ("cus_in_gone", "fp_in_gone", "pm_in_gone", "sub_in_gone"):
+        assert trace not in left, trace
+    assert "cus_in_gone" not in dump(life)
+    assert "fp_in_stays" in left
+    assert books(life) == before
+    case = life.case(gone)
+    assert (case.customer, case.state) == ("forgotten_1", State.RECOVERED)
+    assert case.card is not None
+    assert case.card.brand == "visa"
+    life.tell(gone, facts.PaymentMethodChanged(event_id="evt_2", what="news of what has ended still finds its case"))
+
+
+def test_an_open_case_is_not_forgotten(life: Life) -> None:
+    life.fail("in_open")
+    before = dump(life)
+    with life.wiring.database.begin() as tx, pytest.raises(StillOpen, match="case_in_open"):
+        forget(tx, "cus_in_open", pseudonym="forgotten_1")
+    assert dump(life) == before

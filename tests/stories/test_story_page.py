@@ -1,0 +1,209 @@
+"""The customer's page: what it offers happens, what only looks changes nothing, and a link opens one case."""
+
+import base64
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from story_house import Ways
+from story_support import Begin, Life
+
+from recovery.cases.case import Purpose
+from recovery.cases.lifecycle import Source, State
+from recovery.dunning.links import For, Links
+from recovery.dunning.standard_webhooks import signed_headers
+from recovery.runtime.clock import machine_now
+
+pytest_plugins = ["story_fixtures"]
+
+BASE = "https://pay.example.org"
+SECRET = "a secret of twenty-four or more"
+MAIL_SECRET = "whsec_" + base64.b64encode(b"mail" * 8).decode()
+PAGED = Ways(
+    more={
+        "public_url": BASE,
+        "link_secrets": SECRET,
+        "address_key": "a key",
+        "brand_name": "Nimbus",
+        "mail_event_secrets": MAIL_SECRET,
+    }
+)
+LINKS = Links(base_url=BASE, secrets=(SECRET,))
+
+
+def _letter(life: Life, number: int = -1) -> Any:
+    return life.mails.messages[number].message
+
+
+def _path(life: Life) -> str:
+    """Where the link in the newest email leads."""
+    text = _letter(life).get_body(("plain",)).get_content()
+    return str(re.search(rf"{BASE}(/r/\S+)", text).group(1))  # type: ignore[union-attr]
+
+
+def _get(life: Life, path: str, **headers: str) -> httpx.Response:
+    with httpx.Client(trust_env=False) as client:
+        return client.get(life.house.web_url + path, headers=headers)
+
+
+def _post(life: Life, path: str, headers: dict[str, str] | None = None, **form: str) -> httpx.Response:
+    with httpx.Client(trust_env=False) as client:
+        return client.post(life.house.web_url + path, data=form, headers=headers)
+
+
+def _told_of_mail(life: Life, body: bytes, *, secret: str | None = None, at: datetime | None = None) -> httpx.Response:
+    """A report about our email, from whoever carries it."""
+    headers = signed_headers((secret or MAIL_SECRET,), "evt_1", body, at=at or machine_now())
+    with httpx.Client(trust_env=False) as client:
+        return client.post(f"{life.house.web_url}/webhooks/mail", content=body, headers=headers)
+
+
+def _proof(page: httpx.Response) -> str:
+    return str(re.search(r'name="proof" value="([^"]+)"', page.text).group(1))  # type: ignore[union-attr]
+
+
+def _facts(life: Life) -> int:
+    return life.count("SELECT count(*) FROM journal") + life.count("SELECT count(*) FROM steps")
+
+
+def test_a_customer_looks_changes_the_card_and_is_thanked(begin: Begin) -> None:
+    life = begin(ways=PAGED)
+    customer = {"email": "kim@example.org", "name": "Kim Private", "locales": ["de-DE"]}
+    life.fail_on(("lost_card",), customer)
+    assert "Karte" in _letter(life)["Subject"]
+    path, before = _path(life), _facts(life)
+    page = _get(life, path)
+    assert (page.status_code, _facts(life)) == (200, before), "looking changes nothing"
+    assert "Guten Tag Kim," in page.text
+    assert "Ihre Zahlung ist offen" in page.text
+    assert "4242" in page.text
+    hidden = ("Private", "kim@", life.invoice, life.customer(), "lost", "verloren")
+    assert [
+        word for word in hidden if word in page.text.replace(life.sandbox.read(life.invoice)["hosted_invoice_url"], "")
+    ] == []
+    assert 'name="day"' not in page.text, "no other day can help a dead card"
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    going = _post(life, f"{path}/card", proof=_proof(page))
+    portal = str(re.search(r'url=([^"]+)"', going.text).group(1))  # type: ignore[union-attr]
+    with httpx.Client(trust_env=False) as client:
+        assert client.post(portal, data={"card": "pm_card_visa"}).headers["location"] == BASE + path
+    life.work()
+    assert (life.case().state, life.case().source) == (State.RECOVERED, Source.CUSTOMER_AFTER_EMAIL)
+    thanked = _get(life, path)
+    assert "Vielen Dank" in thanked.text
+    assert "<form" not in thanked.text
+    life.run(days=20)
+    assert len(life.mails.messages) == 1
+
+
+def test_the_day_that_the_customer_chose_is_kept(begin: Begin) -> None:
+    life = begin(ways=PAGED)
+    life.fail(*["do_not_honor"] * 5, "approve")
+    life.run(days=21)
+    assert len(life.mails.messages) == 1
+    path = _path(life)
+    page = _get(life, path)
+    refused = _post(life, f"{path}/day", proof=_proof(page), day="2026-12-31")
+    assert (refused.status_code, life.case().wished_at) == (400, None)
+    assert _post(life, f"{path}/day", proof=_proof(page), day="soon").status_code == 400
+    wished = (life.now + timedelta(days=9)).date()
+    told = _post(life, f"{path}/day", proof=_proof(page), day=wished.isoformat())
+    assert (told.status_code, f"{wished:%B} {wished.day}" in told.text) == (200, True)
+    life.run(days=12)
+    case = life.case()
+    assert (case.state, case.attempts[-1].purpose) == (State.RECOVERED, Purpose.CUSTOMER_DATE)
+    assert case.attempts[-1].started_at.date() == wished
+    assert case.source is Source.CUSTOMER_AFTER_EMAIL
+    assert len(life.mails.messages) == 1, "nothing was written before the day"
+
+
+def test_who_wants_to_leave_is_let_go_at_once(begin: Begin) -> None:
+    life = begin(ways=PAGED)
+    life.fail("lost_card")
+    path = _path(life)
+    page = _get(life, path)
+    assert _post(life, f"{path}/leave", proof=_proof(page), because="nonsense").status_code == 400
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, None):
+        proof = _proof(page) if headers else ""
+        answer = _post(life, f"{path}/leave", headers, proof=proof, because="unused")
+        assert (answer.status_code, life.case().state) == (404, State.DUNNING), "not from our own form"
+    assert "sorry to see you go" in _post(life, f"{path}/leave", proof=_proof(page), because="unused").text
+    case = life.case()
+    assert (case.state, case.left_because) == (State.WITHDRAWN, "unused")
+    life.run(days=20)
+    assert (len(life.mails.messages), life.tries()) == (1, [])
+    assert "<form" not in _get(life, path).text, "asked once"
+
+
+def test_links_are_for_one_case_one_purpose_and_a_while(begin: Begin) -> None:
+    life = begin(ways=PAGED)
+    life.fail("lost_card")
+    path = _path(life)
+    case_id, later = life.case().id, life.now + timedelta(days=5)
+    wrong = [
+        path[:-3] + ("aaa" if not path.endswith("aaa") else "bbb"),
+        "/r/" + "x" * 3000,
+        "/r/" + case_id,
+        f"/r/{LINKS.token(case_id, until=later, purpose=For.UNSUBSCRIBE)}",
+        f"/r/{LINKS.token(case_id, until=life.now - timedelta(seconds=1))}",
+        f"/r/{LINKS.token('case_in_other', until=later)}",
+        f"/r/{Links(base_url=BASE, secrets=('another secret, long enough',)).token(case_id, until=later)}",
+    ]
+    pages = [_get(life, each) for each in wrong]
+    assert {page.status_code for page in pages} == {404}
+    assert len({page.text for page in pages}) == 1, "it never says what was wrong"
+    other = LINKS.token("case_in_other", until=later, purpose=For.FORM)
+    assert _post(life, f"{path}/leave", proof=other, because="unused").status_code == 404
+    assert life.case().state is State.DUNNING
+    assert "Dieser Link" in _get(life, "/r/nonsense", **{"Accept-Language": "de-DE,de;q=0.9"}).text
+
+
+def test_one_click_ends_all_emails_to_the_address(begin: Begin) -> None:
+    life = begin(ways=PAGED)
+    life.fail_on(("lost_card",), {"email": "kim@example.org"})
+    link = _letter(life)["List-Unsubscribe"].strip("<>").removeprefix(BASE)
+    before = _facts(life)
+    assert "No further emails" in _get(life, link).text
+    assert _facts(life) == before, "a scanner that fetches the link ends nothing"
+    assert _post(life, link).status_code == 200
+    life.run(days=30)
+    assert len(life.mails.messages) == 1
+    life.fail_on(("stolen_card",), {"email": "KIM@example.org"})
+    life.run(days=5)
+    assert len(life.mails.messages) == 1, "the same address of another customer"
+    assert "nothing (unsubscribed)" in life.reasons()
+    assert life.count("SELECT count(*) FROM suppressions WHERE address_hash LIKE '%kim%'") == 0
+
+
+def test_a_bounced_address_gets_nothing_more(begin: Begin) -> None:
+    life = begin(ways=PAGED)
+    life.fail("lost_card")
+    sent = {"message_id": _letter(life)["Message-ID"]}
+    bounced = json.dumps({"type": "bounced", "data": sent}).encode()
+    other = "whsec_" + base64.b64encode(b"else" * 8).decode()
+    refused = [
+        _told_of_mail(life, bounced, secret=other),
+        _told_of_mail(life, bounced, at=machine_now() - timedelta(minutes=6)),
+        _told_of_mail(life, b"no json"),
+    ]
+    assert {answer.status_code for answer in refused} == {400}
+    delivered = json.dumps({"type": "delivered", "data": sent}).encode()
+    assert _told_of_mail(life, delivered).json() == {"received": "ignored"}
+    assert not life.case().mail_stopped
+    assert _told_of_mail(life, bounced).json() == {"received": "stopped"}
+    strange = json.dumps({"type": "complained", "data": {"message_id": "<x@y>"}}).encode()
+    assert _told_of_mail(life, strange).json() == {"received": "unknown"}
+    life.run(days=30)
+    assert len(life.mails.messages) == 1
+    assert life.case().state is State.LOST
+    assert "the address bounced" in life.reasons()
+    assert life.count("SELECT count(*) FROM suppressions WHERE reason = 'bounced'") == 1
+
+
+@pytest.mark.parametrize("size", [5_000, 100_000])
+def test_long_forms_are_not_read(begin: Begin, size: int) -> None:
+    life = begin(ways=PAGED)
+    assert _post(life, "/r/x/leave", because="x" * size).status_code == 413

@@ -1,0 +1,58 @@
+"""Changed copies are what dataclasses.replace would make, and refuse what they cannot change; sentences are made when read."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from recovery.declines.signals import Card, Signals
+from recovery.money import Money
+from recovery.sentences import Sentence
+from recovery.values import replace
+
+CARD = Card(payment_method="pm_1", brand="visa", exp_month=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WithoutSlots:
+    name: str
+    number: int
+
+
+@pytest.mark.parametrize("changes", [{}, {"brand": "amex"}, {"brand": None, "exp_month": 12, "fingerprint": "f"}])
+def test_a_changed_copy_is_what_dataclasses_would_make(changes: dict[str, Any]) -> None:
+    before = dataclasses.replace(CARD)
+    copy = replace(CARD, **changes)
+    assert copy == dataclasses.replace(CARD, **changes)
+    assert hash(copy) == hash(dataclasses.replace(CARD, **changes))
+    assert before == CARD
+
+
+def test_a_copy_is_frozen_too() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        replace(CARD, brand="amex").brand = "visa"  # type: ignore[misc]
+
+
+def test_an_unknown_field_is_refused() -> None:
+    with pytest.raises(TypeError, match="Signals has no field 'brand'"):
+        replace(Signals(), brand="visa")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("value", [Money(minor=1, currency="usd"), WithoutSlots(name="", number=1)])
+def test_what_checks_itself_or_has_no_slots_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"use dataclasses\.replace"):
+        replace(value)
+
+
+def test_a_sentence_is_made_each_time_it_is_read_and_not_before() -> None:
+    asked: list[int] = []
+
+    def made() -> str:
+        asked.append(1)
+        return "declined"
+
+    sentence = Sentence(made)
+    assert asked == []
+    assert f"attempt 1: {sentence}" == "attempt 1: declined"
+    assert str(Sentence(lambda: f"{sentence} again")) == "declined again"
+    assert len(asked) == 2
