@@ -71,7 +71,7 @@ def test_open_cases_are_moved_only_when_told_to(life: Life, run: Run, tmp_path: 
     before = life.case(case_id)
     policy = tmp_path / "config" / "recovery.toml"
     policy.write_text(
-        policy.read_text().replace("horizon_days = 21", "horizon_days = 3", 1).replace('"default"', '"shorter"', 1)
+        policy.read_text().replace("horizon_days = 21", "horizon_days = 1", 1).replace('"default"', '"shorter"', 1)
     )
     code, out, _ = run("policy", "migrate", "--json")
     preview = json.loads(out)

@@ -29,12 +29,16 @@ class Module:
         return f"{self.name}:{node.lineno}"
 
 
-@cache
 def modules(*folders: str) -> tuple[Module, ...]:
     """All Python files below these folders of the project."""
-    paths = [path for folder in folders for path in sorted((PROJECT / folder).rglob("*.py"))]
-    read = [(path.relative_to(PROJECT).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
-    return tuple(Module(name=name, text=text, tree=ast.parse(text)) for name, text in read)
+    return tuple(module for folder in folders for module in _below(folder))
+
+
+@cache
+def _below(folder: str) -> tuple[Module, ...]:
+    paths = sorted((PROJECT / folder).rglob("*.py"))
+    texts = [(path.relative_to(PROJECT).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
+    return tuple(Module(name=name, text=text, tree=ast.parse(text)) for name, text in texts)
 
 
 def product() -> tuple[Module, ...]:
