@@ -7,13 +7,13 @@ from chaos_agent import Agent
 from chaos_judge import judge
 from chaos_stack import Scale, end_of, installation
 
-ACTS = ("named point", "cut gateway", "kill database", "kill worker")
+ACTS = ("named point", "cut gateway", "kill database", "kill broker", "cut database", "kill worker")
 DUTIES = ("web", "worker1", "worker2", "beat1")
 """One beat: a second one proves nothing in seconds that the long rounds do not."""
 
 
 def test_real_processes_are_killed_and_nothing_is_lost_or_charged_twice(tmp_path: Path) -> None:
-    scale = Scale(seed=3, customers=3, days=4, faults={"charge_then_500": 0.1}, duties=DUTIES)
+    scale = Scale(seed=3, customers=4, days=5, faults={"charge_then_500": 0.1}, duties=DUTIES)
     with installation(tmp_path, scale) as made:
         agent = Agent(made, 3)
 

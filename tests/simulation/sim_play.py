@@ -133,6 +133,7 @@ class Run:
         self.keeper = NeverRenews() if self.faults.allows("short_leases") and dice.of("leases").random() < 0.5 else None
         self.intake = Intake(self.door, self.gateway, self.keeper)
         self.performers = self._performers()
+        self.eye = self.database.connect().execution_options(isolation_level="AUTOCOMMIT")
         self.people.settle_in(self.wish.customers or dice.of("people").choice((1, 1, 2, 3)))
 
     def _door(self, database: Engine) -> Door:
@@ -193,9 +194,8 @@ class Run:
 
     def ready(self) -> Ready:
         """What is there to do now. Asked before each ring: rings that find nothing cost most of a run otherwise."""
-        with self.database.connect() as tx:
-            now, machine = self.clocks.at, self.clocks.machine()
-            row = tx.execute(_READY, {"now": now, "machine": machine, "halted": CHARGING_HALTED}).one()
+        now, machine = self.clocks.at, self.clocks.machine()
+        row = self.eye.execute(_READY, {"now": now, "machine": machine, "halted": CHARGING_HALTED}).one()
         assert row.orphans == 0, "an open case has no wake-up"
         return Ready(kinds=frozenset(row.kinds or ()), events=row.events, lapsed=row.lapsed, wanted=row.wanted)
 
@@ -307,14 +307,12 @@ class Run:
             " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > :machine AND NOT :driven) AS held"
         )
         moment = {"now": self.clocks.at, "machine": self.clocks.machine(), "driven": driven}
-        with self.database.connect() as tx:
-            found: Any = tx.execute(query, moment).scalar_one()
+        found: Any = self.eye.execute(query, moment).scalar_one()
         return [] if found is None else [(found - self.clocks.machine()).total_seconds()]
 
     def _next_step(self) -> float | None:
         query = text("SELECT min(due_at) FROM steps WHERE state = 'planned' AND set_aside_at IS NULL")
-        with self.database.connect() as tx:
-            found = tx.execute(query).scalar_one()
+        found = self.eye.execute(query).scalar_one()
         return found.timestamp() if found else None
 
     def jump(self) -> None:

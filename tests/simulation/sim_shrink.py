@@ -47,6 +47,8 @@ def run_wish(engine: Engine, wish: Wish, *, tell: Callable[[list[str]], object] 
         violations = judge(run)
     except Exception as error:  # noqa: BLE001 - recorded as this seed's failure
         violations = ["".join(traceback.format_exception(error)[-6:]), f"{type(error).__name__}: {error}"]
+    finally:
+        run.eye.close()
     if tell is not None:
         tell(run.trace)
     if not violations:

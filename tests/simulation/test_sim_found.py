@@ -29,14 +29,15 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def run(engine: Engine) -> Run:
+def run(engine: Engine) -> Iterator[Run]:
     """One customer with one invoice on a card that lacks funds, and nobody who acts unasked."""
     made = Run(Wish(seed=5, customers=1, off=frozenset(KINDS)), engine)
     first = invoice(made)
     card = made.books.card_of(first)
     assert card is not None
     made.books.moods[card.budget_key] = "never"
-    return made
+    yield made
+    made.eye.close()
 
 
 def invoice(run: Run) -> Invoice:

@@ -15,7 +15,7 @@ from recovery.storage.connect import connect
 CHUNK = 12
 """Seeds that share a database; a chunk is what one of several test processes takes at a time."""
 
-CHUNKS = 10
+CHUNKS = 8
 
 
 @pytest.fixture
