@@ -26,7 +26,7 @@ setup:
 setup-dev:
 	@$(SETUP) dev
 
-demo: setup  ## 45 days of 200 failing customers in about a minute, on real parts; ends with Ctrl-C
+demo: setup  ## 45 days of 200 failing customers in about three minutes, on real parts; ends with Ctrl-C
 	@$(IN) exec "$(VENV)/bin/recovery" demo $(ARGS)
 
 test: lint pytest  ## set up, check style, types and layers, run all tests

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
+from functools import cache
 from typing import Protocol
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay, wait_random_exponential
@@ -97,15 +98,14 @@ class SmtpMailer:
         _quit(connection)
 
     def _connected(self) -> smtplib.SMTP:
-        context = ssl.create_default_context()
         connection: smtplib.SMTP
         if self.security == "tls":
-            connection = smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout_seconds, context=context)
+            connection = smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout_seconds, context=_trusting())
         else:
             connection = smtplib.SMTP(self.host, self.port, timeout=self.timeout_seconds)
         try:
             if self.security == "starttls":
-                connection.starttls(context=context)
+                connection.starttls(context=_trusting())
             if self.username is not None:
                 connection.login(self.username, self.password or "")
         except (smtplib.SMTPException, OSError):
@@ -145,6 +145,12 @@ def _accepted(reply: tuple[int, bytes]) -> None:
 def _expect_value(code: int, answer: bytes, *codes: int) -> None:
     if code not in codes:
         raise _refusal(smtplib.SMTPResponseException(code, answer.decode("utf-8", "replace")))
+
+
+@cache
+def _trusting() -> ssl.SSLContext:
+    """Made once: reading the system's certificates takes longer than handing over an email."""
+    return ssl.create_default_context()
 
 
 def _refusal(error: Exception) -> MailError:

@@ -31,7 +31,7 @@ from recovery.storage.outcome_queries import obligations
 from recovery.storage.step_store import backlog
 
 DAYS = 40
-CUSTOMERS = int(os.environ.get("RECOVERY_PARITY_CUSTOMERS", "15"))
+CUSTOMERS = int(os.environ.get("RECOVERY_PARITY_CUSTOMERS", "10"))
 """In each of the worlds. Each customer costs about half a second of two busy cores; set the variable for some hundreds."""
 ENDS_AT = START_AT + timedelta(days=DAYS)
 WORLDS = ("mixed", "hours", "outages")

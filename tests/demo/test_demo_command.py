@@ -36,22 +36,22 @@ def _outcome(run: "subprocess.Popen[str]", folder: Path) -> dict[str, Any]:
 
 
 def test_two_demos_at_once_tie_out_and_agree_to_the_cent(tmp_path: Path) -> None:
-    options = ("--customers", "4", "--days", "9", "--seed", "3", "--world", "hours")
+    options = ("--customers", "3", "--days", "7", "--seed", "3", "--world", "hours")
     runs = [_started(tmp_path / name, *options) for name in ("one", "two")]
     one, two = (_outcome(run, tmp_path / name) for run, name in zip(runs, ("one", "two"), strict=True))
     assert one["ok"]
     assert all(one["checks"].values())
-    assert sum(one["cases"].values()) == 4
+    assert sum(one["cases"].values()) == 3
     assert one["sandbox"]["charged_twice"] == []
     assert one == two
     assert one["same_seed"]["with us"]["recovered"] == one["cases"].get("recovered", 0)
-    assert one["same_seed"]["with nothing"]["cases"] == 4
+    assert one["same_seed"]["with nothing"]["cases"] == 3
 
 
 def test_a_demo_with_faults_still_ties_out(tmp_path: Path) -> None:
     faults = ["charge_then_500=0.2", "reset_after=0.1", "reset_before=0.1", "rate_limited=0.1", "doubled=0.2"]
     options = [word for fault in faults for word in ("--faults", fault)]
-    run = _started(tmp_path / "broken", "--customers", "5", "--days", "8", *options)
+    run = _started(tmp_path / "broken", "--customers", "4", "--days", "7", *options)
     outcome = _outcome(run, tmp_path / "broken")
     assert outcome["ok"], outcome["checks"]
     assert outcome["sandbox"]["charged_twice"] == []

@@ -15,7 +15,7 @@ from recovery.storage.connect import connect
 CHUNK = 12
 """Seeds that share a database; a chunk is what one of several test processes takes at a time."""
 
-CHUNKS = 8
+CHUNKS = 6
 
 
 @pytest.fixture
