@@ -19,6 +19,8 @@ SOURCES = (Path("pyproject.toml"), PINS)
 # What builds the project itself, in place; pinned like the rest, so no second, unpinned environment is made for building.
 BUILDERS = ("hatchling", "editables")
 QUIET = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-warn-script-location")
+# Compiling every module of every package takes as long as fetching them; Python compiles what is imported by itself.
+LAZILY = "--no-compile"
 # The broker's client needs it on early releases of Python 3.11 only; the machine that renews the pins may be newer.
 ON_SOME_PYTHONS = {"async-timeout": "5.0.1"}
 # Enough of pip's words to see the cause, not the whole download log.
@@ -77,7 +79,7 @@ def create(folder: Path) -> None:
 def install(folder: Path, extras: list[str], *, pinned: bool) -> None:
     """Install the project in place (edits count at once) and what it needs."""
     python = folder / "bin" / "python"
-    pip = ("-m", "pip", "install", *QUIET, *(("--constraint", str(PINS)) if pinned else ()))
+    pip = ("-m", "pip", "install", LAZILY, *QUIET, *(("--constraint", str(PINS)) if pinned else ()))
     hint = "Can this machine reach its package index?"
     run(python, *pip, *BUILDERS, hint=hint)
     target = f".[{','.join(extras)}]" if extras else "."
