@@ -139,7 +139,7 @@ class CaughtEmail:
     message: EmailMessage
 
 
-@dataclass(slots=True)
+@dataclass  # no slots: inspecting such a handler fails on Python 3.11.2
 class SmtpCatcher:
     """A mail server that keeps what it gets. Set `answer` (say `451 try later`) to make it refuse."""
 
