@@ -109,6 +109,12 @@ def database_url(postgres_url_base: str, _migrated_template: str) -> Iterator[st
     yield from _fresh_database(postgres_url_base, template=_migrated_template)
 
 
+@pytest.fixture(scope="module")
+def module_database_url(postgres_url_base: str, _migrated_template: str) -> Iterator[str]:
+    """A migrated database that the tests of one module share, one after the other."""
+    yield from _fresh_database(postgres_url_base, template=_migrated_template)
+
+
 @pytest.fixture
 def empty_database_url(postgres_url_base: str) -> Iterator[str]:
     """A database without any table, for tests of the migrations themselves."""

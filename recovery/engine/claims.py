@@ -20,7 +20,7 @@ from recovery.gateways.port import NotFound
 from recovery.storage.amounts import dearest_first
 from recovery.storage.aside_store import set_aside
 from recovery.storage.attempt_store import attempt_of_step
-from recovery.storage.connect import OUR_MISTAKES
+from recovery.storage.connect import OUR_MISTAKES, reading
 from recovery.storage.email_store import email_of_step
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
 from recovery.storage.lease_store import extend_leases, release_step
@@ -78,7 +78,7 @@ def perform_due(
     are short and renewed. A suspect, begun twice and never ended, is performed alone, after the others.
     """
     done = 0
-    with door.database.connect() as tx:
+    with reading(door.database) as tx:
         due, suspected = due_kinds(tx, moment=door.moment())
     for kind, performer in performers.items():
         if kind in due:

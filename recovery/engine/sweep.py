@@ -1,6 +1,7 @@
 """Takes back what dead workers held. Without it a killed worker would leave its cases asleep for ever."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +15,7 @@ from recovery.storage.attempt_store import attempt_of_step
 from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.email_store import email_of_step
 from recovery.storage.lease_store import lapsed_steps, release_step
-from recovery.storage.step_store import ClaimedStep
+from recovery.storage.step_store import SUSPECT_AFTER, ClaimedStep
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +25,16 @@ SWEEP_BATCH = 200
 
 UNENDED_MAX = 5
 """Claims in a row that nobody ended: the step is taken to be what ends its workers, and set aside."""
+
+
+SUSPECT_REST_SECONDS = 5.0
+"""How long a suspect rests before it is begun again, doubled each time: a machine that is restarted a few times within one
+minute must not make an innocent step look like the cause."""
+
+
+def _rest(unended: int) -> timedelta:
+    beyond = unended - SUSPECT_AFTER
+    return timedelta(seconds=SUSPECT_REST_SECONDS * 2.0**beyond) if beyond >= 0 else timedelta(0)
 
 
 def sweep(door: Door) -> int:
@@ -78,7 +89,7 @@ def _plan_again(door: Door, step: ClaimedStep) -> None:
     machine_now = door.machine_clock()
     with door.database.begin() as tx:
         if step.unended < UNENDED_MAX:
-            release_step(tx, step, hold_until=machine_now, ended=False)
+            release_step(tx, step, hold_until=machine_now + _rest(step.unended), ended=False)
             return
         detail = f"begun {step.unended} times in a row and never ended: it seems to end its workers"
         if set_aside(tx, step, detail, machine_now=machine_now):

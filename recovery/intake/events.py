@@ -13,8 +13,8 @@ from recovery.engine.leases import Keeper
 from recovery.gateways.port import Gateway, GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.intake.outcome import Done, Held
 from recovery.intake.translate import translate
-from recovery.storage.connect import OUR_MISTAKES
-from recovery.storage.event_store import StoredEvent, claim_events, extend_claims, finish_event, hold_event
+from recovery.storage.connect import OUR_MISTAKES, reading
+from recovery.storage.event_store import StoredEvent, claim_events, extend_claims, finish_event, hold_event, waiting_now
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,10 @@ class Intake:
 
     def process(self, *, batch: int) -> int:
         """Take at most ``batch`` waiting events, and one suspect alone; returns how many were taken."""
-        return self._batch(batch, suspects=False) + self._batch(1, suspects=True)
+        with reading(self.door.database) as tx:
+            waiting, suspected = waiting_now(tx, machine_now=self.door.machine_clock())
+        done = self._batch(batch, suspects=False) if waiting else 0
+        return done + (self._batch(1, suspects=True) if suspected else 0)
 
     def _batch(self, batch: int, *, suspects: bool) -> int:
         machine_now = self.door.machine_clock()

@@ -82,7 +82,7 @@ class EventWriter:
         try:
             with self._database.begin() as tx:
                 fresh = store_events(tx, [one.event for one in group], machine_now=self._machine_clock())
-        except OUR_MISTAKES as error:
+        except (*OUR_MISTAKES, UnicodeError) as error:
             if len(group) == 1:
                 group[0].stored.set_exception(error)
             else:

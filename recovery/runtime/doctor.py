@@ -101,13 +101,13 @@ def _database(wiring: Wiring) -> Finding:
     try:
         with wiring.database.connect() as tx:
             server = tx.execute(text("SHOW server_version")).scalar_one()
-        found, wanted = migrate.current(wiring.database), migrate.head()
+        found, missing = migrate.current(wiring.database), migrate.too_old(wiring.database)
     except SQLAlchemyError as error:
         kind = type(error).__name__
         remedy = "check RECOVERY_DATABASE_URL and that PostgreSQL runs"
         return Finding(subject="database", health=Health.FAILED, detail=f"not reachable ({kind})", remedy=remedy)
-    if found != wanted:
-        detail = f"schema {found or 'is missing'}, this version needs {wanted}"
+    if missing is not None:
+        detail = f"schema {found or 'is missing'}, this version needs {migrate.head()}"
         return Finding(subject="database", health=Health.FAILED, detail=detail, remedy="run: recovery migrate")
     where = "embedded" if wiring.settings.database_url is None else "external"
     return Finding(subject="database", health=Health.OK, detail=f"PostgreSQL {server}, {where}, schema {found}")

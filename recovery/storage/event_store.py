@@ -3,9 +3,23 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Integer,
+    RowMapping,
+    Update,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.storage.step_store import FAIR_AMONG, SUSPECT_AFTER
@@ -59,6 +73,17 @@ def store_events(tx: Connection, batch: Collection[StoredEvent], *, machine_now:
     return set(tx.execute(statement, [rows[name] for name in sorted(rows)]).scalars())
 
 
+_MACHINE = bindparam("at_machine", type_=DateTime(timezone=True))
+_READY = and_(events.c.state == "waiting", or_(events.c.hold_until.is_(None), events.c.hold_until <= _MACHINE))
+_WAITING_NOW = select(events.c.unended >= SUSPECT_AFTER).distinct().where(_READY)
+
+
+def waiting_now(tx: Connection, *, machine_now: datetime) -> tuple[bool, bool]:
+    """Whether any event could be claimed now, and whether any suspect: one question, not two claims a ring."""
+    found = tx.execute(_WAITING_NOW, {"at_machine": machine_now}).scalars().all()
+    return False in found, True in found
+
+
 def claim_events(
     tx: Connection, *, machine_now: datetime, lease_until: datetime, limit: int, suspects: bool = False
 ) -> list[StoredEvent]:
@@ -66,17 +91,20 @@ def claim_events(
 
     The claim is counted before anything is done; ``suspects``, begun twice and never ended, are claimed apart.
     """
+    asked = {"at_machine": machine_now, "lease_ends": lease_until, "most": limit, "looked_at": max(FAIR_AMONG, limit)}
+    rows = sorted(tx.execute(_claiming(suspects), asked).mappings().all(), key=lambda row: int(row["seq"]))
+    return [_stored(row) for row in rows]
+
+
+@cache
+def _claiming(suspects: bool) -> "Update[Any]":  # type: ignore[type-arg]
     least_suspect = (events.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     customer = func.coalesce(events.c.content["customer"].astext, events.c.id)
     oldest = (
         select(events.c.seq, events.c.unended, customer.label("customer"))
-        .where(
-            events.c.state == "waiting",
-            or_(events.c.hold_until.is_(None), events.c.hold_until <= machine_now),
-            events.c.unended >= SUSPECT_AFTER if suspects else events.c.unended < SUSPECT_AFTER,
-        )
+        .where(_READY, events.c.unended >= SUSPECT_AFTER if suspects else events.c.unended < SUSPECT_AFTER)
         .order_by(*least_suspect, events.c.seq)
-        .limit(max(FAIR_AMONG, limit))
+        .limit(bindparam("looked_at", type_=Integer))
         .subquery()
     )
     # One of each customer before the second of any.
@@ -86,16 +114,15 @@ def claim_events(
     ready = (
         select(events.c.seq)
         .join(turns, turns.c.seq == events.c.seq)
-        .where(events.c.state == "waiting", or_(events.c.hold_until.is_(None), events.c.hold_until <= machine_now))
+        .where(_READY)
         .order_by(*order)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(of=events, skip_locked=True)
         .cte("ready")  # evaluated once: as a plain subquery the limit could be passed over
     )
     taken = update(events).where(events.c.seq == ready.c.seq)
-    taken = taken.values(hold_until=lease_until, unended=events.c.unended + 1).returning(events)
-    rows = sorted(tx.execute(taken).mappings().all(), key=lambda row: int(row["seq"]))
-    return [_stored(row) for row in rows]
+    lease_ends = bindparam("lease_ends", type_=DateTime(timezone=True))
+    return taken.values(hold_until=lease_ends, unended=events.c.unended + 1).returning(events)
 
 
 def _stored(row: RowMapping) -> StoredEvent:

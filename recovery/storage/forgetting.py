@@ -1,7 +1,8 @@
 """Erases what points to one customer and keeps the books. Without it an erasure would be SQL by hand, and something forgotten.
 
 Invoices, charges, amounts and instants stay: finance must be able to tell them. Ledger and journal are append-only and name the
-customer nowhere; of a card the journal says brand, country and four digits.
+customer nowhere; in the journal's reasons the digits of cards and the notes that people wrote are erased, which is the one change
+that the database allows there. Brand, funding and country of a card stay: outcomes are counted by them.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from recovery.cases.lifecycle import OPEN
 from recovery.storage import card_tables, subscription_tables  # noqa: F401 - the tables that the metadata lists
 from recovery.storage.columns import metadata
 from recovery.storage.mail_tables import messages
-from recovery.storage.tables import attempts, cases, events, foreign_charges
+from recovery.storage.tables import attempts, cases, events, foreign_charges, journal
 
 ERASED = "forgotten"
 KEPT_OF_A_CARD = ("brand", "funding", "country")
@@ -52,6 +53,9 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
         update(events).where(told | (events.c.object_id == customer)).values(content={}, object_id=ERASED)
     ).rowcount
     _forget_cards(tx, ids)
+    erased_reason = func.erased_reason(journal.c.reason, journal.c.fact)
+    telling = journal.c.case_id.in_(ids) & (journal.c.reason != erased_reason)
+    tx.execute(update(journal).where(telling).values(reason=erased_reason))
     told_merchant = messages.c.case_id.in_(ids) & (messages.c.state != "waiting")
     deleted = tx.execute(delete(messages).where(told_merchant)).rowcount
     for table in metadata.sorted_tables:

@@ -3,8 +3,25 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Integer,
+    RowMapping,
+    Update,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from recovery.cases.case import Decision, Plan
 from recovery.cases.lifecycle import OPEN, StepKind, StepState
@@ -100,12 +117,16 @@ def finish_step(tx: Connection, step_id: int, *, moment: Moment) -> Plan | None:
     return Plan(kind=StepKind(row["kind"]), due_at=max(again, moment.now), hold_seconds=hold_seconds)
 
 
-def ready(moment: Moment) -> ColumnElement[bool]:
-    """What makes a step claimable now: planned, due, not held back and not set aside."""
+_AT, _MACHINE = (bindparam(name, type_=DateTime(timezone=True)) for name in ("at_now", "at_machine"))
+"""The two clocks in statements that are made once: making them anew for every claim took longer than the claim."""
+
+
+def _ready() -> ColumnElement[bool]:
+    """What makes a step claimable: planned, due, not held back and not set aside."""
     return and_(
         steps.c.state == StepState.PLANNED,
-        steps.c.due_at <= moment.now,
-        or_(steps.c.hold_until.is_(None), steps.c.hold_until <= moment.machine_now),
+        steps.c.due_at <= _AT,
+        or_(steps.c.hold_until.is_(None), steps.c.hold_until <= _MACHINE),
         steps.c.set_aside_at.is_(None),
     )
 
@@ -124,35 +145,42 @@ def claim_steps(
     The claim is counted before anything is performed. ``suspects`` are those that were begun twice and never ended: they are
     claimed apart, so that what kills a worker takes no innocent step with it.
     """
-    due = _in_turns(kinds, moment, limit=limit, suspects=suspects)
-    taken = (
+    asked: dict[str, Any] = {"at_now": moment.now, "at_machine": moment.machine_now, "kinds_wanted": list(kinds)}
+    asked |= {"most": limit, "looked_at": max(FAIR_AMONG, limit)}
+    asked["lease_ends"] = moment.machine_now + timedelta(seconds=lease_seconds)
+    rows = tx.execute(_claiming(suspects), asked).mappings().all()
+    return sorted((claimed_from(row) for row in rows), key=lambda step: (step.due_at, step.id))
+
+
+@cache
+def _claiming(suspects: bool) -> "Update[Any]":  # type: ignore[type-arg]
+    due = _in_turns(suspects=suspects)
+    return (
         update(steps)
         .where(steps.c.id == due.c.id)
         .values(
             state=StepState.IN_FLIGHT,
-            lease_until=moment.machine_now + timedelta(seconds=lease_seconds),
+            lease_until=bindparam("lease_ends", type_=DateTime(timezone=True)),
             claims=steps.c.claims + 1,
             unended=steps.c.unended + 1,
             hold_until=None,
         )
         .returning(*CLAIMED)
     )
-    rows = tx.execute(taken).mappings().all()
-    return sorted((claimed_from(row) for row in rows), key=lambda step: (step.due_at, step.id))
 
 
-def _in_turns(kinds: Collection[StepKind], moment: Moment, *, limit: int, suspects: bool) -> CTE:
+def _in_turns(*, suspects: bool) -> CTE:
     """The ids of claimable steps, oldest first, one of each customer before the second of any; locked, or passed over if others do."""
     least_suspect = (steps.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     oldest = (
         select(steps.c.id, steps.c.due_at, steps.c.unended, steps.c.case_id)
         .where(
-            ready(moment),
-            steps.c.kind.in_(kinds),
+            _ready(),
+            steps.c.kind.in_(bindparam("kinds_wanted", expanding=True)),
             steps.c.unended >= SUSPECT_AFTER if suspects else steps.c.unended < SUSPECT_AFTER,
         )
         .order_by(*least_suspect, steps.c.due_at, steps.c.id)
-        .limit(max(FAIR_AMONG, limit))
+        .limit(bindparam("looked_at", type_=Integer))
         .subquery()
     )
     place = func.row_number().over(partition_by=cases.c.customer, order_by=(oldest.c.due_at, oldest.c.id))
@@ -163,7 +191,7 @@ def _in_turns(kinds: Collection[StepKind], moment: Moment, *, limit: int, suspec
         .join(turns, turns.c.id == steps.c.id)
         .where(steps.c.state == StepState.PLANNED, steps.c.set_aside_at.is_(None))
         .order_by(*order)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(of=steps, skip_locked=True)
         .cte("due")  # evaluated once: as a plain subquery the limit could be passed over
     )
@@ -177,10 +205,12 @@ def claimed_from(row: RowMapping) -> ClaimedStep:
     return ClaimedStep(**{**row, "kind": StepKind(row["kind"])})
 
 
+_DUE_KINDS = select(steps.c.kind, steps.c.unended >= SUSPECT_AFTER).distinct().where(_ready())
+
+
 def due_kinds(tx: Connection, *, moment: Moment) -> tuple[frozenset[StepKind], frozenset[StepKind]]:
     """The kinds of which at least one step could be claimed now, and of which one suspect: one question, not two claims a kind."""
-    suspect = steps.c.unended >= SUSPECT_AFTER
-    found = tx.execute(select(steps.c.kind, suspect).distinct().where(ready(moment))).all()
+    found = tx.execute(_DUE_KINDS, {"at_now": moment.now, "at_machine": moment.machine_now}).all()
     return (
         frozenset(StepKind(kind) for kind, suspected in found if not suspected),
         frozenset(StepKind(kind) for kind, suspected in found if suspected),

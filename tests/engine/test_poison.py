@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
@@ -78,6 +78,7 @@ def test_a_step_that_ends_its_workers_takes_no_other_with_it(life: Life) -> None
         ring(life, performer)
         time_passes(life)
         sweep(life.door)
+        time_passes(life)
     assert performer.seen.count(poison) == UNENDED_MAX
     assert set(performer.seen) == {poison, *good}
     assert row(life, poison)["set_aside_at"] is not None
@@ -93,6 +94,20 @@ def test_a_step_that_ends_its_workers_takes_no_other_with_it(life: Life) -> None
     seen = len(performer.seen)
     ring(life, performer)
     assert performer.seen[seen:].count(poison) == 1
+
+
+def test_a_suspect_rests_longer_each_time_so_that_a_bad_minute_of_the_machine_convicts_nobody(life: Life) -> None:
+    poison = life.fail("in_0")
+    rests = []
+    for _ in range(UNENDED_MAX - 1):
+        ring(life, Performer(poison, Killed))
+        time_passes(life)
+        sweep(life.door)
+        held = row(life, poison)["hold_until"]
+        assert isinstance(held, datetime)
+        rests.append(round((held - machine_now()).total_seconds()))
+        time_passes(life)
+    assert rests == [0, 5, 10, 20]
 
 
 def test_a_suspect_is_performed_alone_and_after_the_others(life: Life) -> None:

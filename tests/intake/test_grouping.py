@@ -64,8 +64,11 @@ def test_nobody_is_answered_before_the_commit_and_many_share_one(wiring: Wiring,
     assert len(commits) < 10
 
 
-def test_one_that_cannot_be_stored_does_not_spoil_it_for_the_others(wiring: Wiring, writer: EventWriter) -> None:
-    bad = replace(told(1), object_id="in_\x00")
+@pytest.mark.parametrize("name", ["in_\x00", "in_\ud800"])
+def test_one_that_cannot_be_stored_does_not_spoil_it_for_the_others(
+    wiring: Wiring, writer: EventWriter, name: str
+) -> None:
+    bad = replace(told(1), object_id=name)
     with wiring.database.connect() as other, other.begin():
         other.execute(text("LOCK TABLE events IN SHARE MODE"))
         waiting = [writer.store(one) for one in (told(0), bad, told(2), told(3))]

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
+from sim_database import opened
 from sim_play import TURNS, Wish
 from sim_shrink import Failure, run_wish, shrunk
 from sqlalchemy import Engine
 
 from recovery.runtime.embedded import embedded_postgres
-from recovery.storage.connect import connect
 from recovery.storage.migrate import upgrade
 
 PROGRESS_EVERY = 50
@@ -39,7 +39,7 @@ def database(directory: Path, number: int) -> Iterator[Engine]:
     """A migrated database on a throwaway server of our own."""
     with embedded_postgres(directory / f"server{number}", throwaway=True) as server:
         upgrade(server.url)
-        engine = connect(server.url)
+        engine = opened(server.url)
         try:
             yield engine
         finally:

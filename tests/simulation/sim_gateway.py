@@ -58,6 +58,8 @@ from recovery.money import Money
 BOUND_SECONDS: Final = 80.0
 MARGIN_SECONDS: Final = 30.0
 KEY_LIFE: Final = timedelta(hours=24)
+LISTED: Final = timedelta(days=30)
+"""How long the gateway tells of an event."""
 
 
 @dataclass
@@ -76,6 +78,8 @@ class SimGateway(Gateway):
     updater: UpdaterWay = UpdaterWay.PASSIVE
     renew: Callable[[Card], Card | None] = field(default=lambda _: None)
     """What the networks know of a card: its new details, which are stored; None where they know nothing."""
+    listed: set[str] = field(default_factory=set)
+    """The events that a reading of the list showed."""
     key_refused: bool = False
     """Whether our key was taken away: every call answers 401 until a person acts."""
 
@@ -315,7 +319,10 @@ class SimGateway(Gateway):
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
         self._read("the list of events")
-        return iter([n for n in self.till.post.notices.values() if n.created_at >= at.replace(microsecond=0)])
+        since = max(at.replace(microsecond=0), self.clocks.at - LISTED)
+        found = [n for n in self.till.post.notices.values() if n.created_at >= since]
+        self.listed |= {n.id for n in found}
+        return iter(found)
 
     def make_default(self, subscription: str, payment_method: str) -> None:
         invoice = next(i for i in self.till.books.invoices.values() if i.subscription == subscription)

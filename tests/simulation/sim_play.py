@@ -4,11 +4,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, cast
 
 from sim_acts import People
 from sim_books import Books
 from sim_clocks import Clocks
+from sim_database import Eye
 from sim_edges import EdgedDatabase
 from sim_faults import Crashed, Dice, Faults
 from sim_gateway import SimGateway
@@ -62,17 +64,26 @@ class Wish:
     off: frozenset[str] = frozenset()
 
 
-_READY = text(
-    "SELECT (SELECT array_agg(DISTINCT kind) FROM steps WHERE state = 'planned' AND due_at <= :now"
-    " AND set_aside_at IS NULL AND (hold_until IS NULL OR hold_until <= :machine)) AS kinds,"
-    " (SELECT count(*) FROM events WHERE state = 'waiting' AND (hold_until IS NULL OR hold_until <= :machine)) AS events,"
-    " (SELECT count(*) FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL AND lease_until <= :machine) AS lapsed,"
+_READY = (
+    "SELECT (SELECT array_agg(DISTINCT kind) FROM steps WHERE state = 'planned' AND due_at <= %(now)s"
+    " AND set_aside_at IS NULL AND (hold_until IS NULL OR hold_until <= %(machine)s)) AS kinds,"
+    " (SELECT count(*) FROM events WHERE state = 'waiting' AND (hold_until IS NULL OR hold_until <= %(machine)s)) AS events,"
+    " (SELECT count(*) FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL AND lease_until <= %(machine)s) AS lapsed,"
     " (SELECT count(*) FROM cases c WHERE c.state IN ('silent', 'dunning', 'review') AND NOT EXISTS (SELECT FROM steps s"
     " WHERE s.case_id = c.id AND s.state IN ('planned', 'in_flight'))) AS orphans,"
     " (SELECT count(*) FROM steps WHERE set_aside_at IS NOT NULL AND state IN ('planned', 'in_flight')) +"
     " (SELECT count(*) FROM events WHERE state = 'set_aside') +"
-    " (SELECT count(*) FROM cases WHERE state = 'review') + (SELECT count(*) FROM flags WHERE name = :halted) AS wanted"
+    " (SELECT count(*) FROM cases WHERE state = 'review') + (SELECT count(*) FROM flags WHERE name = %(halted)s) AS wanted"
 )
+
+
+_WAITS = (
+    "SELECT min(at) FROM (SELECT lease_until AS at FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL UNION ALL"
+    " SELECT hold_until FROM steps WHERE state = 'planned' AND due_at <= %(now)s AND hold_until > %(machine)s"
+    " AND set_aside_at IS NULL UNION ALL"
+    " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > %(machine)s AND NOT %(driven)s) AS held"
+)
+_NEXT_STEP = "SELECT min(due_at) FROM steps WHERE state = 'planned' AND set_aside_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +105,12 @@ class NeverRenews:
     def keeping(self, _door: Door, _extend: Extend, *, most_seconds: float) -> AbstractContextManager[None]:
         assert most_seconds > 0
         return nullcontext()
+
+
+@cache
+def _letters() -> Letters:
+    """Read and compiled once a process: nothing of a run changes them."""
+    return Letters(CONFIG / "emails", Brand(name="Sim", sender="sim@example.com"))
 
 
 class DidNotEnd(AssertionError):
@@ -133,7 +150,7 @@ class Run:
         self.keeper = NeverRenews() if self.faults.allows("short_leases") and dice.of("leases").random() < 0.5 else None
         self.intake = Intake(self.door, self.gateway, self.keeper)
         self.performers = self._performers()
-        self.eye = self.database.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self.eye = Eye(self.database)
         self.people.settle_in(self.wish.customers or dice.of("people").choice((1, 1, 2, 3)))
 
     def _door(self, database: Engine) -> Door:
@@ -142,7 +159,7 @@ class Run:
         )
 
     def _performers(self) -> dict[StepKind, Performer]:
-        letters = Letters(CONFIG / "emails", Brand(name="Sim", sender="sim@example.com"))
+        letters = _letters()
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(self.door, self.gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
@@ -195,9 +212,10 @@ class Run:
     def ready(self) -> Ready:
         """What is there to do now. Asked before each ring: rings that find nothing cost most of a run otherwise."""
         now, machine = self.clocks.at, self.clocks.machine()
-        row = self.eye.execute(_READY, {"now": now, "machine": machine, "halted": CHARGING_HALTED}).one()
-        assert row.orphans == 0, "an open case has no wake-up"
-        return Ready(kinds=frozenset(row.kinds or ()), events=row.events, lapsed=row.lapsed, wanted=row.wanted)
+        moment = {"now": now, "machine": machine, "halted": CHARGING_HALTED}
+        kinds, events, lapsed, orphans, wanted = self.eye.see(_READY, moment)
+        assert orphans == 0, "an open case has no wake-up"
+        return Ready(kinds=frozenset(kinds or ()), events=events, lapsed=lapsed, wanted=wanted)
 
     def meanwhile(self, where: str, seconds: float) -> None:
         """While a worker waits at an edge, others act and time passes."""
@@ -300,19 +318,12 @@ class Run:
 
         A driven clock does not wait for events that are held: what they wait for may take days of business time.
         """
-        query = text(
-            "SELECT min(at) FROM (SELECT lease_until AS at FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL UNION ALL"
-            " SELECT hold_until FROM steps WHERE state = 'planned' AND due_at <= :now AND hold_until > :machine"
-            " AND set_aside_at IS NULL UNION ALL"
-            " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > :machine AND NOT :driven) AS held"
-        )
         moment = {"now": self.clocks.at, "machine": self.clocks.machine(), "driven": driven}
-        found: Any = self.eye.execute(query, moment).scalar_one()
+        (found,) = self.eye.see(_WAITS, moment)
         return [] if found is None else [(found - self.clocks.machine()).total_seconds()]
 
     def _next_step(self) -> float | None:
-        query = text("SELECT min(due_at) FROM steps WHERE state = 'planned' AND set_aside_at IS NULL")
-        found = self.eye.execute(query).scalar_one()
+        (found,) = self.eye.see(_NEXT_STEP, {})
         return found.timestamp() if found else None
 
     def jump(self) -> None:
@@ -337,9 +348,8 @@ class Run:
         except GatewayError as error:
             self.say(f"backfill: {error}")
             return 0
-        for name, notice in self.post.notices.items():
-            if notice.created_at <= self.clocks.at:
-                self.post.accepted.setdefault(name, len(self.post.accepted))
+        for name in sorted(self.gateway.listed):
+            self.post.accepted.setdefault(name, len(self.post.accepted))
         self.say(f"backfill: {found}")
         return found.events_new + found.cases_opened + found.cases_told
 

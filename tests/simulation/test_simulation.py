@@ -5,22 +5,21 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from sim_database import opened
 from sim_faults import KINDS
 from sim_play import Wish
 from sim_shrink import Failure, run_wish, shrunk
 from sqlalchemy import Engine
 
-from recovery.storage.connect import connect
+CHUNK = 10
+"""A chunk is what one of several test processes takes at a time."""
 
-CHUNK = 12
-"""Seeds that share a database; a chunk is what one of several test processes takes at a time."""
-
-CHUNKS = 6
+CHUNKS = 20
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    connected = connect(database_url)
+@pytest.fixture(scope="module")
+def engine(module_database_url: str) -> Iterator[Engine]:
+    connected = opened(module_database_url)
     yield connected
     connected.dispose()
 

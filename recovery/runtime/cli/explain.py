@@ -19,6 +19,7 @@ from recovery.runtime.processes import ProcessFailed
 from recovery.runtime.settings import SettingsInvalid
 from recovery.storage.case_store import NoSuchCase
 from recovery.storage.closing_store import AlreadyClosed
+from recovery.storage.migrate import SchemaTooOld
 
 
 class Refused(Exception):
@@ -84,6 +85,7 @@ _WORDS: Final[tuple[tuple[type[Exception], Callable[[Exception], str | None]], .
     (MonthNotOver, str),
     (RatesInvalid, str),
     (AlreadyClosed, str),
+    (SchemaTooOld, str),
     (Refused, str),
     (GatewayMisconfigured, _misconfigured),
     (GatewayUnavailable, _unavailable),

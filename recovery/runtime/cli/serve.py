@@ -3,9 +3,15 @@
 Celery and the web server are loaded by these processes alone: the other commands start faster without them.
 """
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from recovery.runtime.processes import unwinding_signals
 from recovery.runtime.settings import Settings
 from recovery.runtime.stack import opened
+from recovery.storage.migrate import demand
+
+log = structlog.get_logger(__name__)
 
 POOL = 10
 """Web requests that may use the database at once, doubled under load; the embedded server allows a hundred in all."""
@@ -38,11 +44,17 @@ def serve_web(settings: Settings) -> None:
 
 
 def serve_worker(settings: Settings) -> None:
-    """Work through events and due steps until told to stop."""
+    """Work through events and due steps until told to stop. Raises SchemaTooOld before anything is taken up."""
     from recovery.runtime.celery_app import run_worker
 
     with opened(settings, broker=True) as stack:
         assert stack.broker_url is not None
+        try:
+            demand(stack.wiring.database)
+        except SQLAlchemyError as error:  # it may come back at any moment, and every ring asks anew
+            log.warning("database_away", error=type(error).__name__)
+        finally:
+            stack.wiring.database.dispose()  # the pool's processes must not share its connections
         run_worker(settings, database_url=stack.wiring.database_url, broker_url=stack.broker_url)
 
 

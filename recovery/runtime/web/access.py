@@ -85,7 +85,7 @@ class Access:
         if session is not None:
             return Role(session.user.role)
         name, password = _given(request)
-        if not name or request.method not in ("GET", "HEAD"):
+        if not name or "\x00" in name or request.method not in ("GET", "HEAD"):
             return None
         attempt = Attempt(name=name, password=password, address=address_of(request))
         if throttled(self.database, attempt, at=machine_now()):

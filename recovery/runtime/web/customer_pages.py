@@ -6,7 +6,6 @@ does not come from another site. A token opens one case; a wrong or old one tell
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +19,7 @@ from recovery.dunning.wording import REASONS, Wording, wording_for
 from recovery.engine.advance import advance
 from recovery.gateways.port import Contact, GatewayError
 from recovery.runtime.web.customer_view import View, shell
+from recovery.runtime.web.forms import short_form
 from recovery.runtime.web.render import rendered
 from recovery.runtime.wiring import Wiring
 from recovery.storage.case_store import NoSuchCase, cases_of, load_case
@@ -206,15 +206,7 @@ def _posted(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint that reads a short form before its handler works in a thread."""
 
     async def endpoint(request: Request) -> Response:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > FORM_BYTES_MAX:
-                return Response(status_code=413)
-        try:
-            fields = parse_qs(body.decode("ascii"), max_num_fields=10)
-        except ValueError:
-            return Response(status_code=400)
-        return await run_in_threadpool(handler, request, {name: values[-1] for name, values in fields.items()})
+        fields = await short_form(request, bytes_max=FORM_BYTES_MAX)
+        return await run_in_threadpool(handler, request, fields)
 
     return endpoint

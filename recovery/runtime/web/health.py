@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from recovery.runtime.wiring import Wiring
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
-from recovery.storage.migrate import current, head
+from recovery.storage.migrate import too_old
 
 
 async def healthz(_request: Request) -> Response:
@@ -18,21 +18,19 @@ async def healthz(_request: Request) -> Response:
 
 def readiness(wiring: Wiring) -> Callable[[Request], Response]:
     """The endpoint that names what is missing. Halted charging is reported and is no reason to turn webhooks away."""
-    wanted = head()
 
     def readyz(_request: Request) -> Response:
-        missing, charging = _look(wiring, wanted)
+        missing, charging = _look(wiring)
         told = {"ready": not missing, "missing": missing, "charging": charging}
         return JSONResponse(told, status_code=503 if missing else 200)
 
     return readyz
 
 
-def _look(wiring: Wiring, wanted: str) -> tuple[list[str], str]:
+def _look(wiring: Wiring) -> tuple[list[str], str]:
     try:
-        found = current(wiring.database)
-        if found != wanted:
-            return [f"schema version {wanted}; the database has {found or 'none'}: run recovery migrate"], "unknown"
+        if (missing := too_old(wiring.database)) is not None:
+            return [missing], "unknown"
         with wiring.database.connect() as tx:
             halted = is_raised(tx, CHARGING_HALTED)
     except SQLAlchemyError as error:

@@ -10,12 +10,16 @@ from starlette.responses import RedirectResponse, Response
 
 from recovery.runtime.clock import machine_now
 from recovery.runtime.web.access import COOKIE, Access, address_of
+from recovery.runtime.web.forms import short_form
 from recovery.runtime.web.render import rendered
 from recovery.runtime.web.signing_in import PASSWORD_LENGTH_MAX, Attempt, begun, checked, throttled
 from recovery.runtime.wiring import Wiring
 from recovery.storage.user_store import LONGEST, Session, end_session
 
 NAME_MAX = 200
+
+FORM_BYTES_MAX = 32 * 1024
+"""A name, a password of the greatest length with every letter written in nine characters, and where to go afterwards."""
 
 
 class LoginPages:
@@ -32,9 +36,9 @@ class LoginPages:
     async def enter(self, request: Request) -> Response:
         """Name and password, sent: a session, or the form again."""
         same_site(request)
-        sent = await request.form()
-        there = _next(str(sent.get("next", "")))
-        name, password = str(sent.get("name", ""))[:NAME_MAX], str(sent.get("password", ""))[: PASSWORD_LENGTH_MAX + 1]
+        sent = await short_form(request, bytes_max=FORM_BYTES_MAX)
+        there = _next(sent.get("next", ""))
+        name, password = sent.get("name", "")[:NAME_MAX], sent.get("password", "")[: PASSWORD_LENGTH_MAX + 1]
         attempt = Attempt(name=name.strip(), password=password, address=address_of(request))
         return await run_in_threadpool(self._enter, request, attempt, there)
 
@@ -77,8 +81,8 @@ class LoginPages:
         session = await run_in_threadpool(self._access.session, request)
         if session is None:
             raise HTTPException(401)
-        sent = await request.form()
-        if not hmac.compare_digest(str(sent.get("csrf", "")).encode(), session.csrf.encode()):
+        sent = await short_form(request, bytes_max=FORM_BYTES_MAX)
+        if not hmac.compare_digest(sent.get("csrf", "").encode(), session.csrf.encode()):
             raise HTTPException(403, detail="the form is too old; open the page again")
         return session
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -51,16 +51,20 @@ def _take(wiring: Wiring, request: Request, body: bytes) -> Response:
     try:
         check_signed(secrets, request.headers, body, machine_now=machine_now())
         told = json.loads(body)
-    except (SignatureWrong, ValueError) as error:
+    except (SignatureWrong, ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, SignatureWrong) else "the body is not JSON"
         log.warning("mail_event_rejected", reason=reason)
         return JSONResponse({"error": reason}, status_code=400)
-    kind = told.get("type") if isinstance(told, dict) else None
+    kind = str(told.get("type")) if isinstance(told, dict) else None
     data = told.get("data") if isinstance(told, dict) else None
     if kind not in KINDS or not isinstance(data, dict):
         return JSONResponse({"received": "ignored"})
     try:
         done = _stop(wiring, str(kind), data)
+    except (DataError, UnicodeError) as error:
+        # Signed, and yet nothing that can be looked for: asking for it again would bring the same.
+        log.warning("mail_event_rejected", reason=type(error).__name__)
+        return JSONResponse({"error": "the report holds what no id and no address can be"}, status_code=400)
     except SQLAlchemyError as error:
         log.error("mail_event_not_stored", reason=type(error).__name__)
         return JSONResponse({"error": "the database is away; send it again"}, status_code=503)

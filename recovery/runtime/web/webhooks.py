@@ -77,9 +77,9 @@ async def _take(writer: EventWriter, gateway: Gateway, body: bytes, signature: s
     except (SignatureRejected, PayloadRejected) as error:
         log.warning("webhook_rejected", reason=str(error))
         return "rejected", JSONResponse({"error": str(error)}, status_code=400)
-    except DataError as error:
+    except (DataError, UnicodeError) as error:
         # Signed, and yet nothing that the database can hold: asking for it again would bring the same.
-        log.error("webhook_not_storable", reason=str(error.orig))
+        log.error("webhook_not_storable", reason=type(getattr(error, "orig", error)).__name__)
         return "rejected", JSONResponse({"error": "the event holds what cannot be stored"}, status_code=400)
     except SQLAlchemyError as error:
         log.error("webhook_not_stored", reason=f"{type(error).__name__}: {getattr(error, 'orig', error)}")
