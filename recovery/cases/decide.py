@@ -13,7 +13,6 @@ from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
-from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Signals
 from recovery.values import replace
 
@@ -54,9 +53,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     charge = fact.charge
     signals = charge.signals or Signals()
     verdict = rules.verdict(signals, charge.card, now)
-    dead = case.dead_cards
-    if charge.card and verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(charge.card):
-        dead = (*dead, charge.card)
+    dead = case.dead_after(charge.card, verdict) if charge.card else case.dead_cards
     opening = case.verdict is None
     known = replace(case, dead_cards=dead)
     if opening:

@@ -45,7 +45,7 @@ class CardStory:
 
 def note_cards(tx: Connection, case: Case, cards: Sequence[KeptCard], *, moment: Moment) -> int:
     """Keep what a reading of the customer's cards changed; how many lines were written."""
-    if not cards or tuple(cards) == case.wallet:
+    if tuple(cards) == case.wallet:
         return 0
     latest = _latest(tx, case.gateway, case.customer)
     changes = list(_changes(latest, cards))
