@@ -10,6 +10,7 @@ from recovery.cases import answered, customer, facts, firing, letters, money_mov
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
+from recovery.cases.oddities import with_oddities
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
@@ -28,6 +29,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
     handler = _HANDLERS[type(fact)]
     decision: Decision = handler(case, fact, now, rules.for_segment(case.segment), usage)
+    decision = with_oddities(case, fact, decision)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
     decision = keep_card(case, decision, now=now, rules=rules.for_segment(case.segment))
     _check(case, decision)

@@ -53,7 +53,7 @@ class ChargeCard:
             obligation = self.gateway.read_obligation(case.obligation)
             owed = obligation.status is ObligationStatus.OPEN
             wallet = self.gateway.read_wallet(obligation) if owed else Wallet()
-        due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id)
+        due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, odd=wallet.odd, step_id=step.id)
         begins = self.door.machine_clock()
         begun = advance(self.door, case.id, due, step=step)
         if begun.attempt is None:

@@ -38,6 +38,11 @@ class RefreshCard:
             owed = obligation.status is ObligationStatus.OPEN
             wallet = self.gateway.read_wallet(obligation) if owed else Wallet()
         read = CardRefreshed(
-            obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id, updater=found
+            obligation=obligation,
+            card=wallet.default,
+            cards=wallet.cards,
+            odd=wallet.odd,
+            step_id=step.id,
+            updater=found,
         )
         advance(self.door, case.id, read, step=step)

@@ -65,8 +65,11 @@ class Reading:
         if obligation.customer:
             customer = self._existing(self._v1.customers.retrieve, obligation.customer, {"expand": _CUSTOMER_EXPAND})
             listed = self._saved_cards(obligation.customer) if customer and not flag(customer, "deleted") else []
-        defaults = (self._wished(*_wishes(subscription, None)), self._wished(*_wishes(None, customer)))
-        return Wallet(default=card_of_method(defaults[0] or defaults[1]), cards=kept_cards(defaults, listed, customer))
+        wishes = (_wishes(subscription, None), _wishes(None, customer))
+        defaults = (self._wished(*wishes[0]), self._wished(*wishes[1]))
+        odd = [*_odd_customer(obligation.customer, customer), *_odd_defaults(wishes, defaults)]
+        default = card_of_method(defaults[0] or defaults[1])
+        return Wallet(default=default, cards=kept_cards(defaults, listed, customer), odd=tuple(odd))
 
     def _saved_cards(self, customer: str) -> list[dict[str, Any]]:
         """The cards that a customer has saved, newest first; a customer of hundreds is cut off."""
@@ -156,6 +159,24 @@ def _wishes(subscription: Json | None, customer: Json | None) -> tuple[object, .
         part(customer, "invoice_settings", "default_payment_method"),
         part(customer, "default_source"),
     )
+
+
+def _odd_customer(name: str, customer: Json | None) -> Iterator[str]:
+    if not name:
+        yield "the invoice names no customer"
+    elif customer is None:
+        yield "the customer is gone"
+    elif flag(customer, "deleted"):
+        yield "the customer is deleted"
+
+
+def _odd_defaults(wishes: tuple[tuple[object, ...], ...], found: tuple[Json | None, ...]) -> Iterator[str]:
+    """Defaults that lead nowhere: a card that is gone, or a payment method of kind card without one."""
+    for whose, wanted, method in zip(("subscription", "customer"), wishes, found, strict=True):
+        if method is None and any(wanted):
+            yield f"the {whose}'s default payment method is gone"
+        elif method is not None and text(method, "type") == "card" and card_of_method(method) is None:
+            yield f"the {whose}'s default payment method has no card"
 
 
 def _ordered(
