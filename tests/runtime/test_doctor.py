@@ -124,11 +124,11 @@ def _told_in_vain(life: Life, tries: int) -> None:
     """The merchant's app is told, and refuses each time."""
     url = life.wiring.settings.merchant_url
     assert url is not None
-    for number in range(tries):
-        at = machine_now() + timedelta(days=2 * number, seconds=1)
-        Merchant(
-            database=life.wiring.database, url=url, secrets=(MERCHANT_SECRET,), machine_clock=lambda at=at: at
-        ).tell()
+    at = [machine_now() + timedelta(seconds=1)]
+    app = Merchant(database=life.wiring.database, url=url, secrets=(MERCHANT_SECRET,), machine_clock=lambda: at[0])
+    for _ in range(tries):
+        app.tell()
+        at[0] += timedelta(days=2)
 
 
 def test_a_merchants_app_that_hears_nothing_is_seen(
