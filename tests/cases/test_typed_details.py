@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cases_support import CARD, FAILED_AT, LOST, NIGHT, OTHER, charge, opened, owed, planned, rules
@@ -76,7 +77,8 @@ def test_advice_to_confirm_the_data_buries_the_entry_and_not_the_card() -> None:
 
 @pytest.mark.parametrize("left_out", ["fingerprint", "exp_month", "exp_year", "last4", "brand"])
 def test_a_field_that_the_gateway_leaves_out_does_not_make_dead_details_fresh(left_out: str) -> None:
-    thin = replace(CARD, **{left_out: None})
+    gap: dict[str, Any] = {left_out: None}
+    thin = replace(CARD, **gap)
     assert opened(LOST).is_dead(thin)
     case = replace(opened(LOST), dead_cards=(thin,), tried_card=thin)
     assert case.is_dead(CARD)

@@ -114,7 +114,7 @@ def test_a_round_goes_on_where_it_stopped(begin: Begin) -> None:
 
 def test_events_keep_the_list_true_between_two_rounds(begin: Begin) -> None:
     life = begin()
-    dying = {"exp_month": 10, "exp_year": 2026}
+    dying: dict[str, Any] = {"exp_month": 10, "exp_year": 2026}
     leaver, _ = _subscribe(life, **dying)
     mover, entered = _subscribe(life, **dying)
     life.run(days=21)

@@ -94,7 +94,7 @@ def test_news_that_names_nothing_but_the_card_or_the_customer_is_heeded(begin: B
 
     def thin(kind: str, name: str) -> None:
         related = {"id": name, "type": kind.split(".")[0], "url": "/v1/x"}
-        event = {"object": "v2.core.event", "created": life.now.isoformat(), "related_object": related}
+        event: dict[str, Any] = {"object": "v2.core.event", "created": life.now.isoformat(), "related_object": related}
         assert life.post(f"v1.{kind}", {}, **event).is_success
         life.work()
 
