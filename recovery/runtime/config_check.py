@@ -6,7 +6,14 @@ from pathlib import Path
 
 from recovery.dunning.checking import letter_mistakes
 from recovery.dunning.letter import Letters
-from recovery.runtime.knowledge import CAMPAIGNS_FILE, EMAILS_FOLDER, Campaigns, ConfigInvalid, load_file, load_knowledge
+from recovery.runtime.knowledge import (
+    CAMPAIGNS_FILE,
+    EMAILS_FOLDER,
+    Campaigns,
+    ConfigInvalid,
+    load_file,
+    load_knowledge,
+)
 from recovery.runtime.toml_places import line_of, places
 from recovery.runtime.worlds import WORLDS_FOLDER
 from recovery.simulation.world import Parameters
