@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from recovery.cases.obligation import Charge, Obligation
+from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.wallet import Wallet
 from recovery.gateways.port import Contact, NotFound
 from recovery.gateways.stripe.arriving import brought, paid_instants
@@ -39,12 +39,25 @@ class Reading:
 
     def obligation(self, name: str) -> Obligation:
         """The invoice with charges, subscription and default card, read afresh."""
+        return self._obligation(name)[0]
+
+    def owed(self, name: str) -> tuple[Obligation, Wallet]:
+        """The same and, while it is open, the customer's cards: what was read for the one is not read again for the other."""
+        obligation, subscription, customer = self._obligation(name)
+        if obligation.status is not ObligationStatus.OPEN:
+            return obligation, Wallet()
+        if customer is None and obligation.customer:
+            customer = self._customer(obligation.customer)
+        return obligation, self._wallet(subscription, customer)
+
+    def _obligation(self, name: str) -> tuple[Obligation, Json | None, Json | None]:
+        """The obligation, and the subscription and the customer as they were read for it."""
         expand = PAYMENTS_EXPAND + [f"customer.{path}" for path in _CUSTOMER_EXPAND]
         invoice = self._calls.read(self._v1.invoices.retrieve, name, {"expand": expand})
         payments = list(self._payments(invoice))
         intents = intents_of(invoice, payments)
         raw = self._charges(intents, lone_charges_of(invoice, payments))
-        subscription = self._subscription(subscription_of(invoice))
+        subscription, customer = self._subscription(subscription_of(invoice)), mapping(invoice, "customer")
         around = Surroundings(
             charges=brought(
                 _ordered(raw, intents, currency=currency_of(invoice), otherwise=created_at(invoice)),
@@ -54,19 +67,23 @@ class Reading:
             last_charge=max(raw, key=lambda one: created_at(one), default=None),
             intents=intents,
             subscription=subscription,
-            method=self._default_method(subscription, mapping(invoice, "customer")),
+            method=self._default_method(subscription, customer),
         )
-        return obligation_of_invoice(invoice, around)
+        return obligation_of_invoice(invoice, around), subscription, customer
 
     def wallet(self, obligation: Obligation) -> Wallet:
         """The customer's cards, read afresh. The default is None when it is no card, or there is none."""
-        subscription, customer = self._subscription(obligation.subscription), None
-        listed: list[dict[str, Any]] = []
-        if obligation.customer:
-            customer = self._existing(self._v1.customers.retrieve, obligation.customer, {"expand": _CUSTOMER_EXPAND})
-            listed = self._saved_cards(obligation.customer) if customer and not flag(customer, "deleted") else []
+        customer = self._customer(obligation.customer) if obligation.customer else None
+        return self._wallet(self._subscription(obligation.subscription), customer)
+
+    def _wallet(self, subscription: Json | None, customer: Json | None) -> Wallet:
+        name = ident(customer)
+        listed = self._saved_cards(name) if name and not flag(customer, "deleted") else []
         defaults = (self._wished(*_wishes(subscription, None)), self._wished(*_wishes(None, customer)))
         return Wallet(default=card_of_method(defaults[0] or defaults[1]), cards=kept_cards(defaults, listed, customer))
+
+    def _customer(self, name: str) -> dict[str, Any] | None:
+        return self._existing(self._v1.customers.retrieve, name, {"expand": _CUSTOMER_EXPAND})
 
     def _saved_cards(self, customer: str) -> list[dict[str, Any]]:
         """The cards that a customer has saved, newest first; a customer of hundreds is cut off."""
