@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, func, select, text
 
 from recovery.cases.case import Case
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, OPEN_STEPS, AttemptStatus, State
@@ -52,7 +52,8 @@ def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUs
     return CardUse(budget_key=budget_key, uses=tuple(sorted(uses, key=lambda use: use.at)))
 
 
-_KEY, _SINCE = bindparam("key"), bindparam("since", type_=attempts.c.started_at.type)
+_KEY: BindParameter[str] = bindparam("key")
+_SINCE = bindparam("since", type_=attempts.c.started_at.type)
 _OURS = select(attempts.c.started_at, attempts.c.amount_minor, attempts.c.currency, attempts.c.status).where(
     attempts.c.budget_key == _KEY, attempts.c.counts, attempts.c.started_at > _SINCE
 )

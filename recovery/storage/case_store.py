@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, RowMapping, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
@@ -33,7 +33,7 @@ def case_id_of(obligation: str) -> str:
 
 
 # Made once: putting a statement of forty columns together takes longer than the database needs for it.
-_ID = bindparam("case_id")
+_ID: BindParameter[str] = bindparam("case_id")
 _CASE = select(cases).where(cases.c.id == _ID)
 _LOCKED = _CASE.with_for_update()
 _ATTEMPTS = select(attempts).where(attempts.c.case_id == _ID).order_by(attempts.c.number)

@@ -6,7 +6,20 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Integer, RowMapping, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    CTE,
+    Connection,
+    Executable,
+    Integer,
+    RowMapping,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from recovery.cases.case import Decision, Plan
@@ -223,7 +236,7 @@ def backlog(tx: Connection, *, moment: Moment) -> Backlog:
 
 
 @cache
-def _counts() -> Select[Any]:
+def _counts() -> Executable:
     set_aside = steps.c.set_aside_at.is_not(None)
     planned = and_(steps.c.state == StepState.PLANNED, ~set_aside)
     due = and_(planned, steps.c.due_at <= _NOW)
