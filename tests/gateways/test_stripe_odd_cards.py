@@ -139,6 +139,7 @@ def test_what_is_odd_about_a_customer_is_told(
     if told is not None:
         server.on("GET /v1/customers/cus_1", told)
     wallet = stripe.read_wallet(stripe.read_obligation("in_1"))
+    assert stripe.read_owed("in_1")[1] == wallet
     assert (wallet.odd, [kept.card.payment_method for kept in wallet.cards]) == (odd, cards)
 
 

@@ -117,6 +117,11 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._reading.wallet(obligation)
 
+    def read_owed(self, obligation: str) -> tuple[Obligation, Wallet]:
+        with self._calls.within():
+            read, wallet = self._reading.owed(obligation)
+            return (attributed(self._calls, read) if read.status is ObligationStatus.PAID else read), wallet
+
     def ask_updater(self, card: Card) -> Freshness:  # noqa: ARG002 - there is nobody to ask
         return Unsupported()
 
@@ -180,7 +185,7 @@ class StripeGateway(Gateway):
 
     def holder_of(self, payment_method: str) -> str | None:
         with self._calls.within():
-            return ident(self._calls.read(self._calls.client.v1.payment_methods.retrieve, payment_method), "customer")
+            return ident(self._calls.read(self._calls.to("payment_methods", payment_method)), "customer")
 
     def standing(self) -> Standing:
         """Whose key it is, and whether that account may charge at all."""

@@ -19,7 +19,7 @@ def renewal_page(calls: Calls, behind: str | None) -> RenewalPage:
     params: dict[str, Any] = {"limit": PAGE_ROWS, "expand": [f"data.{path}" for path in _EXPAND]}
     if behind is not None:
         params["starting_after"] = behind
-    page = calls.read(calls.client.v1.subscriptions.list, params)
+    page = calls.read(calls.to("subscriptions"), params)
     found = list(rows(page))
     last = ident(found[-1]) if found else None
     read = [_renewal(one) for one in found if _renews(one)]
@@ -33,7 +33,7 @@ def renewal_page(calls: Calls, behind: str | None) -> RenewalPage:
 def renewal_of(calls: Calls, subscription: str) -> Renewal | None:
     """One of them, read by itself; None when it is gone, cannot be read or does not renew by itself. Raises as every read."""
     try:
-        found = calls.read(calls.client.v1.subscriptions.retrieve, subscription, {"expand": _EXPAND})
+        found = calls.read(calls.to("subscriptions", subscription), {"expand": _EXPAND})
     except NotFound:
         return None
     read = _renewal(found) if _renews(found) else None
