@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from recovery.cases.answers import Answer
 from recovery.cases.case import Attempt
-from recovery.cases.obligation import Obligation
+from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.cases.updating import Freshness, UpdaterWay
 from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card, Initiator
@@ -157,10 +157,11 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalPage:
-    """One page of them. ``behind`` continues the list; None when it ends."""
+    """One page of them. ``behind`` continues the list; None when it ends. ``odd`` says what of it could not be read, in words."""
 
     renewals: tuple[Renewal, ...]
     behind: str | None
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +210,11 @@ class Gateway(Protocol):
     def read_wallet(self, obligation: Obligation) -> Wallet:
         """The customer's cards: the subscription's default, the customer's default, then the others. Read afresh."""
         ...
+
+    def read_owed(self, obligation: str) -> tuple[Obligation, Wallet]:
+        """The invoice and, while it is open, the customer's cards, in as few reads as the gateway needs for both."""
+        found = self.read_obligation(obligation)
+        return found, self.read_wallet(found) if found.status is ObligationStatus.OPEN else Wallet()
 
     def ask_updater(self, card: Card) -> Freshness:
         """Ask the networks for newer details, which a reading then shows. Unsupported unless the updater works on demand."""
@@ -264,6 +270,14 @@ class Gateway(Protocol):
 
     def renewals(self, behind: str | None) -> RenewalPage:
         """A page of the subscriptions that renew by themselves, from the start or behind an earlier page."""
+        ...
+
+    def renewal(self, subscription: str) -> Renewal | None:
+        """One subscription as such a list would show it; None when it does not renew by itself, or not any more."""
+        ...
+
+    def holder_of(self, payment_method: str) -> str | None:
+        """The customer a stored card belongs to, or None when it belongs to none."""
         ...
 
     def standing(self) -> Standing:

@@ -2,18 +2,19 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
-    DateTime,
     Integer,
     RowMapping,
     Update,
     and_,
     bindparam,
+    delete,
     func,
     or_,
     select,
@@ -24,6 +25,14 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.storage.step_store import FAIR_AMONG, SUSPECT_AFTER
 from recovery.storage.tables import events
+
+KEPT_DAYS = 90
+"""Stripe repeats a webhook for three days and lists its events for thirty: an older one never comes again."""
+
+DROPPED_MAX = 1000
+"""Old events deleted in one transaction: some hundredths of a second."""
+
+_INSTANT = events.c.hold_until.type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +82,6 @@ def store_events(tx: Connection, batch: Collection[StoredEvent], *, machine_now:
     return set(tx.execute(statement, [rows[name] for name in sorted(rows)]).scalars())
 
 
-_MACHINE = bindparam("at_machine", type_=DateTime(timezone=True))
-_READY = and_(events.c.state == "waiting", or_(events.c.hold_until.is_(None), events.c.hold_until <= _MACHINE))
-_WAITING_NOW = select(events.c.unended >= SUSPECT_AFTER).distinct().where(_READY)
-
-
-def waiting_now(tx: Connection, *, machine_now: datetime) -> tuple[bool, bool]:
-    """Whether any event could be claimed now, and whether any suspect: one question, not two claims a ring."""
-    found = tx.execute(_WAITING_NOW, {"at_machine": machine_now}).scalars().all()
-    return False in found, True in found
-
-
 def claim_events(
     tx: Connection, *, machine_now: datetime, lease_until: datetime, limit: int, suspects: bool = False
 ) -> list[StoredEvent]:
@@ -91,20 +89,35 @@ def claim_events(
 
     The claim is counted before anything is done; ``suspects``, begun twice and never ended, are claimed apart.
     """
-    asked = {"at_machine": machine_now, "lease_ends": lease_until, "most": limit, "looked_at": max(FAIR_AMONG, limit)}
-    rows = sorted(tx.execute(_claiming(suspects), asked).mappings().all(), key=lambda row: int(row["seq"]))
+    given = {"machine_now": machine_now, "lease_until": lease_until, "most": limit, "among": max(FAIR_AMONG, limit)}
+    rows = sorted(tx.execute(_claim(suspects), given).mappings().all(), key=lambda row: int(row["seq"]))
     return [_stored(row) for row in rows]
 
 
-@cache
-def _claiming(suspects: bool) -> "Update[Any]":  # type: ignore[type-arg]
+def waiting_kinds(tx: Connection, *, machine_now: datetime) -> tuple[bool, bool]:
+    """Whether an event could be claimed now, and whether a suspect: one question, not two claims, where mostly nothing waits."""
+    found = set(tx.execute(_WAITING, {"machine_now": machine_now}).scalars())
+    return False in found, True in found
+
+
+def _free() -> ColumnElement[bool]:
+    """What makes an event claimable: waiting, and held by nobody."""
+    free = or_(events.c.hold_until.is_(None), events.c.hold_until <= bindparam("machine_now", type_=_INSTANT))
+    return and_(events.c.state == "waiting", free)
+
+
+@cache  # putting this together takes longer than the database needs for it
+def _claim(suspects: bool) -> Update:
     least_suspect = (events.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     customer = func.coalesce(events.c.content["customer"].astext, events.c.id)
     oldest = (
         select(events.c.seq, events.c.unended, customer.label("customer"))
-        .where(_READY, events.c.unended >= SUSPECT_AFTER if suspects else events.c.unended < SUSPECT_AFTER)
+        .where(
+            _free(),
+            events.c.unended >= SUSPECT_AFTER if suspects else events.c.unended < SUSPECT_AFTER,
+        )
         .order_by(*least_suspect, events.c.seq)
-        .limit(bindparam("looked_at", type_=Integer))
+        .limit(bindparam("among", type_=Integer))
         .subquery()
     )
     # One of each customer before the second of any.
@@ -114,15 +127,16 @@ def _claiming(suspects: bool) -> "Update[Any]":  # type: ignore[type-arg]
     ready = (
         select(events.c.seq)
         .join(turns, turns.c.seq == events.c.seq)
-        .where(_READY)
+        .where(_free())
         .order_by(*order)
         .limit(bindparam("most", type_=Integer))
         .with_for_update(of=events, skip_locked=True)
         .cte("ready")  # evaluated once: as a plain subquery the limit could be passed over
     )
-    taken = update(events).where(events.c.seq == ready.c.seq)
-    lease_ends = bindparam("lease_ends", type_=DateTime(timezone=True))
-    return taken.values(hold_until=lease_ends, unended=events.c.unended + 1).returning(events)
+    # The state once more: without it the index of waiting events cannot be used, and each claim reads all events ever stored.
+    taken = update(events).where(events.c.seq == ready.c.seq, events.c.state == "waiting")
+    until = bindparam("lease_until", type_=_INSTANT)
+    return taken.values(hold_until=until, unended=events.c.unended + 1).returning(events)
 
 
 def _stored(row: RowMapping) -> StoredEvent:
@@ -133,6 +147,9 @@ def _stored(row: RowMapping) -> StoredEvent:
         failures=row["failures"],
         unended=row["unended"],
     )
+
+
+_WAITING = select(events.c.unended >= SUSPECT_AFTER).distinct().where(_free())
 
 
 def finish_event(tx: Connection, event: StoredEvent, *, state: str, detail: str) -> None:
@@ -154,7 +171,18 @@ def extend_claims(tx: Connection, claimed: Collection[StoredEvent], *, until: da
 
 
 def _write(tx: Connection, event: StoredEvent, **values: object) -> None:
-    tx.execute(update(events).where(events.c.gateway == event.gateway, events.c.id == event.id).values(values))
+    tx.execute(_THIS, {"this_gateway": event.gateway, "this_id": event.id, **values})
+
+
+_THIS = update(events).where(events.c.gateway == bindparam("this_gateway"), events.c.id == bindparam("this_id"))
+
+
+def drop_done(tx: Connection, *, machine_now: datetime) -> int:
+    """Delete old events that are done, a bounded number; returns how many. What they led to stays in journal and ledger."""
+    before = machine_now - timedelta(days=KEPT_DAYS)
+    old = select(events.c.gateway, events.c.id).where(events.c.state == "done", events.c.received_at < before)
+    these = tuple_(events.c.gateway, events.c.id).in_(old.limit(DROPPED_MAX))
+    return int(tx.execute(delete(events).where(these)).rowcount)
 
 
 def replay_set_aside(tx: Connection, event_id: str | None = None) -> int:
@@ -187,10 +215,10 @@ def events_set_aside(tx: Connection, *, limit: int) -> list[EventAside]:
 
 def event_counts(tx: Connection) -> dict[str, int]:
     """How many events are in each state that matters to an operator: waiting and set aside."""
-    rows = tx.execute(
-        select(events.c.state, func.count())
-        .where(events.c.state.in_(("waiting", "set_aside")))
-        .group_by(events.c.state)
-    )
-    found = {state: int(count) for state, count in rows}
+    found = {state: int(count) for state, count in tx.execute(_COUNTS)}
     return {"waiting": found.get("waiting", 0), "set_aside": found.get("set_aside", 0)}
+
+
+_COUNTS = (
+    select(events.c.state, func.count()).where(events.c.state.in_(("waiting", "set_aside"))).group_by(events.c.state)
+)
