@@ -116,8 +116,8 @@ class Books:
         return [charge for charge in self.charges.values() if charge.obligation == obligation]
 
     def by_key(self, key: str) -> Booked | None:
-        """The charge that a key made, or None."""
-        return next((charge for charge in self.charges.values() if charge.key == key), None)
+        """The charge that a key made, or None; the newest, where the key was forgotten in between."""
+        return next((charge for charge in reversed(self.charges.values()) if charge.key == key), None)
 
     def pending(self, obligation: str) -> Booked | None:
         """The undecided charge of an invoice, or None."""

@@ -32,7 +32,8 @@ def charged_once(view: View) -> Iterator[str]:
             yield f"{name} was charged {len(settled)} times by us"
         if invoice.remaining.minor < 0:
             yield f"{name}: {total} were taken, more than was owed"
-    made = Counter(c.key for c in view.books.charges.values() if c.key)
+    forgotten = {call.key for call in view.books.calls if call.fault == "key_expired"}
+    made = Counter(c.key for c in view.books.charges.values() if c.key and c.key not in forgotten)
     yield from (f"key {key} was executed {count} times" for key, count in made.items() if count > 1)
 
 
@@ -53,7 +54,7 @@ def no_haste(view: View) -> Iterator[str]:
     """No new key while an older one may still be executed; no call on what was settled long before."""
     for number, call in enumerate(view.books.calls):
         for older in view.books.calls[:number]:
-            if older.obligation != call.obligation or older.fault == "unanswered_beyond":
+            if older.obligation != call.obligation or older.fault in ("unanswered_beyond", "key_expired"):
                 continue
             if older.landed_at is not None and older.landed_at > call.machine_at:
                 yield f"{call.key} was sent before {older.key} had landed"

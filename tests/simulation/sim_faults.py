@@ -12,6 +12,7 @@ KINDS: Final = (
     "unanswered_never",
     "unanswered_late",
     "unanswered_beyond",
+    "key_expired",
     "replayed_500",
     "rate_limited",
     "conflict",
@@ -75,6 +76,7 @@ _SHARES: Final = {
     "mail_refused": 0.10,
     "mail_away": 0.20,
     "mail_ambiguous": 0.10,
+    "key_expired": 0.04,
 }
 """How often each fault happens when it is asked for; customers' and merchants' acts have weights in the play."""
 

@@ -210,12 +210,21 @@ class SimGateway(Gateway):
                 self._later(order, call, dice.uniform(300, 300_000), beyond=True)
             case _:
                 self.clocks.tick(dice.uniform(0.1, 3))
-                return self.land(order, call)
+                answer = self.land(order, call)
+                self._twice(order, call)
+                return answer
         return Unknown(detail=call.fault)
 
     def _later(self, order: ChargeOrder, call: Called, seconds: float, *, beyond: bool) -> None:
         call.lands_at = self.clocks.machine_at + timedelta(seconds=seconds)
         self.landings.append((call.lands_at, order, beyond, call))
+
+    def _twice(self, order: ChargeOrder, call: Called) -> None:
+        """The request hung twice on its way; the second arrives when the gateway has forgotten its key."""
+        if self.faults.strikes("key_expired"):
+            call.fault = "key_expired"
+            seconds = KEY_LIFE.total_seconds() * self.faults.dice.of("unanswered").uniform(1.0, 2.5)
+            self._later(order, call, seconds, beyond=True)
 
     def land_due(self) -> int:
         """Let the requests that nobody waits for any more reach the gateway; returns how many did."""
