@@ -193,3 +193,20 @@ def test_a_customers_card_tried_after_the_email_counts_as_the_customers() -> Non
     decision = told(case, facts.AttemptAnswered(attempt_id=tried.id, answer=Succeeded(charge=_taken(card=OTHER))))
     assert [entry.source for entry in decision.entries] == [Source.CUSTOMER_AFTER_EMAIL]
     assert case.silent_tries == 0
+
+
+def test_a_recovery_that_is_told_again_keeps_what_it_planned() -> None:
+    tried = attempt(purpose=Purpose.CUSTOMER_CARD, card=OTHER)
+    success = facts.AttemptAnswered(attempt_id=tried.id, answer=Succeeded(charge=_taken(card=OTHER)))
+    first = told(asked(opened(attempts=(tried,))), success)
+    assert first.cancel >= {StepKind.WAKE_SIBLINGS, StepKind.KEEP_CARD}  # those of another life, before its own
+    seen = _taken(card=OTHER, initiator=Initiator.CUSTOMER)
+    again = (
+        facts.CardRefreshed(obligation=paid(seen), card=OTHER, step_id=9),
+        facts.InvoicePaid(obligation_id="in_1", charges=(seen,), at=OPEN_HOUR),
+        success,
+    )
+    for fact in again:
+        decision = told(first.case, fact)
+        assert decision.cancel >= {StepKind.CHARGE_CARD, StepKind.SEND_EMAIL}
+        assert not decision.cancel & {StepKind.WAKE_SIBLINGS, StepKind.KEEP_CARD}
