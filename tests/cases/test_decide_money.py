@@ -24,12 +24,22 @@ from cases_support import (
 )
 
 from recovery.cases import facts
-from recovery.cases.answers import AlreadySettled, Declined, Misconfigured, NotSent, Processing, Succeeded, Unknown
+from recovery.cases.answers import (
+    AlreadySettled,
+    Declined,
+    Misconfigured,
+    NeedsCustomer,
+    NotSent,
+    Processing,
+    Succeeded,
+    Unknown,
+)
 from recovery.cases.case import Purpose
 from recovery.cases.decide import BrokenInvariant
 from recovery.cases.lifecycle import AttemptStatus, EntryKind, Source, State, StepKind
 from recovery.cases.obligation import Charge, ChargeStatus
-from recovery.declines.signals import Initiator
+from recovery.declines.classify import DeclineClass
+from recovery.declines.signals import Initiator, Signals
 from recovery.money import Money
 
 TRYING = opened(attempts=(attempt(),), steps=(waiting(StepKind.CHARGE_CARD, in_flight=True),))
@@ -129,6 +139,18 @@ def test_a_lapsed_lease_leads_to_settling_never_to_another_try() -> None:
     assert [plan.kind for plan in decision.plan] == [StepKind.SETTLE_ATTEMPT]
     known = replace(TRYING, attempts=(attempt(status=AttemptStatus.DECLINED),))
     assert told(known, facts.LeaseLapsed(attempt_id="case_in_1-1")).plan == ()
+
+
+@pytest.mark.parametrize("signals", [FUNDS, Signals()])
+def test_an_answer_that_wants_the_customer_outweighs_codes_that_would_allow_a_silent_try(signals: Signals) -> None:
+    answer = NeedsCustomer(signals=signals, charge_id="ch_9")
+    decision = told(TRYING, facts.AttemptAnswered(attempt_id="case_in_1-1", answer=answer))
+    assert decision.case.verdict is not None
+    assert decision.case.verdict.decline_class is DeclineClass.AUTHENTICATE
+    assert decision.case.state is State.DUNNING
+    assert StepKind.CHARGE_CARD not in planned(decision)
+    judged_again = told(decision.case, facts.CardRefreshed(obligation=owed(), card=CARD, step_id=9))
+    assert judged_again.case.verdict == decision.case.verdict
 
 
 def test_a_late_decline_corrects_an_attempt_that_seemed_never_sent() -> None:
