@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 from stripe_stub import (
@@ -277,7 +278,7 @@ def test_details_never_repeat_the_gateways_message() -> None:
 @pytest.mark.parametrize(
     "named", [{}, {"payment_intent": intent()}], ids=["read from the invoice", "told by its intent"]
 )
-def test_an_earlier_attempts_charge_tells_nothing_of_this_decline(named: dict[str, object]) -> None:
+def test_an_earlier_attempts_charge_tells_nothing_of_this_decline(named: dict[str, Any]) -> None:
     before = Reply(body=charge(created=CREATED - 3600))
     refusal = error(402, "card_error", code="invoice_payment_intent_requires_action", **named)
     answer, _ = attempt(refusal, charge=before)
