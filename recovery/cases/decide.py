@@ -28,9 +28,9 @@ class BrokenInvariant(RuntimeError):
 def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
     handler = _HANDLERS[type(fact)]
-    decision: Decision = handler(case, fact, now, rules.for_segment(case.segment), usage)
+    decision: Decision = handler(case, fact, now, rules.for_case(case), usage)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
-    decision = keep_card(case, decision, now=now, rules=rules.for_segment(case.segment))
+    decision = keep_card(case, decision, now=now, rules=rules.for_case(case))
     _check(case, decision)
     return decision
 
@@ -83,6 +83,8 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
             why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
+    if case.arm is not None:
+        why = f"{why}; {rules.policy.holdout.brief(case.arm)}"
     parts = money_moves.part_entries(known, fact.obligation.succeeded)
     entry = Entry(
         kind=EntryKind.AT_RISK,

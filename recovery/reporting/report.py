@@ -17,11 +17,13 @@ from recovery.reporting.figures import (
     restated_table,
     source_table,
 )
+from recovery.reporting.proof import proof_table
 from recovery.reporting.rates import Rates
 from recovery.reporting.table import Table
 from recovery.reporting.views import CUTS
 from recovery.reporting.views import View as View
 from recovery.storage.churn_queries import churn_sums
+from recovery.storage.proof_queries import arm_sums, levels_of, lot_of
 from recovery.storage.report_queries import (
     cash_sums,
     cohort_sums,
@@ -56,12 +58,14 @@ def report(
     snapshot = database.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with snapshot.begin() as tx:
         prepare(tx)
-        tables = tuple(_tables(tx, span, views, rates))
+        tables = tuple(_tables(tx, span, views, rates, made_at))
         days = tuple(day_sums(tx, span)) if with_days else ()
     return Report(span=span, made_at=made_at, tables=tables, days=days)
 
 
-def _tables(tx: Connection, span: Span, views: Collection[View], rates: Rates | None) -> Iterator[Table]:
+def _tables(
+    tx: Connection, span: Span, views: Collection[View], rates: Rates | None, made_at: datetime
+) -> Iterator[Table]:
     cuts = {CUTS[view] for view in views if view in CUTS} | ({Cut.MONTH} if View.SOURCE in views else set())
     cohorts = cohort_sums(tx, span, cuts) if cuts else []
     attempts, hours = try_sums(tx, span) if {View.ATTEMPT, View.HOURS} & set(views) else ([], [])
@@ -79,6 +83,12 @@ def _tables(tx: Connection, span: Span, views: Collection[View], rates: Rates | 
             yield hour_table(hours)
         elif view is View.CONVERTED:
             yield converted_table(cash, rates)
+        elif view is View.PROOF:
+            yield proof_table(
+                arm_sums(tx, span, made_at=made_at),
+                lot_of(tx, span, made_at=made_at),
+                levels_of(tx, span, made_at=made_at),
+            )
         elif view is View.CHURN:
             yield churn_table(churn_sums(tx, span))
         else:

@@ -24,7 +24,9 @@ class View(StrEnum):
     CONTRACT = "contract"
     AMOUNT = "amount"
     EMAILS = "emails"
+    ARM = "arm"
     CHURN = "churn"
+    PROOF = "proof"
     CONVERTED = "converted"
     RESTATED = "restated"
 
@@ -41,6 +43,7 @@ CUTS: Final = {
     View.CONTRACT: Cut.CONTRACT,
     View.AMOUNT: Cut.AMOUNT,
     View.EMAILS: Cut.EMAILS,
+    View.ARM: Cut.ARM,
 }
 """What the cases are divided by, for the tables that divide them."""
 
@@ -104,6 +107,17 @@ TITLES: Final = {
         "Churn",
         "Month and contract",
         "Subscriptions as last brought in by `recovery import stripe`: who had one when the month began, and had none when it ended.",
+    ),
+    View.ARM: (
+        "By arm of the holdout",
+        "Arm",
+        "The same cases by how their customer is treated: with the engine, in the holdout, or not measured at all.",
+    ),
+    View.PROOF: (
+        "What the engine adds",
+        "Measured in",
+        "All measured cases that failed before the period ends and at least 30 days ago, the engine's customers against the holdout's. "
+        "Without a share for the holdout in the policy there are none.",
     ),
     View.RESTATED: (
         "Closed months",

@@ -34,6 +34,7 @@ KEYS: Final = {
     Cut.CONTRACT: "contract",
     Cut.AMOUNT: "amount_band",
     Cut.EMAILS: "emails_sent::text",
+    Cut.ARM: "arm",
     Cut.DAYS: """CASE WHEN recovered_at IS NULL THEN 'not recovered'
         WHEN recovered_at < failed_at + interval '1 day' THEN '00 first day'
         WHEN recovered_at < failed_at + interval '3 days' THEN '01 to 3 days'

@@ -19,6 +19,7 @@ class Cut(StrEnum):
     AMOUNT = "amount_band"
     EMAILS = "emails"
     DAYS = "days"
+    ARM = "arm"
 
 
 class Only(StrEnum):

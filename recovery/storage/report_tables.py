@@ -12,6 +12,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -35,6 +36,7 @@ case_figures = Table(
     Column("tenure", Text, nullable=False),
     Column("contract", Text, nullable=False),
     Column("amount_band", Text, nullable=False),
+    Column("arm", Text, nullable=False, server_default=text("'not measured'")),
     Column("at_risk_minor", BigInteger, nullable=False),
     Column("recovered_minor", BigInteger, nullable=False),
     Column("credited_minor", BigInteger, nullable=False),

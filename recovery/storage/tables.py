@@ -61,6 +61,7 @@ cases = Table(
     _instant("failed_at"),
     _instant("horizon_at"),
     Column("segment", Text, nullable=False, server_default=text("''")),
+    Column("arm", Text),
     Column("zone", Text),
     _instant("subscribed_at", nullable=True),
     Column("interval", Text),
@@ -95,6 +96,7 @@ cases = Table(
     CheckConstraint(
         f"(ended_at IS NOT NULL) = (state IN ({', '.join(sorted(repr(s.value) for s in ENDS))}))", name="ended"
     ),
+    CheckConstraint("arm IN ('engine', 'holdout')", name="arm_known"),
     CheckConstraint("amount_minor >= 0", name="amount"),
     CheckConstraint("char_length(currency) = 3 AND currency = lower(currency)", name="currency"),
     Index("ix_cases_customer", "customer"),

@@ -41,6 +41,7 @@ def case_values(found: CaseFile) -> dict[str, Any]:
         "amount_minor": case.amount.minor,
         "currency": case.amount.currency,
         "policy": case.policy,
+        "arm": case.arm.value if case.arm else None,
         "failed_at": case.failed_at.isoformat(),
         "horizon_at": case.horizon_at.isoformat(),
         "ended_at": _iso(case.ended_at),
@@ -119,6 +120,7 @@ def say_case(found: CaseFile) -> None:
         ("failed", instant(case.failed_at)),
         ("ended", instant(case.ended_at)),
         ("policy", case.policy),
+        ("measured as", case.arm.value if case.arm else None),
     ):
         facts.add_row(*cells(name, value))
     out.print(facts)
