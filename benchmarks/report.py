@@ -142,7 +142,7 @@ def fill(url: str, cases: int, seed: int) -> int:
 def rolled_up(url: str) -> float:
     """Roll everything up as the worker does; the seconds it took."""
     engine, begun = connect(url), time.monotonic()
-    while roll_up(engine, machine_now=machine_now(), limit=2000):
+    while roll_up(engine, machine_now=machine_now(), limit=2000, zone="UTC"):
         pass
     took = time.monotonic() - begun
     engine.dispose()

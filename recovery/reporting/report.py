@@ -24,14 +24,8 @@ from recovery.reporting.views import CUTS
 from recovery.reporting.views import View as View
 from recovery.storage.churn_queries import churn_sums
 from recovery.storage.proof_queries import arm_sums, levels_of, lot_of
-from recovery.storage.report_queries import (
-    cash_sums,
-    cohort_sums,
-    day_sums,
-    prepare,
-    source_sums,
-    try_sums,
-)
+from recovery.storage.report_cohorts import cohort_sums, day_sums, source_sums, try_sums
+from recovery.storage.report_queries import cash_sums, prepare
 from recovery.storage.report_sums import Cut, DaySum, Span
 
 

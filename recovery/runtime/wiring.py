@@ -199,7 +199,8 @@ class Wiring:
 
     def keep_books(self) -> int:
         """Roll up the cases that changed and book fees that the ledger lacks, a bounded batch each; returns how many."""
-        rolled_up = roll_up(self.database, machine_now=machine_now(), limit=ROLLED_UP_MAX)
+        zone = self.settings.report_zone
+        rolled_up = roll_up(self.database, machine_now=machine_now(), limit=ROLLED_UP_MAX, zone=zone)
         return rolled_up + book_fees(self.door, self.gateway, limit=self.settings.batch)
 
     def backfill(self) -> int:
