@@ -17,12 +17,14 @@ from recovery.reporting.figures import (
     restated_table,
     source_table,
 )
-from recovery.reporting.proof import proof_table
+from recovery.reporting.proof import proof_table, uplift_by_count
 from recovery.reporting.rates import Rates
+from recovery.reporting.renewals import renewals_table
 from recovery.reporting.table import Table
 from recovery.reporting.views import CUTS
 from recovery.reporting.views import View as View
 from recovery.storage.churn_queries import churn_sums
+from recovery.storage.past_queries import invoice_sums
 from recovery.storage.proof_queries import arm_sums, levels_of, lot_of
 from recovery.storage.report_cohorts import cohort_sums, day_sums, source_sums, try_sums
 from recovery.storage.report_queries import cash_sums, prepare
@@ -83,7 +85,10 @@ def _tables(
                 lot_of(tx, span, made_at=made_at),
                 levels_of(tx, span, made_at=made_at),
             )
+        elif view is View.RENEWALS:
+            yield renewals_table(invoice_sums(tx, span))
         elif view is View.CHURN:
-            yield churn_table(churn_sums(tx, span))
+            sums = churn_sums(tx, span)
+            yield churn_table(sums, uplift_by_count(arm_sums(tx, span, made_at=made_at)) if sums else None)
         else:
             yield restated_table(restated(tx, span))

@@ -25,6 +25,7 @@ class View(StrEnum):
     AMOUNT = "amount"
     EMAILS = "emails"
     ARM = "arm"
+    RENEWALS = "renewals"
     CHURN = "churn"
     PROOF = "proof"
     CONVERTED = "converted"
@@ -102,6 +103,11 @@ TITLES: Final = {
         "In one currency",
         "Month of the booking",
         "The figures by cash date, each currency's sum converted at the month's booked rate. Without a file of rates there are none.",
+    ),
+    View.RENEWALS: (
+        "Invoices and their failures",
+        "Month of the invoice",
+        "All invoices that were charged automatically, as last brought in by `recovery import stripe`, and those of them that failed.",
     ),
     View.CHURN: (
         "Churn",

@@ -58,6 +58,17 @@ def note_cards(tx: Connection, case: Case, cards: Sequence[KeptCard], *, moment:
     return len(changes)
 
 
+def note_imported_cards(
+    tx: Connection, gateway: str, customer: str, cards: Sequence[KeptCard], *, at: datetime, machine_now: datetime
+) -> None:
+    """Keep a customer's cards as an import read them; what is known already writes nothing."""
+    changes = list(_changes(_latest(tx, gateway, customer), cards))
+    common: dict[str, Any] = {"gateway": gateway, "customer": customer, "case_id": None, "signal": "imported"}
+    common |= {"at": at, "booked_at": machine_now}
+    if changes:
+        tx.execute(insert(card_history), [common | change for change in changes])
+
+
 def _latest(tx: Connection, gateway: str, customer: str) -> dict[str, tuple[Card, Place | None]]:
     newest = (
         select(card_history.c.payment_method, card_history.c.card, card_history.c.place)

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Select, exists, func, literal, null, select, text
 
 from recovery.cases.case import Case
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, OPEN_STEPS, AttemptStatus, State
 from recovery.cases.rules import CardUse, Elder
 from recovery.declines.signals import Initiator
 from recovery.money import Money
+from recovery.storage.past_tables import past_charges
 from recovery.storage.tables import attempts, cases, foreign_charges, steps
 from recovery.timing.budgets import Use
 
@@ -38,7 +40,10 @@ def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUs
             foreign_charges.c.amount_minor,
             foreign_charges.c.currency,
             foreign_charges.c.initiator,
-        ).where(foreign_charges.c.budget_key == budget_key, foreign_charges.c.counts, foreign_charges.c.at > since)
+            literal(False),
+        )
+        .where(foreign_charges.c.budget_key == budget_key, foreign_charges.c.counts, foreign_charges.c.at > since)
+        .union_all(_imported(budget_key, since))
     )
     uses = [
         Use(
@@ -52,12 +57,24 @@ def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUs
         Use(
             at=at,
             amount=Money(minor=minor, currency=currency),
-            declined=True,
+            declined=None if succeeded is None else not succeeded,
             by_customer=initiator == Initiator.CUSTOMER.value,
         )
-        for at, minor, currency, initiator in theirs
+        for at, minor, currency, initiator, succeeded in theirs
     ]
     return CardUse(budget_key=budget_key, uses=tuple(sorted(uses, key=lambda use: use.at)))
+
+
+def _imported(budget_key: str, since: datetime) -> Select[Any]:
+    """Charges from before, or of invoices that never became a case; what is known otherwise is not counted twice.
+
+    Who started them is not known: they count as the merchant's, which is the stricter reading.
+    """
+    ours = exists().where(attempts.c.charge_id == past_charges.c.charge_id)
+    known = exists().where(foreign_charges.c.charge_id == past_charges.c.charge_id)
+    return select(
+        past_charges.c.at, past_charges.c.amount_minor, past_charges.c.currency, null(), past_charges.c.succeeded
+    ).where(past_charges.c.budget_key == budget_key, past_charges.c.counts, past_charges.c.at > since, ~ours, ~known)
 
 
 def with_siblings(tx: Connection, case: Case, use: CardUse) -> CardUse:

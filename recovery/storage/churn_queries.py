@@ -14,7 +14,9 @@ from recovery.storage.report_sums import Span
 class ChurnSum:
     """One month of the subscriptions of one contract and currency.
 
-    ``saved_customers`` and ``saved_minor`` are those whose failed renewal of the month the engine recovered.
+    ``monthly_minor`` is as the month began, ``contraction_minor`` and ``expansion_minor`` what prices changed within it, as imports
+    found it. ``failed_customers`` had a renewal fail in the month; ``saved_customers`` and ``saved_minor`` are those of them that the
+    engine recovered.
     """
 
     month: str
@@ -26,6 +28,9 @@ class ChurnSum:
     monthly_minor: int
     left_minor: int
     involuntary_minor: int
+    contraction_minor: int
+    expansion_minor: int
+    failed_customers: int
     saved_customers: int
     saved_minor: int
 
@@ -35,14 +40,24 @@ WITH months AS (
     SELECT to_char(m, 'YYYY-MM') AS month, m AT TIME ZONE :zone AS begins, (m + interval '1 month') AT TIME ZONE :zone AS ends
     FROM generate_series(date_trunc('month', CAST(:start AS timestamptz) AT TIME ZONE :zone),
         (CAST(:end AS timestamptz) AT TIME ZONE :zone) - interval '1 day', interval '1 month') m
+), first AS (
+    SELECT DISTINCT ON (m.month, x.subscription) m.month, x.subscription, x.before_minor
+    FROM months m JOIN subscription_changes x ON x.at >= m.begins ORDER BY m.month, x.subscription, x.at
+), last AS (
+    SELECT DISTINCT ON (m.month, x.subscription) m.month, x.subscription, x.before_minor
+    FROM months m JOIN subscription_changes x ON x.at >= m.ends ORDER BY m.month, x.subscription, x.at
 ), had AS (
-    SELECT m.month, m.ends, s.*, s.ended_at < m.ends AS ended,
-        s.ended_because IN ('payment_failed', 'payment_disputed') OR EXISTS (
+    SELECT m.month, s.contract, s.currency, s.customer, s.ended_at < m.ends AS ended,
+        coalesce(first.before_minor, s.monthly_minor) AS monthly_minor,
+        coalesce(last.before_minor, s.monthly_minor) AS later_minor,
+        s.ended_at < m.ends AND (s.ended_because IN ('payment_failed', 'payment_disputed') OR EXISTS (
             SELECT 1 FROM cases c WHERE c.subscription = s.id AND c.failed_at <= s.ended_at
               AND (c.ended_at IS NULL OR c.state = 'lost' OR c.ended_at >= s.ended_at)
               AND s.ended_because IS DISTINCT FROM 'cancellation_requested'
-        ) AS involuntary
+        )) AS involuntary
     FROM months m JOIN subscriptions s ON s.started_at < m.begins AND (s.ended_at IS NULL OR s.ended_at >= m.begins)
+    LEFT JOIN first ON first.month = m.month AND first.subscription = s.id
+    LEFT JOIN last ON last.month = m.month AND last.subscription = s.id
     WHERE s.started_at < :end
 ), persons AS (
     SELECT month, contract, currency, customer, bool_and(coalesce(ended, false)) AS left_us,
@@ -55,17 +70,24 @@ WITH months AS (
 ), valued AS (
     SELECT month, contract, currency, sum(monthly_minor) AS monthly_minor,
         coalesce(sum(monthly_minor) FILTER (WHERE ended), 0) AS left_minor,
-        coalesce(sum(monthly_minor) FILTER (WHERE ended AND involuntary), 0) AS involuntary_minor
+        coalesce(sum(monthly_minor) FILTER (WHERE ended AND involuntary), 0) AS involuntary_minor,
+        coalesce(sum(monthly_minor - later_minor) FILTER (WHERE ended IS NOT TRUE AND later_minor < monthly_minor), 0)
+            AS contraction_minor,
+        coalesce(sum(later_minor - monthly_minor) FILTER (WHERE ended IS NOT TRUE AND later_minor > monthly_minor), 0)
+            AS expansion_minor
     FROM had GROUP BY month, contract, currency
 ), saved AS (
-    SELECT m.month, f.contract, f.currency, count(DISTINCT c.customer) AS saved_customers, sum(f.monthly_minor) AS saved_minor
+    SELECT m.month, f.contract, f.currency, count(DISTINCT c.customer) AS failed_customers,
+        count(DISTINCT c.customer) FILTER (WHERE f.state = 'recovered' AND f.source = ANY(:credited)) AS saved_customers,
+        coalesce(sum(f.monthly_minor) FILTER (WHERE f.state = 'recovered' AND f.source = ANY(:credited)), 0) AS saved_minor
     FROM months m JOIN case_figures_now f ON f.failed_at >= m.begins AND f.failed_at < m.ends
     JOIN cases c ON c.id = f.case_id
-    WHERE f.state = 'recovered' AND f.source = ANY(:credited) AND f.contract <> 'one-off'
+    WHERE f.contract <> 'one-off'
     GROUP BY m.month, f.contract, f.currency
 )
 SELECT c.month, c.contract, c.currency, c.customers, c.left_customers, c.involuntary_customers,
-    v.monthly_minor, v.left_minor, v.involuntary_minor,
+    v.monthly_minor, v.left_minor, v.involuntary_minor, v.contraction_minor, v.expansion_minor,
+    coalesce(s.failed_customers, 0) AS failed_customers,
     coalesce(s.saved_customers, 0) AS saved_customers, coalesce(s.saved_minor, 0) AS saved_minor
 FROM counted c JOIN valued v USING (month, contract, currency) LEFT JOIN saved s USING (month, contract, currency)
 ORDER BY c.currency, c.month, c.contract"""

@@ -37,6 +37,7 @@ from recovery.storage.card_tables import renewals as renewals
 from recovery.storage.columns import instant as _instant
 from recovery.storage.columns import metadata as metadata
 from recovery.storage.columns import one_of as _one_of
+from recovery.storage.past_tables import past_charges as past_charges
 
 policies = Table(
     "policies",

@@ -59,12 +59,16 @@ class Reading:
         return obligation_of_invoice(invoice, around)
 
     def wallet(self, obligation: Obligation) -> Wallet:
-        """The customer's cards, read afresh. The default is None when it is no card, or there is none."""
-        subscription, customer = self._subscription(obligation.subscription), None
+        """The cards of an invoice's customer. The default is None when it is no card, or there is none."""
+        return self.wallet_of(obligation.customer, obligation.subscription)
+
+    def wallet_of(self, name: str, subscription_name: str | None) -> Wallet:
+        """A customer's cards, read afresh."""
+        subscription, customer = self._subscription(subscription_name), None
         listed: list[dict[str, Any]] = []
-        if obligation.customer:
-            customer = self._existing(self._v1.customers.retrieve, obligation.customer, {"expand": _CUSTOMER_EXPAND})
-            listed = self._saved_cards(obligation.customer) if customer and not flag(customer, "deleted") else []
+        if name:
+            customer = self._existing(self._v1.customers.retrieve, name, {"expand": _CUSTOMER_EXPAND})
+            listed = self._saved_cards(name) if customer and not flag(customer, "deleted") else []
         defaults = (self._wished(*_wishes(subscription, None)), self._wished(*_wishes(None, customer)))
         return Wallet(default=card_of_method(defaults[0] or defaults[1]), cards=kept_cards(defaults, listed, customer))
 
