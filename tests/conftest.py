@@ -13,6 +13,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -162,24 +163,40 @@ class SmtpCatcher:
 class _BoundController(Controller):
     """The library's controller cannot tell which port it got; so it gets a socket that is bound already."""
 
-    def __init__(self, handler: SmtpCatcher, bound: socket.socket) -> None:
-        super().__init__(handler, hostname=handler.host, port=handler.port, server_hostname="catcher")
+    def __init__(self, handler: SmtpCatcher, bound: socket.socket, **ways: Any) -> None:
+        super().__init__(handler, hostname=handler.host, port=handler.port, server_hostname="catcher", **ways)
         self._bound = bound
 
     def _create_server(self) -> Awaitable[Any]:
-        return self.loop.create_server(self._factory_invoker, sock=self._bound)
+        return self.loop.create_server(self._factory_invoker, sock=self._bound, ssl=self.ssl_context)
+
+
+@contextmanager
+def caught_mail(**ways: Any) -> Iterator[SmtpCatcher]:
+    """A mail server on a free loopback port; ``ways`` are aiosmtpd's own: encryption, authentication."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    catcher = SmtpCatcher(port=bound.getsockname()[1])
+    controller = _BoundController(catcher, bound, **ways)
+    controller.start()
+    try:
+        yield catcher
+    finally:
+        controller.stop()
 
 
 @pytest.fixture
 def smtp_catcher() -> Iterator[SmtpCatcher]:
-    """A mail server on a free loopback port."""
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
-    catcher = SmtpCatcher(port=bound.getsockname()[1])
-    controller = _BoundController(catcher, bound)
-    controller.start()
-    yield catcher
-    controller.stop()
+    """A mail server that takes everything from everybody."""
+    with caught_mail() as catcher:
+        yield catcher
+
+
+@pytest.fixture
+def start_smtp() -> Iterator[Callable[..., SmtpCatcher]]:
+    """Starts further mail servers, each with ways of its own."""
+    with ExitStack() as stack:
+        yield lambda **ways: stack.enter_context(caught_mail(**ways))
 
 
 OWN = """

@@ -16,6 +16,8 @@ from recovery.cases.facts import (
     CardRefreshed,
     ChargeDue,
     EmailDue,
+    EmailRefused,
+    EmailSent,
     Fact,
     LeaseLapsed,
     PaymentFailed,
@@ -32,7 +34,7 @@ LOOK_BACK = timedelta(days=31)
 
 _URGENT = tuple(StepKind)
 _NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
-_NEEDS_STEPS = (CardRefreshed, ChargeDue, EmailDue)
+_NEEDS_STEPS = (CardRefreshed, ChargeDue, EmailDue, EmailSent, EmailRefused)
 
 
 class Course:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from recovery.cases import answered, customer, facts, firing, letters, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
+from recovery.cases.closing import kept_open
 from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
 from recovery.cases.planning import exhaust, refresh_now, to_review
@@ -30,7 +31,8 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     handler = _HANDLERS[type(fact)]
     decision: Decision = handler(case, fact, now, rules.for_case(case), usage)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
-    decision = keep_card(case, decision, now=now, rules=rules.for_case(case))
+    own = rules.for_case(case)
+    decision = kept_open(case, keep_card(case, decision, now=now, rules=own), rules=own)
     _check(case, decision)
     return decision
 

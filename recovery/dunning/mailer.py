@@ -22,13 +22,13 @@ class MailError(Exception):
 
 
 class MailRefused(MailError):
-    """The server refused for good (5xx); trying again cannot help. ``address`` when it was the address that it refused."""
+    """This email to this address is refused for good (5xx). ``address`` when it was the address that the server did not want."""
 
     address = False
 
 
 class MailUnavailable(MailError):
-    """The server is away or refused for now (4xx); the same email may be sent later."""
+    """The server is away, refuses for now (4xx), or refuses us whoever is written to; the same email may be sent later."""
 
 
 class MailAmbiguous(MailError):
@@ -90,12 +90,15 @@ class SmtpMailer:
             _quit(connection)
 
     def check(self) -> None:
-        """Connect and log in, for the doctor. Raises MailError."""
+        """Connect, log in and name our sender, for the doctor. Raises MailError."""
         try:
             connection = self._connected()
         except (smtplib.SMTPException, OSError) as error:
             raise _refusal(error) from error
-        _quit(connection)
+        try:
+            self._introduce(connection, ())
+        finally:
+            _quit(connection)
 
     def _connected(self) -> smtplib.SMTP:
         connection: smtplib.SMTP
@@ -114,37 +117,72 @@ class SmtpMailer:
         return connection
 
     def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, to: str) -> None:
+        address, options = mailbox(to)
+        self._introduce(connection, options)
         try:
-            connection.ehlo_or_helo_if_needed()
-            _expect(connection.mail(self.sender), 250)
-            _accepted(connection.rcpt(to))
+            _accepted(connection.rcpt(address))
         except (smtplib.SMTPException, OSError) as error:
             raise _refusal(error) from error
         try:
-            code, answer = connection.data(message.as_bytes(policy=policy.SMTP))
+            code, _ = connection.data(message.as_bytes(policy=policy.SMTPUTF8 if options else policy.SMTP))
         except smtplib.SMTPDataError as error:
             raise _refusal(error) from error
         except (smtplib.SMTPException, OSError) as error:
             raise MailAmbiguous(f"the connection broke after the content: {type(error).__name__}") from error
-        _expect_value(code, answer, 250)
+        if code != 250:
+            raise _refused(code)
+
+    def _introduce(self, connection: smtplib.SMTP, options: tuple[str, ...]) -> None:
+        """Name our sender. Whatever the server says against it is about us: no customer's letter is given up for that."""
+        try:
+            connection.ehlo_or_helo_if_needed()
+            code, _ = connection.mail(self.sender, options)
+        except smtplib.SMTPNotSupportedError as error:
+            raise _address_refused("the mail server takes no address of this alphabet") from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise _refusal(error) from error
+        if code != 250:
+            raise MailUnavailable(f"the mail server refused our sender: {code}")
 
 
-def _expect(reply: tuple[int, bytes], *codes: int) -> None:
-    _expect_value(reply[0], reply[1], *codes)
+def mailbox(address: str) -> tuple[str, tuple[str, ...]]:
+    """An address as the envelope wants it, and what the server must be able to do for it. Raises MailRefused for what is none."""
+    name, at, domain = address.strip().rpartition("@")
+    strange = not address.strip().isprintable() or set(" <>,;") & set(address.strip())
+    if not at or not name or not domain or strange:
+        raise _address_refused("what the gateway has is no address")
+    try:
+        domain = domain.encode("idna").decode()
+    except UnicodeError as error:
+        raise _address_refused("what the gateway has is no address") from error
+    return f"{name}@{domain}", () if name.isascii() else ("SMTPUTF8",)
+
+
+def _address_refused(why: str) -> MailRefused:
+    refused = MailRefused(why)
+    refused.address = True
+    return refused
+
+
+ABOUT_US = frozenset({503, 530, 534, 535, 538})
+"""What a server answers to a recipient when it misses encryption or a login (RFC 4954, July 2007)."""
 
 
 def _accepted(reply: tuple[int, bytes]) -> None:
-    """Whether the address is taken; a refusal for good is the address's own."""
-    try:
-        _expect(reply, 250, 251)
-    except MailRefused as refused:
-        refused.address = True
-        raise
+    """Whether the address is taken. A refusal for good is the address's own, unless it speaks of policy (5.7: RFC 3463, 2003)."""
+    code, answer = reply
+    if code in (250, 251):
+        return
+    if code in ABOUT_US:
+        raise MailUnavailable(f"the mail server refused us: {code}")
+    error = _refused(code)
+    if isinstance(error, MailRefused):
+        error.address = not answer.startswith(b"5.7.")
+    raise error
 
 
-def _expect_value(code: int, answer: bytes, *codes: int) -> None:
-    if code not in codes:
-        raise _refusal(smtplib.SMTPResponseException(code, answer.decode("utf-8", "replace")))
+def _refused(code: int) -> MailError:
+    return _refusal(smtplib.SMTPResponseException(code, ""))
 
 
 @cache

@@ -15,7 +15,7 @@ from recovery.cases.lifecycle import StepKind
 from recovery.dunning.addresses import Addresses
 from recovery.dunning.letter import Ask, LetterError, Letters
 from recovery.dunning.links import Links
-from recovery.dunning.mailer import MailAmbiguous, Mailer, MailRefused, MailUnavailable
+from recovery.dunning.mailer import MailAmbiguous, Mailer, MailRefused, MailUnavailable, mailbox
 from recovery.engine.advance import Advanced, advance
 from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
@@ -115,6 +115,7 @@ class SendEmail:
             missing = "address" if contact.email is None else "payment page"
             return EmailRefused(email_id=email_id, detail=f"the gateway has no {missing} for it", permanent=True)
         try:
+            mailbox(contact.email)
             letter = self.letters.write(ask, contact, message_id=f"<{email_id}@{self.outbox.sender_domain}>")
             self.mailer.send(letter, to=contact.email)
         except MailAmbiguous:

@@ -1,17 +1,16 @@
 """Checks every setting and connection and says what to do. Without it a wrong key would be noticed by the missing money."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 import redis
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from recovery.dunning.checking import letter_mistakes
-from recovery.dunning.mailer import MailError
 from recovery.gateways.port import GatewayError, GatewayMisconfigured
 from recovery.runtime.clock import machine_now, system_clock
+from recovery.runtime.doctor_asking import customers_page, mail_server, merchants_app
+from recovery.runtime.finding import Finding, Health
 from recovery.runtime.knowledge import ConfigInvalid
 from recovery.runtime.settings import Pages, SettingsInvalid
 from recovery.runtime.wiring import Wiring
@@ -28,27 +27,9 @@ from recovery.storage.flag_store import (
     raise_flag,
     read_flags,
 )
+from recovery.storage.message_store import undelivered
 from recovery.storage.moment import Moment
 from recovery.storage.step_store import backlog, orphans
-
-
-class Health(StrEnum):
-    """How one thing is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at: how it is, and what to do about it."""
-
-    subject: str
-    health: Health
-    detail: str
-    remedy: str = ""
-
 
 CONFIRMATIONS = {
     "retries-off": "Stripe's own retries are off (Settings, Billing, Subscriptions and emails, Manage failed payments)",
@@ -71,10 +52,10 @@ def examine(wiring: Wiring, broker_url: Callable[[], str]) -> Iterator[Finding]:
     database = _database(wiring)
     yield database
     yield _broker(broker_url)
-    yield _mail(wiring)
+    yield mail_server(wiring)
     yield from _stripe(wiring)
     yield _pages(wiring)
-    yield _customers_page(wiring)
+    yield customers_page(wiring)
     if database.health is Health.OK:
         yield from _inside(wiring)
 
@@ -128,22 +109,6 @@ def _broker(broker_url: Callable[[], str]) -> Finding:
     return Finding(subject="broker", health=Health.OK, detail=f"reachable, {kept}")
 
 
-def _mail(wiring: Wiring) -> Finding:
-    settings = wiring.settings
-    where = f"{settings.smtp_host}:{settings.smtp_port} ({settings.smtp_security})"
-    try:
-        wiring.mailer.check()
-    except MailError as error:
-        remedy = "check RECOVERY_SMTP_HOST, _PORT, _SECURITY, _USERNAME and _PASSWORD"
-        return Finding(subject="mail server", health=Health.FAILED, detail=f"{where}: {error}", remedy=remedy)
-    if settings.mail_from.endswith("@example.com"):
-        remedy = "set RECOVERY_MAIL_FROM to an address of your own domain, and RECOVERY_BRAND_NAME"
-        return Finding(
-            subject="mail server", health=Health.WARNING, detail=f"{where}: sender is an example", remedy=remedy
-        )
-    return Finding(subject="mail server", health=Health.OK, detail=f"{where}, from {settings.sender_domain}")
-
-
 def _stripe(wiring: Wiring) -> Iterator[Finding]:
     settings = wiring.settings
     try:
@@ -185,28 +150,6 @@ def _pages(wiring: Wiring) -> Finding:
     return Finding(subject="pages", health=Health.OK, detail=settings.pages.value)
 
 
-def _customers_page(wiring: Wiring) -> Finding:
-    settings = wiring.settings
-    missing = [
-        name
-        for name, value in (
-            ("RECOVERY_PUBLIC_URL", settings.public_url),
-            ("RECOVERY_LINK_SECRETS", settings.link_secrets),
-            ("RECOVERY_ADDRESS_KEY", settings.address_key),
-        )
-        if not value
-    ]
-    if missing:
-        detail = "emails lead to Stripe's own page, or bounced addresses are not kept"
-        remedy = f"set {', '.join(missing)}"
-        return Finding(subject="customer's page", health=Health.WARNING, detail=detail, remedy=remedy)
-    live = wiring.gateway.livemode if settings.stripe_secret_key is not None else False
-    if live and not (settings.public_url or "").startswith("https://"):
-        detail = "its links are not https"
-        return Finding(subject="customer's page", health=Health.FAILED, detail=detail, remedy="set RECOVERY_PUBLIC_URL")
-    return Finding(subject="customer's page", health=Health.OK, detail=f"{settings.public_url}/r/…")
-
-
 def _inside(wiring: Wiring) -> Iterator[Finding]:
     """What the database knows: flags, things set aside, and the operator's confirmations."""
     with wiring.database.connect() as tx:
@@ -216,6 +159,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         asleep = orphans(tx)
         aside = steps_set_aside(tx, limit=SHOWN_MAX)
         set_aside = events_set_aside(tx, limit=SHOWN_MAX)
+        messages = undelivered(tx)
     yield _charging(flags.get(CHARGING_HALTED))
     yield _foreign_retries(flags.get(GATEWAY_RETRIES_SEEN))
     unknown = [f"{flag.detail} ({flag.times} times)" for name, flag in flags.items() if name.startswith(UNKNOWN_CODE)]
@@ -243,6 +187,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         yield Finding(
             subject="steps", health=Health.OK, detail=f"{steps.due} due, {steps.in_flight} in flight, none failing"
         )
+    yield merchants_app(wiring, messages)
     yield _backfilled(flags.get(BACKFILLED))
     for name, question in CONFIRMATIONS.items():
         flag = flags.get(CONFIRMED + name)

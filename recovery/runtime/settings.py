@@ -133,6 +133,15 @@ class Settings(BaseSettings):
             raise ValueError(f"each must have at least {LINK_SECRET_CHARACTERS_MIN} characters")
         return value
 
+    @field_validator("smtp_username", "smtp_password", mode="after")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:  # noqa: ANN401 - a text or a secret
+        """Found here, not by the first email: the library that logs in knows no other letters."""
+        told = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if told is not None and not told.isascii():
+            raise ValueError("must have ASCII letters only; mail servers are logged in to with these")
+        return value
+
     @field_validator("brand_logo", mode="after")
     @classmethod
     def _a_picture(cls, value: Path | None) -> Path | None:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
 from recovery.cases.facts import Fact, fact_name
+from recovery.cases.grounds import Grounds
 from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Rule, Source, State, StepKind, StepState
 from recovery.money import Money
@@ -174,8 +175,10 @@ def knows_fact(tx: Connection, case_id: str, fact_key: str) -> bool:
     return tx.execute(found).first() is not None
 
 
-def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, *, moment: Moment) -> int:
-    """Write the new case, its journal line, exhaustion, attempts and ledger entries; the journal id."""
+def save_decision(
+    tx: Connection, before: Case, fact: Fact, decision: Decision, *, grounds: Grounds, moment: Moment
+) -> int:
+    """Write the new case, its journal line with what it rests on, exhaustion, attempts and ledger entries; the journal id."""
     after = decision.case
     row = _case_row(after) | {"changed_at": moment.now}
     tx.execute(update(cases).where(cases.c.id == after.id).values(row))
@@ -187,6 +190,7 @@ def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, 
         "reason": decision.reason,
         "at": moment.now,
         "booked_at": moment.machine_now,
+        "grounds": codec.grounds_json(grounds),
     }
     journal_id = int(tx.execute(insert(journal).values(line).returning(journal.c.id)).scalar_one())
     if after.exhausted is not None and before.exhausted is None:

@@ -120,6 +120,31 @@ def replay_messages(tx: Connection, message_id: str | None, *, machine_now: date
     return len(tx.execute(again.returning(messages.c.id)).all())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """How the telling goes: what waits, what of it was refused before, what was given up, and the last error of any of these."""
+
+    waiting: int
+    failing: int
+    given_up: int
+    last_error: str | None
+
+
+def undelivered(tx: Connection) -> Undelivered:
+    """Count what was not delivered."""
+    waits, lost = messages.c.state == "waiting", messages.c.state == "given_up"
+    errors = select(messages.c.error).where(messages.c.state != "delivered", messages.c.error.is_not(None))
+    row = tx.execute(
+        select(
+            func.count().filter(waits).label("waiting"),
+            func.count().filter(waits, messages.c.error.is_not(None)).label("failing"),
+            func.count().filter(lost).label("given_up"),
+            errors.order_by(lost.desc(), messages.c.due_at.desc()).limit(1).scalar_subquery().label("last_error"),
+        ).where(messages.c.state != "delivered")
+    ).mappings()
+    return Undelivered(**row.one())
+
+
 def list_messages(tx: Connection, *, state: str | None, limit: int) -> Sequence[Message]:
     """Messages, newest first."""
     query = select(messages).order_by(messages.c.due_at.desc(), messages.c.id).limit(limit)

@@ -10,7 +10,7 @@ from cases_support import CARD, FAILED_AT, LOST, OPEN_HOUR, asked, attempt, open
 from recovery.cases import facts
 from recovery.cases.answers import Declined
 from recovery.cases.campaigns import PLAIN, Campaign, Letter, campaign_for
-from recovery.cases.case import Case, Decision, Purpose
+from recovery.cases.case import Case, Decision, Purpose, WaitingStep
 from recovery.cases.customer import may_wish
 from recovery.cases.decide import decide
 from recovery.cases.lifecycle import AttemptStatus, State, StepKind
@@ -196,3 +196,24 @@ def test_who_leaves_is_let_go_with_the_reason() -> None:
     lost = replace(asked(opened()), state=State.LOST, ended_at=OPEN_HOUR)
     told_why = told(lost, facts.CustomerLeft(because="unused"))
     assert (told_why.case.state, told_why.case.left_because) == (State.LOST, "unused")
+
+
+def test_a_case_stays_open_until_its_last_letter_had_two_days() -> None:
+    """Exhausted on a Monday, day 12 is a Saturday: on the Monday after, the case was over before its last notice was written."""
+    monday = datetime(2026, 10, 26, 16, 39, tzinfo=UTC)
+    case = asked(opened(), emails=0)
+    assert case.exhausted is not None
+    waiting = WaitingStep(kind=StepKind.CLOSE_CASE, due_at=monday + timedelta(days=14), in_flight=False)
+    third = replace(case, exhausted=replace(case.exhausted, at=monday), letters_done=2, email_tries=3, steps=(waiting,))
+    sent = told(third, facts.EmailSent(email_id="mail-3"), now=monday + timedelta(days=7))
+    plan = planned(sent)
+    assert plan[StepKind.SEND_EMAIL] == datetime(2026, 11, 9, 17, 0, tzinfo=UTC)
+    assert plan[StepKind.CLOSE_CASE] == plan[StepKind.SEND_EMAIL] + timedelta(days=2)
+    assert "stays open until Wed 11 Nov" in sent.reason
+    early = told(replace(third, letters_done=0), facts.EmailSent(email_id="mail-1"), now=monday)
+    assert StepKind.CLOSE_CASE not in planned(early), "there is time enough"
+    capped = [monday + timedelta(days=day) for day in range(8)]
+    use = CardUse(budget_key=CARD.budget_key, uses=(), mailed=tuple(capped))
+    late = decide(third, EMAIL, now=datetime(2026, 11, 6, 18, 0, tzinfo=UTC), rules=rules(), usage=use)
+    assert planned(late)[StepKind.SEND_EMAIL] > monday + timedelta(days=29)
+    assert StepKind.CLOSE_CASE not in planned(late), "the cap may take weeks: for that the case does not stay open"

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from typing import Any
@@ -93,12 +93,63 @@ def test_a_connection_that_breaks_before_the_content_is_for_later() -> None:
         _mailer(port).send(_message(), to="kim@example.com")
 
 
-def test_a_sender_that_the_server_refuses_for_good() -> None:
+def test_a_sender_that_the_server_refuses_is_our_own_mistake() -> None:
+    """For good or not: it was no customer's address, and mended it lets all letters out."""
     with (
-        _scripted([b"250 hi\r\n", b"553 not you\r\n", b"250 ok\r\n", b"221 bye\r\n"]) as port,
-        pytest.raises(MailRefused),
+        _scripted([b"250 hi\r\n", b"553 not you\r\n", b"221 bye\r\n"]) as port,
+        pytest.raises(MailUnavailable),
     ):
         _mailer(port).send(_message(), to="kim@example.com")
+
+
+def test_the_doctor_sees_a_sender_that_the_server_refuses() -> None:
+    with (
+        _scripted([b"250 hi\r\n", b"553 not you\r\n", b"221 bye\r\n"]) as port,
+        pytest.raises(MailUnavailable),
+    ):
+        _mailer(port).check()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "address"),
+    [
+        (b"550 5.1.1 no such user", MailRefused, True),
+        (b"550 unknown", MailRefused, True),
+        (b"554 5.7.1 relay access denied", MailRefused, False),
+        (b"530 5.7.0 log in first", MailUnavailable, False),
+        (b"452 4.2.2 full", MailUnavailable, False),
+    ],
+)
+def test_only_what_the_address_itself_is_refused_for_marks_it(
+    answer: bytes, error: type[Exception], address: bool
+) -> None:
+    with (
+        _scripted([b"250 hi\r\n", b"250 ok\r\n", answer + b"\r\n", b"221 bye\r\n"]) as port,
+        pytest.raises(error) as refused,
+    ):
+        _mailer(port).send(_message(), to="kim@example.com")
+    assert getattr(refused.value, "address", False) is address
+
+
+@pytest.mark.parametrize("address", ["kim", "@example.com", "kim@", "kim@a\nBcc: x@y", "a@b, c@d", "kim@" + "x" * 70])
+def test_what_is_no_address_is_refused_before_anything_is_said(smtp_catcher: Any, address: str) -> None:
+    with pytest.raises(MailRefused) as refused:
+        _mailer(smtp_catcher.port).send(_message(), to=address)
+    assert refused.value.address
+    assert smtp_catcher.messages == []
+
+
+def test_addresses_of_other_alphabets_are_written_to_where_the_server_can(
+    start_smtp: Callable[..., Any],
+) -> None:
+    plain = start_smtp(enable_SMTPUTF8=False)
+    _mailer(plain.port).send(_message(), to="kim@bücher.example")
+    assert plain.messages[0].recipients == ("kim@xn--bcher-kva.example",)
+    with pytest.raises(MailRefused):
+        _mailer(plain.port).send(_message(), to="jürgen@example.com")
+    able = start_smtp(enable_SMTPUTF8=True)
+    _mailer(able.port).send(_message(), to="jürgen@example.com")
+    assert able.messages[0].recipients == ("jürgen@example.com",)
 
 
 def test_the_password_is_not_in_its_repr() -> None:

@@ -1,19 +1,25 @@
 """The doctor finds each thing that is wrong and says what to do about it."""
 
+import base64
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from building import Life, wired
 
+from recovery.dunning.merchant import WAITS_SECONDS, Merchant
 from recovery.runtime.clock import machine_now
-from recovery.runtime.doctor import CONFIRMATIONS, Finding, Health, confirm, examine
+from recovery.runtime.doctor import CONFIRMATIONS, confirm, examine
+from recovery.runtime.finding import Finding, Health
 from recovery.runtime.settings import Pages, Settings
 from recovery.runtime.wiring import Wiring
 from recovery.simulation.sandbox import Sandbox, serve_sandbox
 from recovery.storage.flag_store import CHARGING_HALTED, GATEWAY_RETRIES_SEEN, UNKNOWN_CODE, raise_flag
+from recovery.storage.message_store import replay_messages
 
+MERCHANT_SECRET = "whsec_" + base64.b64encode(b"shop" * 8).decode()
 AT = datetime(2026, 9, 14, tzinfo=UTC)
 
 
@@ -112,6 +118,37 @@ def test_signs_that_something_is_wrong_inside_are_shown(
     assert "recovery charging resume" in findings["charging"].remedy
     assert findings["Stripe's retries"].health is Health.WARNING
     assert "brand_new_code" in findings["decline codes"].detail
+
+
+def _told_in_vain(life: Life, tries: int) -> None:
+    """The merchant's app is told, and refuses each time."""
+    url = life.wiring.settings.merchant_url
+    assert url is not None
+    at = [machine_now() + timedelta(seconds=1)]
+    app = Merchant(database=life.wiring.database, url=url, secrets=(MERCHANT_SECRET,), machine_clock=lambda: at[0])
+    for _ in range(tries):
+        app.tell()
+        at[0] += timedelta(days=2)
+
+
+def test_a_merchants_app_that_hears_nothing_is_seen(
+    healthy: dict[str, Any], database_url: str, valkey_url: str
+) -> None:
+    told = {"merchant_url": "http://127.0.0.1:1/", "merchant_secrets": MERCHANT_SECRET}
+    with wired(database_url, **told) as wiring:
+        life = Life(wiring)
+        life.fail("in_1")
+        assert _findings(healthy | told, database_url, valkey_url)["merchant's app"].health is Health.OK
+        _told_in_vain(life, 1)
+        failing = _findings(healthy | told, database_url, valkey_url)["merchant's app"]
+        assert (failing.health, "ConnectionError" in failing.detail) == (Health.WARNING, True)
+        _told_in_vain(life, len(WAITS_SECONDS) + 1)
+        given_up = _findings(healthy, database_url, valkey_url)["merchant's app"]
+        assert (given_up.health, "1 messages were given up" in given_up.detail) == (Health.FAILED, True)
+        assert "recovery merchant replay" in given_up.remedy
+        with wiring.database.begin() as tx:
+            replay_messages(tx, None, machine_now=machine_now())
+        assert _findings(healthy | told, database_url, valkey_url)["merchant's app"].health is Health.OK
 
 
 def test_no_finding_tells_a_secret(healthy: dict[str, Any], database_url: str, valkey_url: str) -> None:

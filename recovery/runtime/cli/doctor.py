@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from recovery.runtime.doctor import CONFIRMATIONS, Health, confirm, examine
+from recovery.runtime.doctor import CONFIRMATIONS, confirm, examine
+from recovery.runtime.finding import Health
 from recovery.runtime.settings import load_settings
 from recovery.runtime.stack import opened
 

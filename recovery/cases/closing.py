@@ -1,0 +1,41 @@
+"""Keeps a case open until its letters had their turn. Without it a last notice that falls on a weekend would come after the end."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from recovery.cases.between import held_back
+from recovery.cases.case import Case, Decision, Plan
+from recovery.cases.lifecycle import State, StepKind
+from recovery.cases.rules import Rules
+
+TIME_TO_ANSWER = timedelta(days=2)
+"""How long after a letter the case stays open at least: who reads it tomorrow evening can still pay."""
+
+LONGER_AT_MOST = timedelta(days=7)
+"""How much longer than the policy says a case stays open for a letter: weekends and holds are over by then; a cap may take weeks."""
+
+
+def kept_open(before: Case, decision: Decision, *, rules: Rules) -> Decision:
+    """The decision with the case's end put off, if a letter that it plans would come after it or too shortly before."""
+    case = decision.case
+    letter = _planned(decision, StepKind.SEND_EMAIL)
+    if case.state is not State.DUNNING or letter is None or case.exhausted is None:
+        return decision
+    closing = _planned(decision, StepKind.CLOSE_CASE) or _waiting(before)
+    wanted = letter + TIME_TO_ANSWER
+    wait = held_back(case, rules) + timedelta(days=rules.policy.dunning.wait_days)
+    latest = case.exhausted.at + wait + LONGER_AT_MOST
+    if closing is None or closing >= wanted or wanted > latest:
+        return decision
+    others = tuple(plan for plan in decision.plan if plan.kind is not StepKind.CLOSE_CASE)
+    reason = f"{decision.reason}; the case stays open until {wanted:%a %d %b} for that letter"
+    return replace(decision, reason=reason, plan=(*others, Plan(kind=StepKind.CLOSE_CASE, due_at=wanted)))
+
+
+def _planned(decision: Decision, kind: StepKind) -> datetime | None:
+    return next((plan.due_at for plan in decision.plan if plan.kind is kind), None)
+
+
+def _waiting(case: Case) -> datetime | None:
+    step = case.step(StepKind.CLOSE_CASE)
+    return None if step is None or step.in_flight else step.due_at
