@@ -25,6 +25,7 @@ class View(StrEnum):
     AMOUNT = "amount"
     EMAILS = "emails"
     ARM = "arm"
+    PENALTIES = "penalties"
     RENEWALS = "renewals"
     CHURN = "churn"
     PROOF = "proof"
@@ -103,6 +104,11 @@ TITLES: Final = {
         "In one currency",
         "Month of the booking",
         "The figures by cash date, each currency's sum converted at the month's booked rate. Without a file of rates there are none.",
+    ),
+    View.PENALTIES: (
+        "Network penalties, estimated",
+        "Network and rule",
+        "What the card networks may charge for attempts of the period, estimated from their rules; the bill comes from the acquirer.",
     ),
     View.RENEWALS: (
         "Invoices and their failures",

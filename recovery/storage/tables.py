@@ -180,6 +180,7 @@ attempts = Table(
         unique=True,
         postgresql_where=text(f"status IN ({', '.join(sorted(repr(s.value) for s in OPEN_ATTEMPTS))})"),
     ),
+    Index("ix_attempts_started_at", "started_at", postgresql_using="brin"),
     Index("ix_attempts_budget", "budget_key", "started_at", postgresql_where=text("counts")),
 )
 
@@ -197,6 +198,7 @@ foreign_charges = Table(
     Column("counts", Boolean, nullable=False),
     Index("ix_foreign_charges_budget", "budget_key", "at", postgresql_where=text("counts")),
     Index("ix_foreign_charges_case_id", "case_id"),
+    Index("ix_foreign_charges_at", "at", postgresql_using="brin"),
 )
 
 exhaustions = Table(

@@ -110,7 +110,7 @@ def _priced(life: Life, subscription: str, minor: int) -> None:
 
 def _past_is_imported(life: Life, person: str, subscription: str) -> None:
     """Invoices, charges and cards: once and again with the same result, behind the page that was read before an interruption."""
-    booked = life.sandbox.ledger.entries
+    booked = list(life.sandbox.ledger.entries)
     done = dict(import_all(around(life, life.wiring.gateway)))
     assert done["charges"].read == len(booked) > 1
     assert done["invoices"].read > 0
@@ -122,7 +122,7 @@ def _past_is_imported(life: Life, person: str, subscription: str) -> None:
         key = tx.execute(text("SELECT budget_key FROM past_charges LIMIT 1")).scalar_one()
         with_import = card_use(tx, key, now=life.now)
     assert {row.charge_id: row.amount_minor for row in first} == {one.charge: one.amount_minor for one in booked}
-    assert [row.succeeded for row in first].count(True) == len(life.sandbox.ledger.succeeded())
+    assert [row.succeeded for row in first].count(True) == len(list(life.sandbox.ledger.succeeded()))
     with life.wiring.database.begin() as tx:
         tx.execute(text("DELETE FROM past_charges"))
         assert card_use(tx, key, now=life.now) == with_import, "what the engine knows is not counted twice"

@@ -81,7 +81,7 @@ def drilled(table: Table, row: Row, asked: Mapping[str, str]) -> Drill:
 
 
 def _key(view: str, key: str) -> dict[str, str] | None:
-    if view in (View.RESTATED, View.CHURN, View.CONVERTED, View.PROOF, View.RENEWALS):
+    if view in (View.RESTATED, View.CHURN, View.CONVERTED, View.PROOF, View.RENEWALS, View.PENALTIES):
         return None
     if key == TOTAL:
         return {}

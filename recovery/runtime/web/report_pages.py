@@ -114,7 +114,15 @@ class ReportPages:
             rates = self._wiring.rates
         except RatesInvalid as error:
             raise HTTPException(500, detail=str(error)) from error
-        return report(self._wiring.database, span, made_at=now, views=views, with_days=with_days, rates=rates)
+        return report(
+            self._wiring.database,
+            span,
+            made_at=now,
+            views=views,
+            with_days=with_days,
+            rates=rates,
+            networks=self._wiring.rulebook.networks,
+        )
 
 
 def _page(request: Request) -> int:

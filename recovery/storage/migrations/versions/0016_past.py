@@ -10,6 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # Times only grow: a few pages tell where a month of millions of rows is.
+    op.create_index("ix_attempts_started_at", "attempts", ["started_at"], postgresql_using="brin")
+    op.create_index("ix_foreign_charges_at", "foreign_charges", ["at"], postgresql_using="brin")
     op.create_table(
         "past_invoices",
         sa.Column("id", sa.Text(), nullable=False),
@@ -49,5 +52,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_foreign_charges_at", "foreign_charges")
+    op.drop_index("ix_attempts_started_at", "attempts")
     for table in ("subscription_changes", "past_charges", "past_invoices"):
         op.drop_table(table)
