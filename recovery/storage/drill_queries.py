@@ -81,7 +81,7 @@ def cash_entries(
     offset: int,
     late_for: str | None = None,
 ) -> list[EntryLine]:
-    """The ledger entries of some kinds that occurred in a span, newest first; ``late_for`` narrows to those booked after that closing."""
+    """The ledger entries of some kinds that occurred in a span, newest first; ``late_for``: only those booked after that closing."""
     given = {"start": span.start, "end": span.end, "kinds": sorted(kinds), "limit": limit, "offset": offset}
     if currency is not None:
         given["currency"] = currency
