@@ -70,8 +70,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             tried_card=charge.card,
             last_failure_at=charge.created_at,
         )
-    who = charge.initiator.value if charge.initiator else "someone else"
-    why = f"a charge by {who} failed ({signals.brief()})"
+    why = f"a charge by {charge.initiator.value if charge.initiator else 'someone else'} failed ({signals.brief()})"
     if case.state not in OPEN:
         return Decision(case=known, reason=f"{why}; the case has ended")
     if not opening:
@@ -85,8 +84,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
             why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
-    if case.arm is not None:
-        why = f"{why}; {rules.policy.holdout.brief(case.arm)}"
+    why += f"; {rules.policy.holdout.brief(case.arm)}" if case.arm else ""
     parts = money_moves.part_entries(known, fact.obligation.succeeded)
     entry = Entry(
         kind=EntryKind.AT_RISK,
