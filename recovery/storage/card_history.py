@@ -63,7 +63,9 @@ def note_imported_cards(
     tx: Connection, gateway: str, customer: str, cards: Sequence[KeptCard], *, at: datetime, machine_now: datetime
 ) -> None:
     """Keep a customer's cards as an import read them; what is known already writes nothing."""
-    changes = list(_changes(_latest(tx, gateway, customer), cards))
+    latest = _latest(tx, gateway, customer)
+    noted = {kept.card.payment_method: kept.odd for kept in cards if kept.card.payment_method in latest}
+    changes = list(_changes(latest, cards, noted))
     common: dict[str, Any] = {"gateway": gateway, "customer": customer, "case_id": None, "signal": "imported"}
     common |= {"at": at, "booked_at": machine_now}
     if changes:

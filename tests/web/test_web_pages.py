@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -196,7 +197,7 @@ def test_every_figure_of_every_table_opens(wiring: Wiring, client: httpx.Client)
         policy = book.rules_for(tx, book.current).policy
     measured = replace(policy, holdout=Holdout(share=0.5))
     book.adopt(measured, database=wiring.database, machine_now=machine_now())
-    monthly = {"interval": "month", "subscribed_at": MONDAY - timedelta(days=400)}
+    monthly: dict[str, Any] = {"interval": "month", "subscribed_at": MONDAY - timedelta(days=400)}
     life.attempt(life.fail("won", minor=2000, at=MONDAY, **monthly))
     life.fail("open", minor=1000, currency="jpy", at=MONDAY, **monthly)
     seen = SeenSubscription(
