@@ -10,6 +10,7 @@ from recovery.storage.churn_queries import ChurnSum
 
 _CUSTOMERS: Final = "Customers"
 _REVENUE: Final = "Monthly revenue"
+_NET: Final = "Net revenue churn"
 
 
 def _column(name: str, label: str, kind: Kind, group: str, definition: str) -> Column:
@@ -85,34 +86,6 @@ COLUMNS: Final = (
     _column(
         "revenue_involuntary", "of it involuntary", Kind.RATE_OF_MONEY, _REVENUE, "What of it left because of payments."
     ),
-    _column(
-        "contraction_minor",
-        "Contraction",
-        Kind.MONEY,
-        _REVENUE,
-        "What prices of subscriptions that went on fell in the month, as two imports found them.",
-    ),
-    _column(
-        "expansion_minor",
-        "Expansion",
-        Kind.MONEY,
-        _REVENUE,
-        "What prices of such subscriptions rose, as two imports found them.",
-    ),
-    _column(
-        "net_revenue_churn",
-        "Net revenue churn",
-        Kind.RATE_OF_MONEY,
-        _REVENUE,
-        "Revenue that left and contraction, less expansion; below nought where what stayed grew more than what left.",
-    ),
-    _column(
-        "net_voluntary",
-        "Net, voluntary",
-        Kind.RATE_OF_MONEY,
-        _REVENUE,
-        "Revenue that left by itself and contraction, less expansion: the rest of net revenue churn is the involuntary part.",
-    ),
     _column("left_minor", "MRR that left", Kind.MONEY, _REVENUE, "The same as an amount."),
     _column(
         "involuntary_minor", "MRR that left, involuntary", Kind.MONEY, _REVENUE, "What of it left because of payments."
@@ -123,6 +96,34 @@ COLUMNS: Final = (
         Kind.MONEY,
         _REVENUE,
         "An upper bound: monthly revenue of the failed renewals of the month that the engine recovered.",
+    ),
+    _column(
+        "contraction_minor",
+        "Contraction",
+        Kind.MONEY,
+        _NET,
+        "What prices of subscriptions that went on fell in the month, as two imports found them.",
+    ),
+    _column(
+        "expansion_minor",
+        "Expansion",
+        Kind.MONEY,
+        _NET,
+        "What prices of such subscriptions rose, as two imports found them.",
+    ),
+    _column(
+        "net_revenue_churn",
+        "Net revenue churn",
+        Kind.RATE_OF_MONEY,
+        _NET,
+        "Revenue that left and contraction, less expansion; below nought where what stayed grew more than what left.",
+    ),
+    _column(
+        "net_voluntary",
+        "Net, voluntary",
+        Kind.RATE_OF_MONEY,
+        _NET,
+        "Revenue that left by itself and contraction, less expansion: the rest of net revenue churn is the involuntary part.",
     ),
 )
 
