@@ -21,8 +21,9 @@ from recovery.reporting.closing import Closing, MonthNotOver, close_month
 from recovery.reporting.export import as_csv, as_json
 from recovery.reporting.period import Asked, span_of
 from recovery.reporting.report import Report, View, report
-from recovery.reporting.table import TOTAL
+from recovery.reporting.table import TOTAL, Kind, Table
 from recovery.reporting.tie_out import Cause, tie_out
+from recovery.reporting.views import CUTS
 from recovery.reporting.workbook import as_xlsx
 from recovery.runtime.clock import machine_now
 from recovery.storage.closing_store import AlreadyClosed
@@ -111,6 +112,39 @@ def compared(life: Life, found: Report) -> None:
         told = sum(int(str(r.figures["recovered_minor"])) for r in sources.rows if r.currency == currency)
         assert told == sum(sums["recovered_minor"] for (_, of), sums in expected.items() if of == currency)
     _cash_compared(life, found)
+    _cuts_compared(life, found)
+
+
+def _cuts_compared(life: Life, found: Report) -> None:
+    """Every cut adds up to the cohorts in every column; attempts, hours and what was at risk are those of the gateway's book."""
+    tables = {table.name: table for table in found.tables}
+    added = [column.name for column in tables[View.COHORT].columns if column.kind in (Kind.COUNT, Kind.MONEY)]
+
+    def sums(table: Table, names: list[str]) -> dict[str, Counter[str]]:
+        told: dict[str, Counter[str]] = {}
+        for row in (row for row in table.rows if row.key != TOTAL):
+            told.setdefault(row.currency, Counter()).update({name: int(str(row.figures[name])) for name in names})
+        return told
+
+    expected = sums(tables[View.COHORT], added)
+    for view in (view for view in CUTS if view in tables):
+        assert sums(tables[view], added) == expected, view
+    entries = list({entry.charge: entry for entry in life.sandbox.ledger.entries}.values())
+    failed = {entry.invoice for entry in entries if entry.outcome == "declined"}
+    tried: dict[str, Counter[str]] = {}
+    for entry in (entry for entry in entries if entry.invoice in failed and entry.initiator == "engine"):
+        won = entry.outcome == "succeeded"
+        minor = entry.amount_minor if won else 0
+        tried.setdefault(entry.currency, Counter()).update(attempts=1, succeeded=int(won), recovered_minor=minor)
+    for view in (View.ATTEMPT, View.HOURS):
+        assert sums(tables[view], ["attempts", "succeeded", "recovered_minor"]) == tried, view
+    owed: dict[str, dict[str, int]] = {}
+    for entry in entries:
+        if entry.invoice in failed:
+            owed.setdefault(entry.currency, {})[entry.invoice] = entry.amount_minor
+    assert {one: told["at_risk_minor"] for one, told in expected.items()} == {
+        one: sum(each.values()) for one, each in owed.items()
+    }
 
 
 def _cash_compared(life: Life, found: Report) -> None:
