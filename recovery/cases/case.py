@@ -90,7 +90,8 @@ class Case:
     address tells it; ``subscribed_at`` and ``interval`` (with its count) speak of the subscription as it was when it failed,
     ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that were
     sent or left out, ``letter_tries`` the tries at the current one; ``email_tries`` numbers all. ``wished_at`` is the date that the
-    customer chose for a try, ``left_because`` the reason given for leaving.
+    customer chose for a try, ``left_because`` the reason given for leaving; ``cancelled`` says that the
+    subscription was ended while the case was open, ``reason_mail`` which email asked for the reason.
     ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
     """
 
@@ -131,6 +132,8 @@ class Case:
     wished_at: datetime | None = None
     wishes: int = 0
     left_because: str | None = None
+    cancelled: bool = False
+    reason_mail: int | None = None
     escalations: int = 0
     source: Source | None = None
     ended_at: datetime | None = None

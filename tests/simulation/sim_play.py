@@ -143,15 +143,15 @@ class Run:
 
     def _performers(self) -> dict[StepKind, Performer]:
         letters = Letters(CONFIG / "emails", Brand(name="Sim", sender="sim@example.com"))
+        send = SendEmail(self.door, self.gateway, self.mailer, letters, Outbox(sender_domain="example.com"))
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(self.door, self.gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
             StepKind.KEEP_CARD: KeepCard(self.door, self.gateway),
             StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
             StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway, Breaker(self.clocks.machine)),
-            StepKind.SEND_EMAIL: SendEmail(
-                self.door, self.gateway, self.mailer, letters, Outbox(sender_domain="example.com")
-            ),
+            StepKind.SEND_EMAIL: send,
+            StepKind.ASK_REASON: send,
             StepKind.CLOSE_CASE: CloseCase(self.door, self.gateway),
             StepKind.ESCALATE: Escalate(self.door),
         }

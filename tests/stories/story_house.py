@@ -4,6 +4,7 @@ Without it each story would wire a house of its own. As in production one time s
 with the days.
 """
 
+import dataclasses
 import socket
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import Any
 import uvicorn
 
 from recovery.cases.lifecycle import StepKind
+from recovery.cases.policy import Policy
 from recovery.dunning.mailer import Mailer
 from recovery.dunning.send import SendEmail
 from recovery.engine.claims import Performer
@@ -25,7 +27,7 @@ from recovery.engine.door import Door
 from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import Limits, StripeGateway
 from recovery.runtime.clock import SharedClock, clock_from, machine_now
-from recovery.runtime.knowledge import Knowledge, load_knowledge
+from recovery.runtime.knowledge import Knowledge, load_knowledge, version_of
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import load_settings
 from recovery.runtime.web.app import create_app
@@ -56,9 +58,10 @@ class Ways:
     """The secret that the gateway signs with."""
     mailer: Callable[[Mailer], Mailer] = lambda real: real
     gateway: Callable[[Gateway], Gateway] = lambda real: real
+    """Ports that a story wraps to let a worker die there."""
+    policy: Callable[[Policy], Policy] = lambda shipped: shipped
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further settings."""
-    """Ports that a story wraps to let a worker die there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,11 @@ class StoryWiring(Wiring):
     def rulebook(self) -> StoredRuleBook:
         """The files as they are, read once for all stories."""
         settle_seconds = self.settings.stripe_call_seconds + self.settings.settle_margin_seconds
-        return StoredRuleBook(_knowledge(), settle_seconds=settle_seconds)
+        known = _knowledge()
+        policy = self.ways.policy(known.policy)
+        if policy is not known.policy:
+            known = dataclasses.replace(known, policy=policy, policy_version=version_of(policy))
+        return StoredRuleBook(known, settle_seconds=settle_seconds)
 
     @cached_property
     def door(self) -> Door:
@@ -105,7 +112,7 @@ class StoryWiring(Wiring):
         """The real ones, with the story's mailer."""
         mailer = self.ways.mailer(self.mailer)
         send = SendEmail(self.door, self.gateway, mailer, self.letters, self.outbox)
-        return {**super().performers, StepKind.SEND_EMAIL: send}
+        return {**super().performers, StepKind.SEND_EMAIL: send, StepKind.ASK_REASON: send}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from recovery.cases.leaving import TEMPLATE as LEAVING
 from recovery.dunning.checking import letter_mistakes
 from recovery.runtime.asking import letters_of
 from recovery.runtime.cli.explain import Refused
@@ -45,6 +46,7 @@ def check() -> None:
     try:
         knowledge = load_knowledge(settings.config_dir)
         templates = {letter.template for campaign in knowledge.policy.campaigns for letter in campaign.letters}
+        templates.add(LEAVING)
     except ConfigInvalid as invalid:
         mistakes = invalid.mistakes
     mistakes = mistakes + letter_mistakes(letters_of(settings), templates=templates)
