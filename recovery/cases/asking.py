@@ -47,6 +47,7 @@ def fresh_question(case: Case, moment: Moment, *, windows: bool) -> Question:
         window=issuer_window(case, moment.rules, None),
         risk_max=moment.rules.policy.risk_max if windows else None,
         last_try_at=None,
+        rule="fresh details",
     )
 
 
@@ -122,6 +123,7 @@ def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, j
         risk_max=rules.policy.risk_max if ladder.risk_max is None else ladder.risk_max,
         last_try_at=spaced_from,
         jitter_seconds=jitter_seconds,
+        rule=f"ladders.{case.verdict.decline_class.value}",
     )
 
 

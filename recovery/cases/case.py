@@ -18,6 +18,7 @@ from recovery.cases.wallet import KeptCard, Place
 from recovery.declines.classify import DeclineClass, Verdict
 from recovery.declines.signals import Card, Signals
 from recovery.money import Money
+from recovery.timing.slots import Slot
 
 
 class Purpose(StrEnum):
@@ -234,7 +235,8 @@ class Decision:
     """What a fact leads to: the new case, what to plan and cancel, and a reason that a person can read.
 
     ``start`` is an attempt to begin: its row is written before the gateway is called. ``email`` is the number of an email to
-    begin, ``template`` its text. ``halt`` stops all charging, with the reason.
+    begin, ``template`` its text. ``halt`` stops all charging, with the reason. ``slot`` is what was found when an instant for a try was
+    looked for, for the journal.
     """
 
     case: Case
@@ -246,3 +248,4 @@ class Decision:
     email: int | None = None
     template: str | None = None
     halt: str | None = None
+    slot: Slot | None = None

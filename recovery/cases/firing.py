@@ -6,7 +6,6 @@ Still owed? Same amount? Same card, and not a dead one? Inside the window and th
 from datetime import datetime, timedelta
 
 from recovery.cases import facts
-from recovery.cases.asking import issuer_window
 from recovery.cases.between import purpose_between
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
 from recovery.cases.choosing import is_fresh, is_untried, needs_agreement, next_card, noticed, turned_to
@@ -20,6 +19,7 @@ from recovery.cases.rules import CardUse, Elder, Rules
 from recovery.cases.updating import Closed, ContactCardholder, Freshness, compared, told
 from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Card
+from recovery.timing.slots import Slot
 from recovery.values import replace
 
 GATEWAY_MARGIN = timedelta(hours=6)
@@ -160,13 +160,12 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
         if held is not None:
             return held
     case = _on(case, card)
-    forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
-    if forbidden is not None:
+    slot = may_fire(case, purpose, now=now, rules=rules, usage=usage)
+    if isinstance(slot, str):
         if purpose is Purpose.SILENT:
-            return next_silent(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
-        return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
-    zone = issuer_window(case, rules, None).zone
-    return _begin(case, card, purpose, zone=zone, now=now)
+            return next_silent(case, now=now, rules=rules, usage=usage, why=f"not tried: {slot}")
+        return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {slot}")
+    return _begin(case, card, purpose, slot=slot, now=now)
 
 
 def _fire_between(case: Case, card: Card, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
@@ -177,11 +176,10 @@ def _fire_between(case: Case, card: Card, *, now: datetime, rules: Rules, usage:
         case, letter = after_wish(case, now=now, rules=rules)
         plan = (letter,) if letter else ()
         return Decision(case=case, reason="not tried: these details were tried; the customer is asked", plan=plan)
-    forbidden = may_fire(case, purpose, now=now, rules=rules, usage=usage)
-    if forbidden is not None:
-        return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {forbidden}")
-    zone = issuer_window(case, rules, None).zone
-    return _begin(case, card, purpose, zone=zone, now=now)
+    slot = may_fire(case, purpose, now=now, rules=rules, usage=usage)
+    if isinstance(slot, str):
+        return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {slot}")
+    return _begin(case, card, purpose, slot=slot, now=now)
 
 
 def _in_the_way(case: Case, obligation: Obligation, *, now: datetime, rules: Rules) -> Decision | None:
@@ -243,7 +241,7 @@ def _behind(case: Case, elder: Elder, *, now: datetime, rules: Rules) -> Decisio
     )
 
 
-def _begin(case: Case, card: Card, purpose: Purpose, *, zone: str, now: datetime) -> Decision:
+def _begin(case: Case, card: Card, purpose: Purpose, *, slot: Slot, now: datetime) -> Decision:
     number = len(case.attempts) + 1
     attempt = Attempt(
         id=f"{case.id}-{number}",
@@ -254,12 +252,17 @@ def _begin(case: Case, card: Card, purpose: Purpose, *, zone: str, now: datetime
         purpose=purpose,
         status=AttemptStatus.IN_FLIGHT,
         decline_class=case.verdict.decline_class if case.verdict and purpose is Purpose.SILENT else None,
-        zone=zone,
+        zone=slot.zone,
     )
+    hours = slot.question.window.at(now)
     return Decision(
         case=replace(case, attempts=(*case.attempts, attempt)),
-        reason=f"attempt {number}: {case.amount} on {card.brief()} ({purpose.value.replace('_', ' ')})",
+        reason=(
+            f"attempt {number}: {case.amount} on {card.brief()} ({purpose.value.replace('_', ' ')}), "
+            f"in {hours.name} (risk {hours.weight:g})"
+        ),
         start=attempt,
+        slot=slot,
     )
 
 

@@ -46,12 +46,14 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         # What pushed the slot out, such as a used-up budget; a try that was refused at firing has told it already.
         pushed = [f"rejected {move}" for move in slot.rejected if move not in why]
         why = "; ".join([why, case.verdict.brief(), *pushed])
-        return spent(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
+        ended = spent(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
+        return replace(ended, slot=slot)
     return Decision(
         case=case if case.state is State.SILENT else replace(case, state=State.SILENT),
         reason=f"{why}; {case.verdict.brief()}; next try {told(slot)}: {slot.reason}",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
+        slot=slot,
     )
 
 
@@ -63,25 +65,25 @@ def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why
     slot = next_slot(fresh_question(case, moment, windows=not customers))
     too_late = slot.at is not None and slot.at > case.horizon_at and case.purpose_of(case.card) is Purpose.BACKUP_CARD
     if slot.at is None or too_late:
-        return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=slot.reason)
+        ended = exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=slot.reason)
+        return replace(ended, slot=slot)
     return Decision(
         case=case,
         reason=f"{why}; fresh details ({case.card.brief()}) are tried {told(slot)}: {slot.reason}",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
+        slot=slot,
     )
 
 
-def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage: CardUse) -> str | None:
-    """Check at the moment of firing what was true at planning; None when the try may go out, else what forbids it."""
+def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage: CardUse) -> Slot | str:
+    """Check at the moment of firing what was true at planning: the slot when the try may go out, else what forbids it."""
     assert case.card is not None
     assert usage.budget_key == case.card.budget_key, "a card's try is judged by another card's use"
     if purpose is Purpose.SILENT and now > case.horizon_at:
         return f"the horizon of {rules.policy.horizon_days} days has passed"
     if purpose is Purpose.SILENT and case.silent_tries >= rules.policy.silent_attempts_max:
         return "the silent attempts are used up"
-    if purpose is Purpose.SILENT and now > case.horizon_at:
-        return f"the horizon of {rules.policy.horizon_days} days has passed"
     ladder = rules.policy.ladders.get(case.verdict.decline_class) if case.verdict else None
     if purpose is Purpose.SILENT and ladder is None:
         return "the last decline rules these details out"
@@ -91,7 +93,7 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
     else:
         moment = Moment(now=now, rules=rules, usage=usage)
         slot = next_slot(fresh_question(case, moment, windows=purpose is not Purpose.CUSTOMER_CARD))
-    return None if slot.at == now else slot.reason
+    return slot if slot.at == now else slot.reason
 
 
 def spent(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:

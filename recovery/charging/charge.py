@@ -12,8 +12,6 @@ import structlog
 from recovery.cases.answers import Answer, NotSent, Unknown
 from recovery.cases.case import Attempt
 from recovery.cases.facts import AttemptAnswered, ChargeDue
-from recovery.cases.obligation import ObligationStatus
-from recovery.cases.wallet import Wallet
 from recovery.charging.breaker import Breaker
 from recovery.charging.reading import patiently
 from recovery.engine.advance import SEND_WITHIN_SECONDS, advance
@@ -50,9 +48,7 @@ class ChargeCard:
         with self.door.database.begin() as tx:
             case = load_case(tx, step.case_id)
         with patiently():
-            obligation = self.gateway.read_obligation(case.obligation)
-            owed = obligation.status is ObligationStatus.OPEN
-            wallet = self.gateway.read_wallet(obligation) if owed else Wallet()
+            obligation, wallet = self.gateway.read_owed(case.obligation)
         due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id)
         begins = self.door.machine_clock()
         begun = advance(self.door, case.id, due, step=step)

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from recovery.cases.facts import CardRefreshed
-from recovery.cases.obligation import ObligationStatus
 from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
-from recovery.cases.wallet import Wallet
 from recovery.charging.reading import patiently
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
@@ -34,9 +32,7 @@ class RefreshCard:
         with patiently():
             if self.gateway.updater is UpdaterWay.ON_DEMAND and case.card is not None and case.is_dead(case.card):
                 found = self.gateway.ask_updater(case.card)
-            obligation = self.gateway.read_obligation(case.obligation)
-            owed = obligation.status is ObligationStatus.OPEN
-            wallet = self.gateway.read_wallet(obligation) if owed else Wallet()
+            obligation, wallet = self.gateway.read_owed(case.obligation)
         read = CardRefreshed(
             obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id, updater=found
         )

@@ -25,6 +25,7 @@ from recovery.cases.facts import (
     PolicyMoved,
     fact_name,
 )
+from recovery.cases.grounds import grounds_of
 from recovery.cases.lifecycle import OPEN, StepKind
 from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.opening import opened_case
@@ -109,7 +110,8 @@ def _let_in(
         fact = replace(fact, believed_sent=True)
     rules = door.rulebook.rules_for(tx, fact.version if isinstance(fact, PolicyMoved) else case.policy)
     card = card_read(case, fact, rules.for_segment(case.segment).policy) if isinstance(fact, _READINGS) else None
-    key = (card or case.card).budget_key if (card or case.card) else None  # type: ignore[union-attr]
+    card = card or case.card or (fact.charge.card if isinstance(fact, PaymentFailed) else None)
+    key = card.budget_key if card else None
     if isinstance(fact, ChargeDue) and key is not None:
         lock_card(tx, key)
     note_foreign_charges(tx, case, _charges_read(fact))
@@ -117,7 +119,8 @@ def _let_in(
     if isinstance(fact, EmailDue):
         usage = with_mailed(tx, case, usage, now=moment.now)
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
-    journal_id = save_decision(tx, case, fact, decision, moment=moment)
+    grounds = grounds_of(case, decision, now=moment.now, rules=rules, usage=usage)
+    journal_id = save_decision(tx, case, fact, decision, grounds=grounds, moment=moment)
     if door.tells_merchant:
         note_messages(tx, case, decision, journal_id=journal_id, moment=moment)
     if isinstance(fact, _READINGS):

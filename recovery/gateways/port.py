@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from recovery.cases.answers import Answer
 from recovery.cases.case import Attempt
-from recovery.cases.obligation import Obligation
+from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.cases.updating import Freshness, UpdaterWay
 from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Card, Initiator
@@ -209,6 +209,11 @@ class Gateway(Protocol):
     def read_wallet(self, obligation: Obligation) -> Wallet:
         """The customer's cards: the subscription's default, the customer's default, then the others. Read afresh."""
         ...
+
+    def read_owed(self, obligation: str) -> tuple[Obligation, Wallet]:
+        """The invoice and, while it is open, the customer's cards, in as few reads as the gateway needs for both."""
+        found = self.read_obligation(obligation)
+        return found, self.read_wallet(found) if found.status is ObligationStatus.OPEN else Wallet()
 
     def ask_updater(self, card: Card) -> Freshness:
         """Ask the networks for newer details, which a reading then shows. Unsupported unless the updater works on demand."""

@@ -14,7 +14,14 @@ from recovery.gateways.port import Gateway, GatewayMisconfigured, GatewayUnavail
 from recovery.intake.outcome import Done, Held
 from recovery.intake.translate import translate
 from recovery.storage.connect import OUR_MISTAKES
-from recovery.storage.event_store import StoredEvent, claim_events, extend_claims, finish_event, hold_event
+from recovery.storage.event_store import (
+    StoredEvent,
+    claim_events,
+    extend_claims,
+    finish_event,
+    hold_event,
+    waiting_kinds,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +44,10 @@ class Intake:
 
     def process(self, *, batch: int) -> int:
         """Take at most ``batch`` waiting events, and one suspect alone; returns how many were taken."""
-        return self._batch(batch, suspects=False) + self._batch(1, suspects=True)
+        with self.door.database.connect() as tx:
+            waiting, suspected = waiting_kinds(tx, machine_now=self.door.machine_clock())
+        taken = self._batch(batch, suspects=False) if waiting else 0
+        return taken + (self._batch(1, suspects=True) if suspected else 0)
 
     def _batch(self, batch: int, *, suspects: bool) -> int:
         machine_now = self.door.machine_clock()

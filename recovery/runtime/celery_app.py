@@ -121,13 +121,14 @@ def drain(work: Callable[[], int], *, seconds: float) -> int:
 
 
 def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
-    """Register one task a bell. Each rings the steps when it may have planned some that are due at once."""
+    """Register one task a bell. Each rings the steps when some are due: those that it planned."""
     ring = doorbell(app)
 
     def task(bell: Bell, work: Callable[[Wiring], int], *, then_steps: bool) -> None:
         def run() -> None:
             try:
                 done = drain(lambda: work(wiring()), seconds=DRAIN_SECONDS if bell is not Bell.BACKFILL else 0.0)
+                planned = bool(done) and then_steps and wiring().has_due_steps()
             except SQLAlchemyError as error:
                 # Leases and holds bring the work back; the next ring tries again.
                 log.warning("database_away", bell=bell.value, error=type(error).__name__)
@@ -135,7 +136,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
             except GatewayError as error:
                 log.warning("gateway_away", bell=bell.value, error=str(error))
                 return
-            if done and then_steps:
+            if planned:
                 _ring_softly(ring, Bell.STEPS)
 
         app.task(run, name=bell.value)

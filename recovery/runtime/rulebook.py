@@ -19,6 +19,7 @@ class StoredRuleBook:
         self._knowledge = knowledge
         self._settle_seconds = settle_seconds
         self._policies: dict[str, Policy] = {knowledge.policy_version: knowledge.policy}
+        self._rules: dict[str, Rules] = {}
         self.current = knowledge.policy_version
 
     @property
@@ -27,17 +28,20 @@ class StoredRuleBook:
         return self._knowledge.networks
 
     def rules_for(self, tx: Connection, version: str) -> Rules:
-        """The rules of a case pinned on a version."""
-        if version not in self._policies:
-            self._policies[version] = policy_from(load_policy(tx, version))
-        return Rules(
-            policy=self._policies[version],
-            declines=self._knowledge.declines,
-            networks=self._knowledge.networks,
-            banks=self._knowledge.banks,
-            paydays=self._knowledge.paydays,
-            settle_seconds=self._settle_seconds,
-        )
+        """The rules of a case pinned on a version; made once, as they keep the verdicts and segments that they found."""
+        found = self._rules.get(version)
+        if found is None:
+            if version not in self._policies:
+                self._policies[version] = policy_from(load_policy(tx, version))
+            found = self._rules[version] = Rules(
+                policy=self._policies[version],
+                declines=self._knowledge.declines,
+                networks=self._knowledge.networks,
+                banks=self._knowledge.banks,
+                paydays=self._knowledge.paydays,
+                settle_seconds=self._settle_seconds,
+            )
+        return found
 
     def adopt(self, policy: Policy, *, database: Engine, machine_now: datetime) -> str:
         """Make another policy the one that new cases are pinned on, and keep it; its version."""

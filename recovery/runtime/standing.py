@@ -1,5 +1,6 @@
 """What a case stands on: policy, editions, what is left of each budget, and the schedule to come. One answer for terminal and page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,21 +11,8 @@ from recovery.cases.case import Case
 from recovery.cases.project import Projection, project_from
 from recovery.engine.door import RuleBook
 from recovery.storage.card_store import card_use
-from recovery.storage.case_queries import timeline
-from recovery.timing.budgets import counted_uses
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """What is left under one cap of the network that governs the card."""
-
-    used: int
-    tries_max: int
-    span: str
-
-    def brief(self) -> str:
-        """ "17 of 20 in 30 days left"."""
-        return f"{max(self.tries_max - self.used, 0)} of {self.tries_max} in {self.span} left"
+from recovery.storage.case_queries import JournalLine, timeline
+from recovery.timing.budgets import Left, remaining
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +25,7 @@ class CaseStanding:
     zone_is_own: bool
     edition: str
     source: str
-    budgets: tuple[Budget, ...]
+    budgets: tuple[Left, ...]
     to_come: Projection | None
 
 
@@ -49,18 +37,6 @@ def standing_of(tx: Connection, rulebook: RuleBook, case: Case, *, now: datetime
     pack = rules.networks.in_force(brand, now, country)
     window = issuer_window(case, rules, None)
     told = timeline(tx, case.id)
-    budgets = tuple(
-        Budget(
-            used=sum(
-                1
-                for at in counted_uses(cap, usage.uses, case.amount)
-                if (now - at).total_seconds() < cap.window_hours * 3600
-            ),
-            tries_max=cap.tries_max,
-            span=cap.span,
-        )
-        for cap in pack.caps
-    )
     return CaseStanding(
         policy=case.policy,
         segment=case.segment,
@@ -68,6 +44,13 @@ def standing_of(tx: Connection, rulebook: RuleBook, case: Case, *, now: datetime
         zone_is_own=window.zone == case.zone,
         edition=pack.name(),
         source=pack.source,
-        budgets=budgets,
-        to_come=project_from(case, rules, usage, now=now, because=told[-1].reason if told else "as planned"),
+        budgets=remaining(pack, uses=usage.uses, amount=case.amount, at=now),
+        to_come=project_from(case, rules, usage, now=now, because=_planned_because(told)),
     )
+
+
+def _planned_because(told: Sequence[JournalLine]) -> str:
+    """The reason of the decision that looked for the planned slot last: news that changed nothing may have come since."""
+    looked = [line for line in told if line.grounds is not None and line.grounds.banks is not None]
+    newest = looked or told
+    return newest[-1].reason if newest else "as planned"

@@ -38,6 +38,7 @@ from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import Settings, SettingsInvalid
 from recovery.storage.connect import connect
 from recovery.storage.report_rollup import roll_up
+from recovery.storage.step_store import due_kinds
 
 EVENT_KINDS = KINDS
 """The explicit set of events that intake keeps; all others are acknowledged and forgotten."""
@@ -177,6 +178,11 @@ class Wiring:
         """One bounded batch of due steps of each kind; returns how many were claimed."""
         ways = {"batch": self.settings.batch, "threads": self.settings.threads}
         return perform_due(self.door, self.performers, **ways, keeper=self.keeper)
+
+    def has_due_steps(self) -> bool:
+        """Whether a step could be claimed now."""
+        with self.database.connect() as tx:
+            return any(due_kinds(tx, moment=self.door.moment()))
 
     def tell_merchant(self) -> int:
         """One bounded batch of messages to the merchant's app; returns how many were taken up."""

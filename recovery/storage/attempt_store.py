@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from recovery.cases.case import Attempt, Purpose
 from recovery.cases.lifecycle import OPEN_ATTEMPTS, SPENT, AttemptStatus
@@ -47,7 +47,12 @@ def insert_attempt(tx: Connection, case_id: str, attempt: Attempt, *, step_id: i
         "purpose": attempt.purpose.value,
         "zone": attempt.zone,
     }
-    tx.execute(insert(attempts).values(row))
+    tx.execute(_BEGIN, row)
+
+
+_BEGIN = insert(attempts)
+_STEP = select(attempts.c.step_id).where(attempts.c.id == bindparam("attempt_id"))
+_WHOSE = select(attempts.c.case_id, attempts.c.status).where(attempts.c.id == bindparam("attempt_id"))
 
 
 def _attempt_row(attempt: Attempt) -> dict[str, Any]:
@@ -71,12 +76,12 @@ def save_changed_attempts(tx: Connection, before: Sequence[Attempt], after: Sequ
 
 def step_of_attempt(tx: Connection, attempt_id: str) -> int | None:
     """The step under which an attempt was made."""
-    return tx.execute(select(attempts.c.step_id).where(attempts.c.id == attempt_id)).scalar_one_or_none()
+    return tx.execute(_STEP, {"attempt_id": attempt_id}).scalar_one_or_none()
 
 
 def case_of_attempt(tx: Connection, attempt_id: str) -> tuple[str, AttemptStatus] | None:
     """The case and status of an attempt, by its id (which is the idempotency key); None when it is not ours."""
-    row = tx.execute(select(attempts.c.case_id, attempts.c.status).where(attempts.c.id == attempt_id)).first()
+    row = tx.execute(_WHOSE, {"attempt_id": attempt_id}).first()
     return None if row is None else (row[0], AttemptStatus(row[1]))
 
 

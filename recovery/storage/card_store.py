@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, func, select, text
 
 from recovery.cases.case import Case
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, OPEN_STEPS, AttemptStatus, State
@@ -19,7 +19,10 @@ LOOK_BACK_DAYS = 31
 
 def lock_card(tx: Connection, budget_key: str) -> None:
     """Hold a card's budget until the transaction ends, so that two cases never reserve its last try together."""
-    tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(text(":key"), 0))), {"key": budget_key})
+    tx.execute(_LOCK, {"key": budget_key})
+
+
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(text(":key"), 0)))
 
 
 def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUse:
@@ -27,19 +30,8 @@ def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUs
     if budget_key is None:
         return CardUse(budget_key="", uses=())
     since = now - timedelta(days=LOOK_BACK_DAYS)
-    ours = tx.execute(
-        select(attempts.c.started_at, attempts.c.amount_minor, attempts.c.currency, attempts.c.status).where(
-            attempts.c.budget_key == budget_key, attempts.c.counts, attempts.c.started_at > since
-        )
-    )
-    theirs = tx.execute(
-        select(
-            foreign_charges.c.at,
-            foreign_charges.c.amount_minor,
-            foreign_charges.c.currency,
-            foreign_charges.c.initiator,
-        ).where(foreign_charges.c.budget_key == budget_key, foreign_charges.c.counts, foreign_charges.c.at > since)
-    )
+    asked = {"key": budget_key, "since": since}
+    ours, theirs = tx.execute(_OURS, asked).all(), tx.execute(_THEIRS, asked).all()
     uses = [
         Use(
             at=at,
@@ -60,15 +52,26 @@ def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUs
     return CardUse(budget_key=budget_key, uses=tuple(sorted(uses, key=lambda use: use.at)))
 
 
+_KEY: BindParameter[str] = bindparam("key")
+_SINCE = bindparam("since", type_=attempts.c.started_at.type)
+_OURS = select(attempts.c.started_at, attempts.c.amount_minor, attempts.c.currency, attempts.c.status).where(
+    attempts.c.budget_key == _KEY, attempts.c.counts, attempts.c.started_at > _SINCE
+)
+_THEIRS = select(
+    foreign_charges.c.at, foreign_charges.c.amount_minor, foreign_charges.c.currency, foreign_charges.c.initiator
+).where(foreign_charges.c.budget_key == _KEY, foreign_charges.c.counts, foreign_charges.c.at > _SINCE)
+_SIBLINGS = (
+    select(cases.c.id, cases.c.state, cases.c.failed_at, func.min(steps.c.due_at))
+    .outerjoin(steps, (steps.c.case_id == cases.c.id) & steps.c.state.in_(OPEN_STEPS))
+    .where(cases.c.customer == bindparam("customer"), cases.c.id != bindparam("this_case"), cases.c.state.in_(OPEN))
+    .group_by(cases.c.id)
+    .order_by(cases.c.failed_at, cases.c.id)
+)
+
+
 def with_siblings(tx: Connection, case: Case, use: CardUse) -> CardUse:
     """The same use, with what matters about the customer's other open cases: how many, and the oldest silent one before ours."""
-    rows = tx.execute(
-        select(cases.c.id, cases.c.state, cases.c.failed_at, func.min(steps.c.due_at))
-        .outerjoin(steps, (steps.c.case_id == cases.c.id) & steps.c.state.in_(OPEN_STEPS))
-        .where(cases.c.customer == case.customer, cases.c.id != case.id, cases.c.state.in_(OPEN))
-        .group_by(cases.c.id)
-        .order_by(cases.c.failed_at, cases.c.id)
-    ).all()
+    rows = tx.execute(_SIBLINGS, {"customer": case.customer, "this_case": case.id}).all()
     elders = [
         (id_, due_at)
         for id_, state, failed_at, due_at in rows

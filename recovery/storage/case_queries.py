@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, text, tuple_, union, union_all
 
 from recovery.cases.case import Case
+from recovery.cases.grounds import Grounds
 from recovery.cases.lifecycle import AttemptStatus, State
 from recovery.money import Money
+from recovery.storage import codec
 from recovery.storage.case_store import NoSuchCase, case_id_of, load_case
 from recovery.storage.mail_tables import emails
 from recovery.storage.tables import attempts, cases, foreign_charges, journal, ledger, steps
@@ -46,6 +48,7 @@ class JournalLine:
     state: State
     reason: str
     booked_at: datetime
+    grounds: Grounds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +202,7 @@ def timeline(tx: Connection, case_id: str) -> tuple[JournalLine, ...]:
             state=State(row["state"]),
             reason=row["reason"],
             booked_at=row["booked_at"],
+            grounds=codec.grounds_from(row["grounds"]),
         )
         for row in rows
     )

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import BindParameter, Connection, RowMapping, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
 from recovery.cases.facts import Fact, fact_name
+from recovery.cases.grounds import Grounds
 from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Rule, Source, State, StepKind, StepState
 from recovery.money import Money
 from recovery.storage import codec
@@ -32,6 +33,20 @@ def case_id_of(obligation: str) -> str:
     return f"case_{obligation}"
 
 
+# Made once: putting a statement of forty columns together takes longer than the database needs for it.
+_ID: BindParameter[str] = bindparam("case_id")
+_CASE = select(cases).where(cases.c.id == _ID)
+_LOCKED = _CASE.with_for_update()
+_ATTEMPTS = select(attempts).where(attempts.c.case_id == _ID).order_by(attempts.c.number)
+_WAITING = select(steps.c.kind, steps.c.due_at, steps.c.state).where(
+    steps.c.case_id == _ID, steps.c.state.in_(OPEN_STEPS)
+)
+_EXHAUSTION = select(exhaustions).where(exhaustions.c.case_id == _ID)
+_KNOWN = select(journal.c.id).where(journal.c.case_id == _ID, journal.c.fact_key == bindparam("key"))
+_CHANGE = update(cases).where(cases.c.id == bindparam("this_case"))
+_NOTE = insert(journal).returning(journal.c.id)
+
+
 def insert_case(tx: Connection, case: Case, *, moment: Moment) -> bool:
     """Write a new case; False when the obligation has one already."""
     row = _case_row(case) | {"opened_at": moment.now, "changed_at": moment.now}
@@ -41,7 +56,7 @@ def insert_case(tx: Connection, case: Case, *, moment: Moment) -> bool:
 
 def lock_case(tx: Connection, case_id: str) -> Case:
     """Read a case with all that decisions need and hold it until the transaction ends. Raises NoSuchCase."""
-    row = tx.execute(select(cases).where(cases.c.id == case_id).with_for_update()).mappings().first()
+    row = tx.execute(_LOCKED, {"case_id": case_id}).mappings().first()
     if row is None:
         raise NoSuchCase(f"no case {case_id}")
     return _case(tx, row)
@@ -49,20 +64,17 @@ def lock_case(tx: Connection, case_id: str) -> Case:
 
 def load_case(tx: Connection, case_id: str) -> Case:
     """Read a case without holding it. Raises NoSuchCase."""
-    row = tx.execute(select(cases).where(cases.c.id == case_id)).mappings().first()
+    row = tx.execute(_CASE, {"case_id": case_id}).mappings().first()
     if row is None:
         raise NoSuchCase(f"no case {case_id}")
     return _case(tx, row)
 
 
 def _case(tx: Connection, row: RowMapping) -> Case:
-    tried = tx.execute(select(attempts).where(attempts.c.case_id == row["id"]).order_by(attempts.c.number)).mappings()
-    waiting = tx.execute(
-        select(steps.c.kind, steps.c.due_at, steps.c.state).where(
-            steps.c.case_id == row["id"], steps.c.state.in_(OPEN_STEPS)
-        )
-    ).all()
-    used_up = tx.execute(select(exhaustions).where(exhaustions.c.case_id == row["id"])).mappings().first()
+    this = {"case_id": row["id"]}
+    tried = tx.execute(_ATTEMPTS, this).mappings()
+    waiting = tx.execute(_WAITING, this).all()
+    used_up = tx.execute(_EXHAUSTION, this).mappings().first()
     return Case(
         id=row["id"],
         gateway=row["gateway"],
@@ -164,15 +176,16 @@ def _case_row(case: Case) -> dict[str, Any]:
 
 def knows_fact(tx: Connection, case_id: str, fact_key: str) -> bool:
     """Whether this fact had its effect on the case already."""
-    found = select(journal.c.id).where(journal.c.case_id == case_id, journal.c.fact_key == fact_key)
-    return tx.execute(found).first() is not None
+    return tx.execute(_KNOWN, {"case_id": case_id, "key": fact_key}).first() is not None
 
 
-def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, *, moment: Moment) -> int:
-    """Write the new case, its journal line, exhaustion, attempts and ledger entries; the journal id."""
+def save_decision(
+    tx: Connection, before: Case, fact: Fact, decision: Decision, *, grounds: Grounds, moment: Moment
+) -> int:
+    """Write the new case, its journal line with what it rests on, exhaustion, attempts and ledger entries; the journal id."""
     after = decision.case
-    row = _case_row(after) | {"changed_at": moment.now}
-    tx.execute(update(cases).where(cases.c.id == after.id).values(row))
+    row = _case_row(after) | {"changed_at": moment.now, "this_case": after.id}
+    tx.execute(_CHANGE, row)
     line = {
         "case_id": after.id,
         "fact_key": fact.key,
@@ -181,8 +194,9 @@ def save_decision(tx: Connection, before: Case, fact: Fact, decision: Decision, 
         "reason": decision.reason,
         "at": moment.now,
         "booked_at": moment.machine_now,
+        "grounds": codec.grounds_json(grounds),
     }
-    journal_id = int(tx.execute(insert(journal).values(line).returning(journal.c.id)).scalar_one())
+    journal_id = int(tx.execute(_NOTE, line).scalar_one())
     if after.exhausted is not None and before.exhausted is None:
         used_up = after.exhausted
         tx.execute(

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from recovery.cases.grounds import Grounds
 from recovery.cases.policy import Policy
 from recovery.cases.wallet import KeptCard
 from recovery.declines.classify import Verdict
@@ -15,6 +16,7 @@ _WALLET = TypeAdapter(tuple[KeptCard, ...])
 _SIGNALS = TypeAdapter(Signals)
 _VERDICT = TypeAdapter(Verdict)
 _POLICY = TypeAdapter(Policy)
+_GROUNDS = TypeAdapter(Grounds)
 
 
 def card_json(card: Card | None) -> Any:  # noqa: ANN401 - JSON
@@ -75,3 +77,13 @@ def policy_json(policy: Policy) -> Any:  # noqa: ANN401 - JSON
 def policy_from(value: Any) -> Policy:  # noqa: ANN401 - JSON
     """A policy from JSON."""
     return _POLICY.validate_python(value)
+
+
+def grounds_json(grounds: Grounds) -> Any:  # noqa: ANN401 - JSON
+    """The grounds of a decision as JSON."""
+    return _GROUNDS.dump_python(grounds, mode="json")
+
+
+def grounds_from(value: Any) -> Grounds | None:  # noqa: ANN401 - JSON
+    """The grounds of a decision from JSON; None for one that was saved before they were kept."""
+    return None if value is None else _GROUNDS.validate_python(value)

@@ -3,13 +3,29 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    RowMapping,
+    Update,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.storage.step_store import FAIR_AMONG, SUSPECT_AFTER
 from recovery.storage.tables import events
+
+_INSTANT = events.c.hold_until.type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +82,35 @@ def claim_events(
 
     The claim is counted before anything is done; ``suspects``, begun twice and never ended, are claimed apart.
     """
+    given = {"machine_now": machine_now, "lease_until": lease_until, "most": limit, "among": max(FAIR_AMONG, limit)}
+    rows = sorted(tx.execute(_claim(suspects), given).mappings().all(), key=lambda row: int(row["seq"]))
+    return [_stored(row) for row in rows]
+
+
+def waiting_kinds(tx: Connection, *, machine_now: datetime) -> tuple[bool, bool]:
+    """Whether an event could be claimed now, and whether a suspect: one question, not two claims, where mostly nothing waits."""
+    found = set(tx.execute(_WAITING, {"machine_now": machine_now}).scalars())
+    return False in found, True in found
+
+
+def _free() -> ColumnElement[bool]:
+    """What makes an event claimable: waiting, and held by nobody."""
+    free = or_(events.c.hold_until.is_(None), events.c.hold_until <= bindparam("machine_now", type_=_INSTANT))
+    return and_(events.c.state == "waiting", free)
+
+
+@cache  # putting this together takes longer than the database needs for it
+def _claim(suspects: bool) -> Update:
     least_suspect = (events.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     customer = func.coalesce(events.c.content["customer"].astext, events.c.id)
     oldest = (
         select(events.c.seq, events.c.unended, customer.label("customer"))
         .where(
-            events.c.state == "waiting",
-            or_(events.c.hold_until.is_(None), events.c.hold_until <= machine_now),
+            _free(),
             events.c.unended >= SUSPECT_AFTER if suspects else events.c.unended < SUSPECT_AFTER,
         )
         .order_by(*least_suspect, events.c.seq)
-        .limit(max(FAIR_AMONG, limit))
+        .limit(bindparam("among", type_=Integer))
         .subquery()
     )
     # One of each customer before the second of any.
@@ -86,16 +120,15 @@ def claim_events(
     ready = (
         select(events.c.seq)
         .join(turns, turns.c.seq == events.c.seq)
-        .where(events.c.state == "waiting", or_(events.c.hold_until.is_(None), events.c.hold_until <= machine_now))
+        .where(_free())
         .order_by(*order)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(of=events, skip_locked=True)
         .cte("ready")  # evaluated once: as a plain subquery the limit could be passed over
     )
     taken = update(events).where(events.c.seq == ready.c.seq)
-    taken = taken.values(hold_until=lease_until, unended=events.c.unended + 1).returning(events)
-    rows = sorted(tx.execute(taken).mappings().all(), key=lambda row: int(row["seq"]))
-    return [_stored(row) for row in rows]
+    until = bindparam("lease_until", type_=_INSTANT)
+    return taken.values(hold_until=until, unended=events.c.unended + 1).returning(events)
 
 
 def _stored(row: RowMapping) -> StoredEvent:
@@ -106,6 +139,9 @@ def _stored(row: RowMapping) -> StoredEvent:
         failures=row["failures"],
         unended=row["unended"],
     )
+
+
+_WAITING = select(events.c.unended >= SUSPECT_AFTER).distinct().where(_free())
 
 
 def finish_event(tx: Connection, event: StoredEvent, *, state: str, detail: str) -> None:
@@ -127,7 +163,10 @@ def extend_claims(tx: Connection, claimed: Collection[StoredEvent], *, until: da
 
 
 def _write(tx: Connection, event: StoredEvent, **values: object) -> None:
-    tx.execute(update(events).where(events.c.gateway == event.gateway, events.c.id == event.id).values(values))
+    tx.execute(_THIS, {"this_gateway": event.gateway, "this_id": event.id, **values})
+
+
+_THIS = update(events).where(events.c.gateway == bindparam("this_gateway"), events.c.id == bindparam("this_id"))
 
 
 def replay_set_aside(tx: Connection, event_id: str | None = None) -> int:
@@ -160,10 +199,10 @@ def events_set_aside(tx: Connection, *, limit: int) -> list[EventAside]:
 
 def event_counts(tx: Connection) -> dict[str, int]:
     """How many events are in each state that matters to an operator: waiting and set aside."""
-    rows = tx.execute(
-        select(events.c.state, func.count())
-        .where(events.c.state.in_(("waiting", "set_aside")))
-        .group_by(events.c.state)
-    )
-    found = {state: int(count) for state, count in rows}
+    found = {state: int(count) for state, count in tx.execute(_COUNTS)}
     return {"waiting": found.get("waiting", 0), "set_aside": found.get("set_aside", 0)}
+
+
+_COUNTS = (
+    select(events.c.state, func.count()).where(events.c.state.in_(("waiting", "set_aside"))).group_by(events.c.state)
+)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from recovery.cases.lifecycle import StepState
 from recovery.storage.step_store import CLAIMED, ClaimedStep, claimed_from
@@ -15,8 +15,11 @@ def holds_lease(tx: Connection, step: ClaimedStep) -> bool:
 
     The count of claims tells, not the lease's end: machine clocks are set back, and two claims may end at the same instant.
     """
-    row = tx.execute(select(steps.c.state, steps.c.claims).where(steps.c.id == step.id).with_for_update()).one()
+    row = tx.execute(_HELD, {"step_id": step.id}).one()
     return bool(row.state == StepState.IN_FLIGHT and row.claims == step.claims)
+
+
+_HELD = select(steps.c.state, steps.c.claims).where(steps.c.id == bindparam("step_id")).with_for_update()
 
 
 def extend_leases(tx: Connection, claimed: Collection[ClaimedStep], *, until: datetime) -> int:
@@ -26,17 +29,21 @@ def extend_leases(tx: Connection, claimed: Collection[ClaimedStep], *, until: da
     """
     if not claimed:
         return 0
-    ours = (
-        select(steps.c.id)
-        .where(
-            tuple_(steps.c.id, steps.c.claims).in_([(step.id, step.claims) for step in claimed]),
-            steps.c.state == StepState.IN_FLIGHT,
-        )
-        .with_for_update(skip_locked=True)
-        .cte("ours")
+    given = {"ours": [(step.id, step.claims) for step in claimed], "until": until}
+    return int(tx.execute(_LONGER, given).rowcount)
+
+
+_OURS = (
+    select(steps.c.id)
+    .where(
+        tuple_(steps.c.id, steps.c.claims).in_(bindparam("ours", expanding=True)),
+        steps.c.state == StepState.IN_FLIGHT,
     )
-    longer = update(steps).where(steps.c.id == ours.c.id).values(lease_until=func.greatest(steps.c.lease_until, until))
-    return int(tx.execute(longer).rowcount)
+    .with_for_update(skip_locked=True)
+    .cte("ours")
+)
+_UNTIL = bindparam("until", type_=steps.c.lease_until.type)
+_LONGER = update(steps).where(steps.c.id == _OURS.c.id).values(lease_until=func.greatest(steps.c.lease_until, _UNTIL))
 
 
 def release_step(

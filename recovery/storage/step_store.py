@@ -3,8 +3,24 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    CTE,
+    Connection,
+    Executable,
+    Integer,
+    RowMapping,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from recovery.cases.case import Decision, Plan
 from recovery.cases.lifecycle import OPEN, StepKind, StepState
@@ -42,25 +58,24 @@ def apply_steps(tx: Connection, decision: Decision, *, moment: Moment) -> None:
     planned = {plan.kind for plan in decision.plan}
     gone = decision.cancel | planned
     if gone:
-        tx.execute(
-            update(steps)
-            .where(steps.c.case_id == case_id, steps.c.kind.in_(gone), steps.c.state == StepState.PLANNED)
-            .values(state=StepState.CANCELLED, lease_until=None)
-        )
+        tx.execute(_CANCEL, {"of_case": case_id, "kinds": sorted(gone)})
     if not decision.plan:
         return
-    busy = set(
-        tx.execute(
-            select(steps.c.kind).where(
-                steps.c.case_id == case_id, steps.c.kind.in_(planned), steps.c.state == StepState.IN_FLIGHT
-            )
-        ).scalars()
-    )
+    busy = set(tx.execute(_BUSY, {"of_case": case_id}).scalars())
     for plan in decision.plan:
         if plan.kind in busy:
             _come_again(tx, case_id, plan, moment)
         else:
             _insert(tx, case_id, plan, moment)
+
+
+_OF_CASE = steps.c.case_id == bindparam("of_case")
+_BUSY = select(steps.c.kind).where(_OF_CASE, steps.c.state == StepState.IN_FLIGHT)
+_CANCEL = (
+    update(steps)
+    .where(_OF_CASE, steps.c.kind.in_(bindparam("kinds", expanding=True)), steps.c.state == StepState.PLANNED)
+    .values(state=StepState.CANCELLED, lease_until=None)
+)
 
 
 def _hold(plan: Plan, moment: Moment) -> datetime | None:
@@ -70,7 +85,10 @@ def _hold(plan: Plan, moment: Moment) -> datetime | None:
 def _insert(tx: Connection, case_id: str, plan: Plan, moment: Moment) -> None:
     hold = _hold(plan, moment)
     row = {"case_id": case_id, "kind": plan.kind, "state": StepState.PLANNED, "due_at": plan.due_at, "hold_until": hold}
-    tx.execute(insert(steps).values(row))
+    tx.execute(_PLAN, row)
+
+
+_PLAN = insert(steps)
 
 
 def _come_again(tx: Connection, case_id: str, plan: Plan, moment: Moment) -> None:
@@ -88,10 +106,10 @@ def _come_again(tx: Connection, case_id: str, plan: Plan, moment: Moment) -> Non
 
 def finish_step(tx: Connection, step_id: int, *, moment: Moment) -> Plan | None:
     """Mark a step done; the plan it was asked to repeat meanwhile, if any. A step done already stays done."""
-    row = tx.execute(select(steps).where(steps.c.id == step_id).with_for_update()).mappings().one()
+    row = tx.execute(_STEP, {"step_id": step_id}).mappings().one()
     if row["state"] in (StepState.DONE, StepState.CANCELLED):
         return None
-    tx.execute(update(steps).where(steps.c.id == step_id).values(state=StepState.DONE, lease_until=None))
+    tx.execute(_DONE, {"step_id": step_id})
     again: datetime | None = row["again_at"]
     if again is None:
         return None
@@ -100,14 +118,23 @@ def finish_step(tx: Connection, step_id: int, *, moment: Moment) -> Plan | None:
     return Plan(kind=StepKind(row["kind"]), due_at=max(again, moment.now), hold_seconds=hold_seconds)
 
 
-def ready(moment: Moment) -> ColumnElement[bool]:
-    """What makes a step claimable now: planned, due, not held back and not set aside."""
-    return and_(
-        steps.c.state == StepState.PLANNED,
-        steps.c.due_at <= moment.now,
-        or_(steps.c.hold_until.is_(None), steps.c.hold_until <= moment.machine_now),
-        steps.c.set_aside_at.is_(None),
-    )
+_STEP = select(steps).where(steps.c.id == bindparam("step_id")).with_for_update()
+_DONE = update(steps).where(steps.c.id == bindparam("step_id")).values(state=StepState.DONE, lease_until=None)
+
+_INSTANT = steps.c.due_at.type
+_NOW, _MACHINE_NOW = bindparam("now", type_=_INSTANT), bindparam("machine_now", type_=_INSTANT)
+
+# What makes a step claimable now: planned, due, not held back and not set aside.
+_READY = and_(
+    steps.c.state == StepState.PLANNED,
+    steps.c.due_at <= _NOW,
+    or_(steps.c.hold_until.is_(None), steps.c.hold_until <= _MACHINE_NOW),
+    steps.c.set_aside_at.is_(None),
+)
+
+
+def _both(moment: Moment) -> dict[str, Any]:
+    return {"now": moment.now, "machine_now": moment.machine_now}
 
 
 def claim_steps(
@@ -124,35 +151,37 @@ def claim_steps(
     The claim is counted before anything is performed. ``suspects`` are those that were begun twice and never ended: they are
     claimed apart, so that what kills a worker takes no innocent step with it.
     """
-    due = _in_turns(kinds, moment, limit=limit, suspects=suspects)
-    taken = (
-        update(steps)
-        .where(steps.c.id == due.c.id)
-        .values(
-            state=StepState.IN_FLIGHT,
-            lease_until=moment.machine_now + timedelta(seconds=lease_seconds),
-            claims=steps.c.claims + 1,
-            unended=steps.c.unended + 1,
-            hold_until=None,
-        )
-        .returning(*CLAIMED)
-    )
-    rows = tx.execute(taken).mappings().all()
+    lease_until = moment.machine_now + timedelta(seconds=lease_seconds)
+    given = {"lease_until": lease_until, "most": limit, "among": max(FAIR_AMONG, limit), "kinds": list(kinds)}
+    rows = tx.execute(_claim(suspects), given | _both(moment)).mappings().all()
     return sorted((claimed_from(row) for row in rows), key=lambda step: (step.due_at, step.id))
 
 
-def _in_turns(kinds: Collection[StepKind], moment: Moment, *, limit: int, suspects: bool) -> CTE:
+@cache  # putting this together takes longer than the database needs for it
+def _claim(suspects: bool) -> ReturningUpdate[Any]:
+    due = _in_turns(suspects=suspects)
+    taken = update(steps).where(steps.c.id == due.c.id)
+    return taken.values(
+        state=StepState.IN_FLIGHT,
+        lease_until=bindparam("lease_until", type_=_INSTANT),
+        claims=steps.c.claims + 1,
+        unended=steps.c.unended + 1,
+        hold_until=None,
+    ).returning(*CLAIMED)
+
+
+def _in_turns(*, suspects: bool) -> CTE:
     """The ids of claimable steps, oldest first, one of each customer before the second of any; locked, or passed over if others do."""
     least_suspect = (steps.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     oldest = (
         select(steps.c.id, steps.c.due_at, steps.c.unended, steps.c.case_id)
         .where(
-            ready(moment),
-            steps.c.kind.in_(kinds),
+            _READY,
+            steps.c.kind.in_(bindparam("kinds", expanding=True)),
             steps.c.unended >= SUSPECT_AFTER if suspects else steps.c.unended < SUSPECT_AFTER,
         )
         .order_by(*least_suspect, steps.c.due_at, steps.c.id)
-        .limit(max(FAIR_AMONG, limit))
+        .limit(bindparam("among", type_=Integer))
         .subquery()
     )
     place = func.row_number().over(partition_by=cases.c.customer, order_by=(oldest.c.due_at, oldest.c.id))
@@ -163,7 +192,7 @@ def _in_turns(kinds: Collection[StepKind], moment: Moment, *, limit: int, suspec
         .join(turns, turns.c.id == steps.c.id)
         .where(steps.c.state == StepState.PLANNED, steps.c.set_aside_at.is_(None))
         .order_by(*order)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(of=steps, skip_locked=True)
         .cte("due")  # evaluated once: as a plain subquery the limit could be passed over
     )
@@ -179,12 +208,14 @@ def claimed_from(row: RowMapping) -> ClaimedStep:
 
 def due_kinds(tx: Connection, *, moment: Moment) -> tuple[frozenset[StepKind], frozenset[StepKind]]:
     """The kinds of which at least one step could be claimed now, and of which one suspect: one question, not two claims a kind."""
-    suspect = steps.c.unended >= SUSPECT_AFTER
-    found = tx.execute(select(steps.c.kind, suspect).distinct().where(ready(moment))).all()
+    found = tx.execute(_DUE_KINDS, _both(moment)).all()
     return (
         frozenset(StepKind(kind) for kind, suspected in found if not suspected),
         frozenset(StepKind(kind) for kind, suspected in found if suspected),
     )
+
+
+_DUE_KINDS = select(steps.c.kind, steps.c.unended >= SUSPECT_AFTER).distinct().where(_READY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,21 +232,23 @@ class Backlog:
 
 def backlog(tx: Connection, *, moment: Moment) -> Backlog:
     """Count the open steps."""
+    return Backlog(**tx.execute(_counts(), _both(moment)).mappings().one())
+
+
+@cache
+def _counts() -> Executable:
     set_aside = steps.c.set_aside_at.is_not(None)
     planned = and_(steps.c.state == StepState.PLANNED, ~set_aside)
-    due = and_(planned, steps.c.due_at <= moment.now)
-    held = and_(due, steps.c.hold_until > moment.machine_now)
-    row = tx.execute(
-        select(
-            func.min(steps.c.due_at).filter(planned).label("next_due_at"),
-            func.count().filter(due).label("due"),
-            func.count().filter(steps.c.state == StepState.IN_FLIGHT, ~set_aside).label("in_flight"),
-            func.count().filter(held).label("held"),
-            func.count().filter(and_(planned, steps.c.failures > 0)).label("failing"),
-            func.count().filter(set_aside).label("set_aside"),
-        ).where(steps.c.state.in_((StepState.PLANNED, StepState.IN_FLIGHT)))
-    ).mappings()
-    return Backlog(**row.one())
+    due = and_(planned, steps.c.due_at <= _NOW)
+    held = and_(due, steps.c.hold_until > _MACHINE_NOW)
+    return select(
+        func.min(steps.c.due_at).filter(planned).label("next_due_at"),
+        func.count().filter(due).label("due"),
+        func.count().filter(steps.c.state == StepState.IN_FLIGHT, ~set_aside).label("in_flight"),
+        func.count().filter(held).label("held"),
+        func.count().filter(and_(planned, steps.c.failures > 0)).label("failing"),
+        func.count().filter(set_aside).label("set_aside"),
+    ).where(steps.c.state.in_((StepState.PLANNED, StepState.IN_FLIGHT)))
 
 
 def orphans(tx: Connection) -> int:

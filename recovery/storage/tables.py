@@ -115,6 +115,7 @@ journal = Table(
     Column("reason", Text, nullable=False),
     _instant("at"),
     _instant("booked_at"),
+    Column("grounds", JSONB(none_as_null=True)),
     UniqueConstraint("case_id", "fact_key"),
 )
 

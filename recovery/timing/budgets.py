@@ -56,6 +56,29 @@ def rooms(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -
     return tuple([_room_under(cap, counted_uses(cap, uses, amount), at) for cap in pack.caps])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What remains under one cap at an instant."""
+
+    used: int
+    tries_max: int
+    span: str
+
+    def brief(self) -> str:
+        """For reasons: "17 of 20 in 30 days left"."""
+        return f"{max(self.tries_max - self.used, 0)} of {self.tries_max} in {self.span} left"
+
+
+def remaining(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -> tuple[Left, ...]:
+    """What remains of each budget of the pack at ``at``, in its rolling window that ends then."""
+    found = []
+    for cap in pack.caps:
+        since = at - timedelta(hours=cap.window_hours)
+        used = sum(1 for used_at in counted_uses(cap, uses, amount) if used_at > since)
+        found.append(Left(used=used, tries_max=cap.tries_max, span=cap.span))
+    return tuple(found)
+
+
 def earliest(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -> datetime:
     """The earliest instant from ``at`` on at which there is room under every cap of the pack."""
     # Fewer uses than a cap allows, whatever their age, cannot use it up: with most cards nothing has to be counted.

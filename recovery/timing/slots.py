@@ -27,7 +27,7 @@ class Question:
     ``not_before`` carries the wait of the class and the network's advice, ``because`` says in words what it waits for.
     ``window`` is always the issuer's; ``risk_max`` None switches its weights off. ``last_try_at`` is the last try on the
     card, for one try per local day (None where spacing does not apply). ``jitter_seconds`` spreads the slot out, as far as
-    the stretch of hours it falls in allows.
+    the stretch of hours it falls in allows. ``rule`` names what asks, for the journal.
     """
 
     not_before: datetime
@@ -41,6 +41,7 @@ class Question:
     risk_max: float | None
     last_try_at: datetime | None
     jitter_seconds: int = 0
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

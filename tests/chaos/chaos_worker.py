@@ -46,8 +46,8 @@ class MinedGateway:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def read_wallet(self, obligation: Obligation) -> Wallet:
-        found = self._real.read_wallet(obligation)
+    def read_owed(self, obligation: str) -> tuple[Obligation, Wallet]:
+        found = self._real.read_owed(obligation)
         _at.next_commit = "before_intent"
         return found
 

@@ -70,6 +70,9 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(
     (broken / "paydays.toml").write_text(paydays)
     policy = (broken / "recovery.toml").read_text().replace("horizon_days = 21", "horizon_days = 210")
     (broken / "recovery.toml").write_text(policy.replace("careful = { tries_max = 5 }", "carefull = { tries_max = 5 }"))
+    _broken(broken / "worlds" / "flat.toml", "chronic_share = 0.15", "chronic_share = 15")
+    _broken(broken / "emails" / "de.toml", "[page]", "[page]\nleave = ")
+    _broken(broken / "emails" / "es.toml", "[letters.last_notice]", "[letters.last_notice_of_all]")
     monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(broken))
     told = run("config", "check")
     assert told.code == 1
@@ -77,13 +80,22 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(
         ("banks.toml", ("countries.DE.zones", "'Europe/Bonn' is no IANA time zone", "write it as")),
         ("paydays.toml", ("countries.CH.rules", "'day:31' is none of", "use one of these")),
         ("recovery.toml", ("horizon_days", "less than or equal to 90", "lower the value")),
+        ("worlds/flat.toml", ("chronic_share", "less than or equal to 1", "lower the value")),
+        ("emails/de.toml", ("leave", "not readable as TOML", "correct the spelling")),
     ):
-        line = next(each for each in told.err.splitlines() if words[0] in each)
+        line = next(each for each in told.err.splitlines() if words[1] in each)
         path, number, _ = line.removeprefix(f"{broken}/").split(":", 2)
         assert path == name
         key = words[0].split(".")[-2] if "." in words[0] else words[0]
         assert (broken / name).read_text().splitlines()[int(number) - 1].startswith(key)
-        assert all(word in line for word in words)
+        assert all(word in line for word in words[1:])
+    assert "letters.last_notice is missing; translate it from en.toml" in told.err
+
+
+def _broken(path: Path, sound: str, broken: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert sound in text
+    path.write_text(text.replace(sound, broken, 1), encoding="utf-8")
 
 
 def test_a_segment_that_changes_nothing_known_is_told(

@@ -96,6 +96,9 @@ def test_why_tells_what_holds_and_what_is_to_come(life: Life, run: Run) -> None:
     assert "18 of 20 in 30 days left" in out
     assert "America/New_York (the issuer's)" in out
     assert "Still to come, if every try fails as the last one did" in out
-    told = json.loads(run("why", case_id, "--json")[1])["standing"]
+    assert "rule ladders.wait_for_funds · code insufficient_funds (declines 2026-11) · visa-2026-04: 18 of 20 in" in out
+    whole = json.loads(run("why", case_id, "--json")[1])
+    assert [line["grounds"]["left"][0]["used"] for line in whole["timeline"]] == [1, 1, 2, 2]
+    told = whole["standing"]
     assert told["to_come"]["steps"][0]["attempt"] == 2
     assert told["budgets"] == [{"used": 2, "tries_max": 20, "span": "30 days"}]

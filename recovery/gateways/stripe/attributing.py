@@ -29,7 +29,7 @@ def _attributed(calls: Calls, charge: Charge) -> Charge:
         "lte": int((charge.created_at + _AFTER).timestamp()),
     }
     params: dict[str, Any] = {"type": "charge.succeeded", "created": window}
-    for event in calls.pages(calls.client.v1.events.list, params):
+    for event in calls.pages(calls.to("events"), params):
         if ident(mapping(event, "data", "object")) == charge.id:
             called, key = cause_of(event)
             return replace(charge, initiator=Initiator.CUSTOMER if called else Initiator.GATEWAY, idempotency_key=key)

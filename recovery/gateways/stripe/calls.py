@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import stripe
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential, wait_random
@@ -40,6 +41,13 @@ class Calls:
     def within(self, seconds: float | None = None) -> AbstractContextManager[None]:
         """All calls inside share one bound; without a number the whole bound of a call."""
         return self._transport.within(self.limits.bound_seconds if seconds is None else seconds)
+
+    def to(self, *path: str) -> Callable[..., object]:
+        """A read of what lies at a path, for ``read`` and ``pages``. Its answer stays plain JSON: to make objects of it as the client's
+        own methods do, and JSON of them again, took longer than the call.
+        """
+        address = "/".join(("/v1", *(quote(part, safe="") for part in path)))
+        return lambda params=None: self.client.raw_request("get", address, **(params or {}))
 
     def read(self, get: Callable[..., object], *arguments: object) -> dict[str, Any]:
         """One read as plain JSON, repeated while it may help.
@@ -84,10 +92,13 @@ class Calls:
 
 
 def plain(answer: object) -> dict[str, Any]:
-    """A Stripe object as plain JSON. Raises stripe.APIError when the answer was no object."""
-    if not isinstance(answer, stripe.StripeObject):
+    """An answer of the client, bare or made an object, as plain JSON. Raises stripe.APIError when it was no object."""
+    if isinstance(answer, stripe.StripeObject):
+        return answer.to_dict()
+    found = getattr(answer, "data", None)
+    if not isinstance(found, dict):
         raise stripe.APIError("the answer is no object")
-    return answer.to_dict()
+    return found
 
 
 def _read_again(error: BaseException) -> bool:

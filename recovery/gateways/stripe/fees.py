@@ -8,7 +8,7 @@ from recovery.gateways.stripe.fields import Json, ident, instant, mapping, text,
 
 def read_fee(calls: Calls, charge: str) -> Fee | None:
     """The fee of one charge; None while Stripe shows no balance transaction for it."""
-    found = calls.read(calls.client.v1.charges.retrieve, charge, {"expand": ["balance_transaction"]})
+    found = calls.read(calls.to("charges", charge), {"expand": ["balance_transaction"]})
     return fee_of(mapping(found, "balance_transaction"), charge=charge)
 
 

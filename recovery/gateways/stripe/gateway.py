@@ -116,6 +116,11 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._reading.wallet(obligation)
 
+    def read_owed(self, obligation: str) -> tuple[Obligation, Wallet]:
+        with self._calls.within():
+            read, wallet = self._reading.owed(obligation)
+            return (attributed(self._calls, read) if read.status is ObligationStatus.PAID else read), wallet
+
     def ask_updater(self, card: Card) -> Freshness:  # noqa: ARG002 - there is nobody to ask
         return Unsupported()
 

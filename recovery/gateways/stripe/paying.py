@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 import stripe
 
@@ -54,10 +55,13 @@ class Paying:
     def _pay(self, order: ChargeOrder, doubts: list[str]) -> dict[str, Any]:
         try:
             return plain(
-                self._calls.client.v1.invoices.pay(
-                    order.obligation,
-                    {"payment_method": order.payment_method, "off_session": True, "expand": list(PAYMENTS_EXPAND)},
-                    {"idempotency_key": order.key},
+                self._calls.client.raw_request(
+                    "post",
+                    f"/v1/invoices/{quote(order.obligation, safe='')}/pay",
+                    payment_method=order.payment_method,
+                    off_session=True,
+                    expand=list(PAYMENTS_EXPAND),
+                    idempotency_key=order.key,
                 )
             )
         except stripe.StripeError as error:

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from recovery.cases.obligation import Charge, Obligation
+from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.wallet import Wallet
 from recovery.gateways.port import Contact, NotFound
 from recovery.gateways.stripe.arriving import brought, paid_instants
@@ -35,16 +35,28 @@ class Reading:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._v1 = calls.client.v1
 
     def obligation(self, name: str) -> Obligation:
         """The invoice with charges, subscription and default card, read afresh."""
+        return self._obligation(name)[0]
+
+    def owed(self, name: str) -> tuple[Obligation, Wallet]:
+        """The same and, while it is open, the customer's cards: what was read for the one is not read again for the other."""
+        obligation, subscription, customer = self._obligation(name)
+        if obligation.status is not ObligationStatus.OPEN:
+            return obligation, Wallet()
+        if customer is None and obligation.customer:
+            customer = self._customer(obligation.customer)
+        return obligation, self._wallet(subscription, customer)
+
+    def _obligation(self, name: str) -> tuple[Obligation, Json | None, Json | None]:
+        """The obligation, and the subscription and the customer as they were read for it."""
         expand = PAYMENTS_EXPAND + [f"customer.{path}" for path in _CUSTOMER_EXPAND]
-        invoice = self._calls.read(self._v1.invoices.retrieve, name, {"expand": expand})
+        invoice = self._calls.read(self._calls.to("invoices", name), {"expand": expand})
         payments = list(self._payments(invoice))
         intents = intents_of(invoice, payments)
         raw = self._charges(intents, lone_charges_of(invoice, payments))
-        subscription = self._subscription(subscription_of(invoice))
+        subscription, customer = self._subscription(subscription_of(invoice)), mapping(invoice, "customer")
         around = Surroundings(
             charges=brought(
                 _ordered(raw, intents, currency=currency_of(invoice), otherwise=created_at(invoice)),
@@ -54,31 +66,35 @@ class Reading:
             last_charge=max(raw, key=lambda one: created_at(one), default=None),
             intents=intents,
             subscription=subscription,
-            method=self._default_method(subscription, mapping(invoice, "customer")),
+            method=self._default_method(subscription, customer),
         )
-        return obligation_of_invoice(invoice, around)
+        return obligation_of_invoice(invoice, around), subscription, customer
 
     def wallet(self, obligation: Obligation) -> Wallet:
         """The customer's cards, read afresh. The default is None when it is no card, or there is none."""
-        subscription, customer = self._subscription(obligation.subscription), None
-        listed: list[dict[str, Any]] = []
-        if obligation.customer:
-            customer = self._existing(self._v1.customers.retrieve, obligation.customer, {"expand": _CUSTOMER_EXPAND})
-            listed = self._saved_cards(obligation.customer) if customer and not flag(customer, "deleted") else []
+        customer = self._customer(obligation.customer) if obligation.customer else None
+        return self._wallet(self._subscription(obligation.subscription), customer)
+
+    def _wallet(self, subscription: Json | None, customer: Json | None) -> Wallet:
+        name = ident(customer)
+        listed = self._saved_cards(name) if name and not flag(customer, "deleted") else []
         defaults = (self._wished(*_wishes(subscription, None)), self._wished(*_wishes(None, customer)))
         return Wallet(default=card_of_method(defaults[0] or defaults[1]), cards=kept_cards(defaults, listed, customer))
+
+    def _customer(self, name: str) -> dict[str, Any] | None:
+        return self._existing(self._calls.to("customers", name), {"expand": _CUSTOMER_EXPAND})
 
     def _saved_cards(self, customer: str) -> list[dict[str, Any]]:
         """The cards that a customer has saved, newest first; a customer of hundreds is cut off."""
         params = {"customer": customer, "type": "card"}
         try:
-            return list(islice(self._calls.pages(self._v1.payment_methods.list, params), CARDS_READ_MAX))
+            return list(islice(self._calls.pages(self._calls.to("payment_methods"), params), CARDS_READ_MAX))
         except NotFound:
             return []
 
     def charge(self, name: str) -> dict[str, Any]:
         """One charge's JSON."""
-        return self._calls.read(self._v1.charges.retrieve, name)
+        return self._calls.read(self._calls.to("charges", name))
 
     def obligation_of(self, *, payment_intent: str | None, charge: Json | None) -> str | None:
         """The invoice of a payment, by the charge's own word in old shapes, else through invoice payments."""
@@ -87,18 +103,18 @@ class Reading:
         if named is not None or intent is None:
             return named
         params = {"payment": {"type": "payment_intent", "payment_intent": intent}}
-        payments = self._calls.pages(self._v1.invoice_payments.list, params)
+        payments = self._calls.pages(self._calls.to("invoice_payments"), params)
         return next((found for payment in payments if (found := ident(payment, "invoice"))), None)
 
     def open_obligations(self, customer: str) -> tuple[str, ...]:
         """The customer's open invoices, oldest first."""
-        found = list(self._calls.pages(self._v1.invoices.list, {"customer": customer, "status": "open"}))
+        found = list(self._calls.pages(self._calls.to("invoices"), {"customer": customer, "status": "open"}))
         found.reverse()  # equal instants keep Stripe's order, oldest first
         return tuple(name for one in sorted(found, key=created_at) if (name := ident(one)))
 
     def contact(self, obligation: str) -> Contact:
         """Where to write to, and the page where this invoice can be paid."""
-        invoice = self._calls.read(self._v1.invoices.retrieve, obligation, {"expand": ["customer"]})
+        invoice = self._calls.read(self._calls.to("invoices", obligation), {"expand": ["customer"]})
         customer = mapping(invoice, "customer")
         locales = part(customer, "preferred_locales")
         return Contact(
@@ -113,12 +129,12 @@ class Reading:
         if listed is None or not flag(listed, "has_more"):
             return rows(invoice, "payments")
         params = {"invoice": ident(invoice), "expand": ["data.payment.payment_intent"]}
-        return iter(list(self._calls.pages(self._v1.invoice_payments.list, params)))
+        return iter(list(self._calls.pages(self._calls.to("invoice_payments"), params)))
 
     def _charges(self, intents: tuple[Json, ...], lone: tuple[str, ...]) -> list[dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for intent in intents:
-            for charge in self._calls.pages(self._v1.charges.list, {"payment_intent": intent["id"]}):
+            for charge in self._calls.pages(self._calls.to("charges"), {"payment_intent": intent["id"]}):
                 found[text(charge, "id") or ""] = charge
         for name in lone:
             if name not in found:
@@ -129,7 +145,7 @@ class Reading:
         if name is None:
             return None
         expand = {"expand": ["default_payment_method", "default_source"]}
-        return self._existing(self._v1.subscriptions.retrieve, name, expand)
+        return self._existing(self._calls.to("subscriptions", name), expand)
 
     def _default_method(self, subscription: Json | None, customer: Json | None) -> Json | None:
         """Stripe's own order; the first that is set wins, whatever its kind."""
@@ -138,7 +154,7 @@ class Reading:
     def _wished(self, *wishes: object) -> Json | None:
         wanted = next((wish for wish in wishes if wish), None)
         if isinstance(wanted, str):
-            return self._existing(self._v1.payment_methods.retrieve, wanted)
+            return self._existing(self._calls.to("payment_methods", wanted))
         return mapping(wanted)
 
     def _existing(self, get: Callable[..., object], *arguments: object) -> dict[str, Any] | None:

@@ -22,8 +22,8 @@ def read_reversals(calls: Calls, reading: Reading, *, name: str) -> tuple[Revers
     obligation = reading.obligation_of(payment_intent=None, charge=charge)
     if obligation is None:
         return (), ()
-    refunds = calls.pages(calls.client.v1.refunds.list, {"charge": name, **_REFUND_EXPAND})
-    disputes = calls.pages(calls.client.v1.disputes.list, {"charge": name})
+    refunds = calls.pages(calls.to("refunds"), {"charge": name, **_REFUND_EXPAND})
+    disputes = calls.pages(calls.to("disputes"), {"charge": name})
     return _ordered(refunds, charge, obligation=obligation), _ordered(disputes, charge, obligation=obligation)
 
 

@@ -65,7 +65,7 @@ class Settling:
     def _trace(self, order: ChargeOrder) -> _Trace:
         since = int((order.started_at - _EVENTS_MARGIN).timestamp())
         params: dict[str, Any] = {"types": _EVENT_KINDS, "created": {"gte": since}}
-        return _traced(self._calls.pages(self._calls.client.v1.events.list, params), order.key)
+        return _traced(self._calls.pages(self._calls.to("events"), params), order.key)
 
 
 def _traced(events: Iterator[dict[str, Any]], key: str) -> _Trace:

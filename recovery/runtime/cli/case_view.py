@@ -1,6 +1,7 @@
 """One case on a terminal or as JSON. Without it `case show` and `why` would tell the same story in two ways."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -97,7 +98,13 @@ def _attempt_values(attempt: Attempt) -> dict[str, Any]:
 def timeline_values(lines: Sequence[JournalLine]) -> list[dict[str, Any]]:
     """A timeline, for JSON."""
     return [
-        {"at": line.at.isoformat(), "fact": line.fact, "state": line.state.value, "reason": line.reason}
+        {
+            "at": line.at.isoformat(),
+            "fact": line.fact,
+            "state": line.state.value,
+            "reason": line.reason,
+            "grounds": asdict(line.grounds) if line.grounds else None,
+        }
         for line in lines
     ]
 
@@ -150,6 +157,8 @@ def say_timeline(case: Case, lines: Sequence[JournalLine]) -> None:
     for line in lines:
         out.print(Text.assemble(instant(line.at), "  ", (line.fact, "bold"), f" → {line.state.value}"))
         out.print(Padding(Text(points(line.reason)), (0, 0, 0, 4)))
+        if line.grounds is not None:
+            out.print(Padding(Text(line.grounds.brief(), style="dim"), (0, 0, 0, 4)))
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
-from recovery.cases.leaving import TEMPLATE as LEAVING
-from recovery.dunning.checking import letter_mistakes
 from recovery.runtime.asking import letters_of
 from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import said
 from recovery.runtime.cli.serve import serve_beat, serve_web, serve_worker
 from recovery.runtime.cli.session import command_stack, settings_for_command, settings_for_process
-from recovery.runtime.knowledge import ConfigInvalid, Knowledge, load_knowledge
+from recovery.runtime.config_check import folder_mistakes
+from recovery.runtime.knowledge import ConfigInvalid, load_knowledge
 from recovery.storage.aside_store import replay_steps
 from recovery.storage.case_queries import find_case
 from recovery.storage.event_store import replay_set_aside
@@ -40,19 +39,10 @@ def add_to(app: typer.Typer) -> None:
 def check() -> None:
     """Check every file of the configuration folder and tell all mistakes at once."""
     settings = settings_for_command()
-    mistakes: list[str] = []
-    templates: set[str] = set()
-    knowledge: Knowledge | None = None
-    try:
-        knowledge = load_knowledge(settings.config_dir)
-        templates = {letter.template for campaign in knowledge.policy.campaigns for letter in campaign.letters}
-        templates.add(LEAVING)
-    except ConfigInvalid as invalid:
-        mistakes = invalid.mistakes
-    mistakes = mistakes + letter_mistakes(letters_of(settings), templates=templates)
-    if mistakes or knowledge is None:
+    mistakes = folder_mistakes(settings.config_dir, letters_of(settings))
+    if mistakes:
         raise ConfigInvalid(mistakes)
-    said(f"{settings.config_dir}: all right, policy {knowledge.policy_version}")
+    said(f"{settings.config_dir}: all right, policy {load_knowledge(settings.config_dir).policy_version}")
 
 
 def migrate() -> None:
