@@ -40,7 +40,8 @@ def _left(**others: Any) -> Case:
 
 
 def _due(**others: Any) -> facts.EmailDue:
-    return facts.EmailDue(**{"obligation": owed(subscription_live=False), "step_id": 9, "asks_why": True} | others)
+    made: dict[str, Any] = {"obligation": owed(subscription_live=False), "step_id": 9, "asks_why": True}
+    return facts.EmailDue(**made | others)
 
 
 @pytest.mark.parametrize("end", [CANCELLED, WRITTEN_OFF])
