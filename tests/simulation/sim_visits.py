@@ -4,6 +4,8 @@ The real endpoints are called, in the same thread: a web process may die between
 """
 
 import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -51,7 +53,7 @@ class Visits:
     front: Front
     clocks: Clocks
     faults: Faults
-    say: Any
+    say: Callable[[str], None]
     unsubscribed: dict[str, datetime] = field(default_factory=dict)
     left: dict[str, datetime] = field(default_factory=dict)
     wished: list[tuple[str, datetime]] = field(default_factory=list)
@@ -68,12 +70,24 @@ class Visits:
 
     def _scan(self, mail: Left) -> None:
         """A scanner fetches both links."""
-        before = self._state()
-        pages = (self._pages.page(self._request(mail.page)), self._pages.unsubscribing(self._request(mail.unsubscribe)))
-        if any(page.status_code not in (200, 404) for page in pages):
-            self.wrong.append(f"a scanner was answered {[page.status_code for page in pages]}")
+        with self._unchanged(f"fetching the links of {mail.message_id}"):
+            told = (
+                self._pages.page(self._request(mail.page)),
+                self._pages.unsubscribing(self._request(mail.unsubscribe)),
+            )
+        if any(page.status_code not in (200, 404) for page in told):
+            self.wrong.append(f"a scanner was answered {[page.status_code for page in told]}")
+
+    @contextmanager
+    def _unchanged(self, what: str) -> Iterator[None]:
+        """Nobody else acts meanwhile, so that a change is the visitor's."""
+        before, self.faults.ended, ended = self._state(), True, self.faults.ended
+        try:
+            yield
+        finally:
+            self.faults.ended = ended
         if self._state() != before:
-            self.wrong.append(f"fetching the links of {mail.message_id} changed something")
+            self.wrong.append(f"{what} changed something")
 
     def _look(self, _case_id: str, mail: Left) -> None:
         self._proof(mail)
@@ -113,17 +127,13 @@ class Visits:
 
     def _forge(self, _case_id: str, mail: Left) -> None:
         """Somebody without the form's own signature, from another site, or with another case's."""
-        before = self._state()
         other = LINKS.token("case_other", until=self.clocks.at + timedelta(days=9))
-        for form, headers in (
-            ({}, {}),
-            ({"proof": other}, {}),
-            ({"proof": self._proof(mail)}, {"sec-fetch-site": "cross-site"}),
-        ):
-            request = self._request(mail.page, **headers)
-            self._told(self._pages.leave(request, form | {"because": REASONS[0]}), 404)
-        if self._state() != before:
-            self.wrong.append("a forged form changed something")
+        forms: tuple[tuple[dict[str, str], dict[str, str]], ...]
+        forms = (({}, {}), ({"proof": other}, {}), ({"proof": self._proof(mail)}, {"sec-fetch-site": "cross-site"}))
+        with self._unchanged("a forged form"):
+            for form, headers in forms:
+                request = self._request(mail.page, headers)
+                self._told(self._pages.leave(request, form | {"because": REASONS[0]}), 404)
 
     def _page(self, mail: Left) -> str:
         return bytes(self._pages.page(self._request(mail.page)).body).decode()
@@ -141,7 +151,7 @@ class Visits:
         with self.front.database.connect() as tx:
             return tuple(tx.execute(_CHANGED).one())
 
-    def _request(self, url: str, **headers: str) -> Request:
+    def _request(self, url: str, headers: Mapping[str, str] | None = None) -> Request:
         path = url.removeprefix(LINKS.base_url)
         return Request(
             {
@@ -150,7 +160,7 @@ class Visits:
                 "path": path,
                 "root_path": "",
                 "query_string": b"",
-                "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+                "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
                 "path_params": {"token": path.split("/")[2]},
                 "server": ("pay.example.com", 443),
                 "scheme": "https",
