@@ -42,6 +42,7 @@ PATIENT = Limits(connect_seconds=10, read_seconds=20, bound_seconds=60)
 HASTY = Limits(connect_seconds=1, read_seconds=0.4, bound_seconds=10, least_try_seconds=0.1)
 """Gives up on an answer long before the sandbox's hanging faults end."""
 START_SECONDS = 20.0
+OWN_ADDRESS = "the web application's own address, which no story knows before it begins"
 LONGEST_SLEEP_SECONDS = 0.02
 """Between the tries of one call; the sandbox's faults are over in no time."""
 
@@ -144,11 +145,14 @@ def house(database_url: str, folder: Path, *, smtp_port: int, ways: Ways, option
             "stripe_webhook_secrets": ways.secrets,
             "stripe_call_seconds": ways.patience.bound_seconds,
         }
-        told |= ways.more
+        bound = stack.enter_context(socket.socket())
+        bound.bind(("127.0.0.1", 0))
+        own = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        told |= {name: own if value is OWN_ADDRESS else value for name, value in ways.more.items()}
         settings = load_settings(_env_file=None, database_url=database_url, config_dir=CONFIG, threads=2, **told)
         wiring = StoryWiring(settings=settings, database_url=database_url, ways=ways)
         stack.callback(wiring.database.dispose)
-        web_url = stack.enter_context(_served(wiring))
+        web_url = stack.enter_context(_served(wiring, bound))
         stack.callback(_close, wiring.gateway)
         sandbox.add_webhook_endpoint(f"{web_url}/webhooks/stripe", ways.signed_with)
         yield House(sandbox=sandbox, wiring=wiring, clock=clock, web_url=web_url, api_url=api_url)
@@ -166,22 +170,20 @@ def _close(gateway: Gateway) -> None:
 
 
 @contextmanager
-def _served(wiring: Wiring) -> Iterator[str]:
-    """The real web application on a free loopback port."""
+def _served(wiring: Wiring, bound: socket.socket) -> Iterator[str]:
+    """The real web application on a socket that is bound already."""
     app = create_app(wiring, ring=lambda: None)
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        try:
-            ends_at = time.monotonic() + START_SECONDS
-            while not server.started:
-                assert thread.is_alive(), "the web application ended"
-                assert time.monotonic() < ends_at, "the web application did not start"
-                time.sleep(0.005)
-            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread.start()
+    try:
+        ends_at = time.monotonic() + START_SECONDS
+        while not server.started:
+            assert thread.is_alive(), "the web application ended"
+            assert time.monotonic() < ends_at, "the web application did not start"
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

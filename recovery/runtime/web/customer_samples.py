@@ -28,8 +28,8 @@ TOLD = ("left", "wrong", "away", "unsubscribe", "unsubscribed")
 """Pages that say one thing."""
 
 
-_ONWARD = re.compile(r'<meta http-equiv="refresh"[^>]*>')
-"""A sample stays where it is."""
+_ONWARD = re.compile(r'<meta http-equiv="refresh"[^>]*>|<link rel="icon"[^>]*>')
+"""A sample stays where it is, and needs nothing beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
