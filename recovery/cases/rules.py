@@ -76,7 +76,8 @@ class CardUse:
 
     ``elder`` is the oldest of the customer's older invoices that are still tried silently; ``siblings`` is how many other
     invoices of the customer have an open case. ``mailed`` is when emails to the customer were begun, over all cases; ``asked_why``
-    whether the customer was asked why they left, or told it, in any of them.
+    whether the customer was asked why they left, or told it, in any of them; ``no_mail`` is why the customer gets none,
+    whatever the case itself says.
     """
 
     budget_key: str
@@ -85,6 +86,7 @@ class CardUse:
     siblings: int = 0
     mailed: tuple[datetime, ...] = ()
     asked_why: bool = False
+    no_mail: str | None = None
 
 
 NO_USE = CardUse(budget_key="", uses=())
