@@ -94,7 +94,7 @@ class Case:
     is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it was when it failed, ``woken_at`` when a paid sibling
     made waiting pointless. ``letters_done`` counts the campaign's letters that were sent or left out, ``letter_tries`` the tries at the
     current one; ``email_tries`` numbers all. ``wished_at`` is the date that the customer chose for a try, ``left_because`` the reason
-    given for leaving; ``cancelled`` says that the subscription was ended while the case was open, ``reason_mail`` which email asked why.
+    given for leaving; ``cancelled`` says that the subscription was ended while the case was open, ``reason_mail`` which email asked.
     ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
     """
 
