@@ -164,6 +164,14 @@ class RenewalPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedObligation:
+    """An open invoice as the gateway's list shows it."""
+
+    id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What the gateway says about our access: the doctor's view."""
 
@@ -202,7 +210,7 @@ class Gateway(Protocol):
         """The customer's open invoices, oldest first."""
         ...
 
-    def open_obligations(self) -> Iterator[str]:
+    def open_obligations(self) -> Iterator[ListedObligation]:
         """Every open invoice that is charged automatically, page by page, in no order."""
         ...
 

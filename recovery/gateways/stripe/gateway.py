@@ -18,6 +18,7 @@ from recovery.gateways.port import (
     Contact,
     Fee,
     Gateway,
+    ListedObligation,
     Notice,
     RenewalPage,
     Reversal,
@@ -108,7 +109,7 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._reading.open_obligations(customer)
 
-    def open_obligations(self) -> Iterator[str]:
+    def open_obligations(self) -> Iterator[ListedObligation]:
         """Each page with a bound of its own: a big account has hundreds of them."""
         return open_obligations(self._calls)
 
