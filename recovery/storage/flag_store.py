@@ -15,6 +15,8 @@ CONFIRMED = "confirmed:"
 BACKFILLED = "backfilled"
 BACKFILL_REACHED = "backfill_reached"
 BACKFILL_LEFT = "backfill_left"
+LETTERS_REFUSED = "letters_refused"
+"""How many letters in a row did not go out; the first one that does takes it down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
