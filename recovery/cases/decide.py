@@ -141,6 +141,10 @@ def _mail_stopped(case: Case, fact: facts.MailStopped, _now: datetime, _rules: R
     return customer.mail_stopped(case, fact)
 
 
+def _mail_resumed(case: Case, _fact: facts.MailResumed, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    return customer.mail_resumed(case, now=now, rules=rules, usage=usage)
+
+
 def _escalation_due(case: Case, _f: facts.EscalationDue, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
     if case.state is not State.REVIEW:
         return Decision(case=case, reason=f"nothing to escalate: the case is {case.state.value}")
@@ -256,6 +260,7 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.DateWished: _date_wished,
     facts.CustomerLeft: _customer_left,
     facts.MailStopped: _mail_stopped,
+    facts.MailResumed: _mail_resumed,
     facts.EscalationDue: _escalation_due,
     facts.CloseDue: _close_due,
     facts.ObligationMissing: _missing,
