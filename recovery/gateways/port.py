@@ -127,7 +127,8 @@ class Fee:
 class Reversal:
     """Money that went back: one refund or dispute, mapped to the obligation whose charge it concerns.
 
-    ``status`` is the gateway's word: refunds pending/succeeded/failed…, disputes needs_response/under_review/won/lost…
+    ``status`` is the gateway's word: refunds pending/succeeded/failed…, disputes needs_response/under_review/won/lost…; one that
+    was prevented is won or lost by whether it took money.
     ``ended_at`` is when it was decided or undone, if the gateway tells. ``fees`` are what it cost besides.
     """
 
