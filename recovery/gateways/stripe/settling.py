@@ -10,13 +10,11 @@ from recovery.cases.obligation import Charge, ChargeStatus, Obligation, Obligati
 from recovery.declines.signals import Signals
 from recovery.gateways.port import ChargeOrder
 from recovery.gateways.stripe.calls import Calls
-from recovery.gateways.stripe.charges import charge_of, error_about, refused, signals_of
+from recovery.gateways.stripe.charges import CHARGE_MARGIN, charge_of, error_about, refused, signals_of
 from recovery.gateways.stripe.fields import Json, ident, instant, mapping, text
 from recovery.gateways.stripe.notices import cause_of
 from recovery.gateways.stripe.reading import Reading
 
-# Charges carry whole seconds, and the intent is committed a moment before the call.
-_CHARGE_MARGIN: Final = timedelta(seconds=5)
 # Our clock and Stripe's may differ; looking a minute further back costs nothing, the key decides.
 _EVENTS_MARGIN: Final = timedelta(minutes=1)
 # An authorisation takes seconds; what a charge's events tell later than this is its ending, not its making.
@@ -104,7 +102,7 @@ def _own_charge(trace: _Trace, obligation: Obligation, *, order: ChargeOrder) ->
 
 def _may_be_ours(charge: Charge, order: ChargeOrder) -> bool:
     same_card = charge.card is None or charge.card.payment_method == order.payment_method
-    return same_card and charge.created_at >= order.started_at - _CHARGE_MARGIN
+    return same_card and charge.created_at >= order.started_at - CHARGE_MARGIN
 
 
 def _answer(charge: Charge) -> Answer:
@@ -121,7 +119,7 @@ def _told_by_events(trace: _Trace, obligation: Obligation, *, order: ChargeOrder
     if paid is not None:
         mine = [charge for charge in obligation.succeeded if _may_be_ours(charge, order)] or obligation.succeeded
         return Succeeded(charge=mine[-1]) if mine else AlreadySettled(detail="paid without a charge")
-    failed = [charge for charge in obligation.charges if _may_be_ours(charge, order)]
+    failed = [one for one in obligation.charges if _may_be_ours(one, order) and one.id not in trace.others]
     intent = trace.ours.get("payment_intent.payment_failed")
     error = mapping(intent, "last_payment_error")
     if "invoice.payment_action_required" in trace.ours:
