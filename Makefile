@@ -17,7 +17,7 @@ PYTHON_OK = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
 SETUP = $(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py "$(VENV)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest simulate parity chaos lock clean setup setup-dev
+.PHONY: help demo test lint pytest simulate parity chaos pictures lock clean setup setup-dev
 
 help:  ## what can be made
 	@$(IN) sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -45,10 +45,13 @@ simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make s
 	@$(IN) exec "$(VENV)/bin/python" tests/simulation/run.py --seeds $(SEEDS) $(ARGS)
 
 parity: setup-dev  ## hundreds of cases over HTTP and a real database, decision by decision against the backtest: make parity CASES=100
-	@$(IN) RECOVERY_PARITY_CUSTOMERS=$(CASES) exec "$(VENV)/bin/python" -m pytest -n $(JOBS) tests/backtest/test_backtest_parity.py $(ARGS)
+	@$(IN) RECOVERY_PARITY_CUSTOMERS=$(CASES) exec "$(VENV)/bin/python" -m pytest -n $(JOBS) --timeout 3600 tests/backtest/test_backtest_parity.py $(ARGS)
 
 chaos: setup-dev  ## real processes killed at random, servers too, judged by checkers: make chaos MINUTES=10
 	@$(IN) exec "$(VENV)/bin/python" tests/chaos/chaos_run.py --minutes $(MINUTES) $(ARGS)
+
+pictures: setup-dev  ## the pictures of docs/emails anew, after a change of letters or pages; look at them
+	@$(IN) exec "$(VENV)/bin/python" tools/pictures.py $(ARGS)
 
 lock:  ## write constraints.txt anew from what pyproject.toml admits
 	@$(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py --renew-pins
