@@ -1,6 +1,7 @@
 """Checks every setting and connection and says what to do. Without it a wrong key would be noticed by the missing money."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import redis
 from sqlalchemy import text
@@ -18,6 +19,7 @@ from recovery.storage import migrate
 from recovery.storage.aside_store import steps_set_aside
 from recovery.storage.event_store import event_counts, events_set_aside
 from recovery.storage.flag_store import (
+    BACKFILL_LEFT,
     BACKFILLED,
     CHARGING_HALTED,
     CONFIRMED,
@@ -30,8 +32,12 @@ from recovery.storage.flag_store import (
 )
 from recovery.storage.message_store import undelivered
 from recovery.storage.moment import Moment
+from recovery.storage.overdue_store import OVERDUE_AFTER, overdue_count, overdue_steps
 from recovery.storage.step_store import backlog, orphans
 from recovery.storage.suppression_store import stopped_by_refusals
+
+BACKFILL_HOURS_MAX = 2.0
+"""Looked for longer ago than this, four rounds of beat have come to nothing."""
 
 CONFIRMATIONS = {
     "retries-off": "Stripe's own retries are off (Settings, Billing, Subscriptions and emails, Manage failed payments)",
@@ -190,9 +196,10 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         yield Finding(
             subject="steps", health=Health.OK, detail=f"{steps.due} due, {steps.in_flight} in flight, none failing"
         )
+    yield from _overdue(wiring)
     yield letters(flags.get(LETTERS_REFUSED), unwritten)
     yield merchants_app(wiring, messages)
-    yield _backfilled(flags.get(BACKFILLED))
+    yield _backfilled(flags.get(BACKFILLED), flags.get(BACKFILL_LEFT), system_clock.now())
     for name, question in CONFIRMATIONS.items():
         flag = flags.get(CONFIRMED + name)
         if flag is None:
@@ -200,6 +207,20 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
             yield Finding(subject=name, health=Health.WARNING, detail=f"not confirmed: {question}", remedy=remedy)
         else:
             yield Finding(subject=name, health=Health.OK, detail=f"confirmed {flag.seen_at:%Y-%m-%d}: {question}")
+
+
+def _overdue(wiring: Wiring) -> Iterator[Finding]:
+    moment = Moment(now=system_clock.now(), machine_now=machine_now())
+    with wiring.database.connect() as tx:
+        count = overdue_count(tx, moment=moment)
+        late = overdue_steps(tx, moment=moment, limit=SHOWN_MAX)
+    if count:
+        listed = "; ".join(
+            f"{one.kind} of {one.case_id} since {one.due_at:%d %b %H:%M} UTC: {one.detail}" for one in late
+        )
+        detail = f"{count} due for more than {OVERDUE_AFTER // timedelta(hours=1)} hours: {listed}"
+        remedy = "mend what the reason names; what nobody took up needs a running worker"
+        yield Finding(subject="steps overdue", health=Health.WARNING, detail=detail, remedy=remedy)
 
 
 def _charging(halted: Flag | None) -> Finding:
@@ -214,13 +235,18 @@ def _charging(halted: Flag | None) -> Finding:
     )
 
 
-def _backfilled(last: Flag | None) -> Finding:
+def _backfilled(last: Flag | None, left: Flag | None, now: datetime) -> Finding:
+    subject = "missed webhooks"
     if last is None:
         detail = "not looked for yet; a worker does so every half hour while beat runs, or: recovery backfill"
-        return Finding(subject="missed webhooks", health=Health.OK, detail=detail)
-    return Finding(
-        subject="missed webhooks", health=Health.OK, detail=f"looked for until {last.seen_at:%Y-%m-%d %H:%M} UTC"
-    )
+        return Finding(subject=subject, health=Health.OK, detail=detail)
+    detail = f"looked for until {last.seen_at:%Y-%m-%d %H:%M} UTC"
+    if now - last.seen_at > timedelta(hours=BACKFILL_HOURS_MAX):
+        remedy = "see that beat and a worker run, then what recovery backfill says"
+        return Finding(subject=subject, health=Health.WARNING, detail=f"last {detail}", remedy=remedy)
+    if left is not None and left.detail != "0":
+        detail += f"; {left.detail} older open invoices left alone (recovery backfill --any-age opens their cases)"
+    return Finding(subject=subject, health=Health.OK, detail=detail)
 
 
 def _foreign_retries(seen: Flag | None) -> Finding:

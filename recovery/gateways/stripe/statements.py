@@ -9,8 +9,9 @@ from recovery.gateways.port import SeenCharge, SeenReversal
 from recovery.gateways.stripe.calls import Calls
 from recovery.gateways.stripe.charges import charge_of, money
 from recovery.gateways.stripe.fields import Json, ident, instant, text, whole
+from recovery.gateways.stripe.reversals import reversal_status
 
-# Each stretch has a time bound of its own, and fits into memory on any account.
+# A stretch fits into memory on any account.
 _STRETCH: Final = timedelta(days=1)
 _UNKNOWN: Final = "xxx"
 
@@ -30,7 +31,7 @@ def reversals_between(calls: Calls, start: datetime, end: datetime) -> Iterator[
                 dispute=dispute,
                 charge_id=ident(row, "charge") or "",
                 amount=money(whole(row, "amount"), text(row, "currency"), otherwise=_UNKNOWN),
-                status=text(row, "status") or "succeeded",
+                status=reversal_status(row),
                 occurred_at=instant(row, "created") or start,
             )
 
@@ -52,7 +53,6 @@ def seen_charge(row: Json) -> SeenCharge:
 def _listed(calls: Calls, get: Callable[[Any], object], start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
     while start < end:
         upto = min(end, start + _STRETCH)
-        with calls.within():
-            found = list(calls.pages(get, {"created": {"gte": int(start.timestamp()), "lt": int(upto.timestamp())}}))
-        yield from found
+        created = {"gte": int(start.timestamp()), "lt": int(upto.timestamp())}
+        yield from calls.pages(get, {"created": created}, each=True)
         start = upto
