@@ -15,6 +15,7 @@ from recovery.cases.lifecycle import OPEN
 from recovery.storage import card_tables, subscription_tables  # noqa: F401 - the tables that the metadata lists
 from recovery.storage.columns import metadata
 from recovery.storage.mail_tables import messages
+from recovery.storage.past_tables import past_charges
 from recovery.storage.tables import attempts, cases, events, foreign_charges, journal
 
 ERASED = "forgotten"
@@ -56,6 +57,7 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
     erased_reason = func.erased_reason(journal.c.reason, journal.c.fact)
     telling = journal.c.case_id.in_(ids) & (journal.c.reason != erased_reason)
     tx.execute(update(journal).where(telling).values(reason=erased_reason))
+    tx.execute(update(past_charges).where(past_charges.c.customer == customer).values(budget_key=None))
     told_merchant = messages.c.case_id.in_(ids) & (messages.c.state != "waiting")
     deleted = tx.execute(delete(messages).where(told_merchant)).rowcount
     for table in metadata.sorted_tables:
