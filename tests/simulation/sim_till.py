@@ -61,7 +61,9 @@ class Till:
             raise Refused("a payment is processing")
         on_session = payer.initiator is Initiator.CUSTOMER
         mood = self.books.moods.get(card.budget_key, "honor")
-        status, signals = answer(mood, self.faults.dice.of(f"issuer/{invoice.id}"), on_session=on_session, hard=self.hard)
+        status, signals = answer(
+            mood, self.faults.dice.of(f"issuer/{invoice.id}"), on_session=on_session, hard=self.hard
+        )
         if status is ChargeStatus.SUCCEEDED and part is None and self._processes():
             status = ChargeStatus.PENDING
         charge = Booked(
