@@ -1,5 +1,6 @@
 """Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,9 @@ from recovery.storage.tables import (
     ledger,
     steps,
 )
+
+NAMES_MAX = 10_000
+"""Names in one question; PostgreSQL's protocol takes 65,535 values."""
 
 
 class NoSuchCase(LookupError):
@@ -122,6 +126,8 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         wished_at=row["wished_at"],
         wishes=row["wishes"],
         left_because=row["left_because"],
+        cancelled=row["cancelled"],
+        reason_mail=row["reason_mail"],
         escalations=row["escalations"],
         source=Source(row["source"]) if row["source"] else None,
         ended_at=row["ended_at"],
@@ -174,6 +180,8 @@ def _case_row(case: Case) -> dict[str, Any]:
         "wished_at": case.wished_at,
         "wishes": case.wishes,
         "left_because": case.left_because,
+        "cancelled": case.cancelled,
+        "reason_mail": case.reason_mail,
         "escalations": case.escalations,
         "source": case.source.value if case.source else None,
         "ended_at": case.ended_at,
@@ -238,6 +246,15 @@ def open_cases(tx: Connection) -> list[tuple[str, str]]:
     """Every open case with its obligation."""
     query = select(cases.c.id, cases.c.obligation).where(cases.c.state.in_(OPEN)).order_by(cases.c.failed_at)
     return [(row.id, row.obligation) for row in tx.execute(query)]
+
+
+def known_obligations(tx: Connection, names: Sequence[str]) -> set[str]:
+    """Those of many obligations that have a case."""
+    known: set[str] = set()
+    for start in range(0, len(names), NAMES_MAX):
+        some = cases.c.obligation.in_(names[start : start + NAMES_MAX])
+        known.update(tx.execute(select(cases.c.obligation).where(some)).scalars())
+    return known
 
 
 def cases_of(
