@@ -37,7 +37,7 @@ from recovery.runtime.celery_app import POOL_MAX
 from recovery.runtime.clock import machine_now
 from recovery.runtime.embedded import embedded_postgres
 from recovery.runtime.settings import Settings
-from recovery.runtime.wiring import Wiring
+from recovery.runtime.wiring import ROUNDS, Wiring
 from recovery.storage.migrate import upgrade
 from recovery.storage.step_store import backlog
 
@@ -125,7 +125,7 @@ def main() -> None:
             StepKind.REFRESH_CARD: RefreshCard(door, gateway),
             StepKind.CHARGE_CARD: ChargeCard(door, gateway, Breaker(machine_now)),
         }
-        ways: dict[str, Any] = {"batch": THREADS, "threads": THREADS, "keeper": keeper}
+        ways: dict[str, Any] = {"batch": ROUNDS * THREADS, "threads": THREADS, "keeper": keeper}
         while perform_due(door, {StepKind.REFRESH_CARD: performers[StepKind.REFRESH_CARD]}, **ways):
             pass
         best, process = 0.0, psutil.Process()

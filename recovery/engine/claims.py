@@ -1,7 +1,7 @@
 """Claims due steps and hands each to its performer. Without bounded claims one slow gateway would let leases run out in a queue."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,6 +32,12 @@ log = structlog.get_logger(__name__)
 BACKOFF_SECONDS_FIRST = 5.0
 BACKOFF_SECONDS_MAX = 3600.0
 """A step that failed waits 5 s, then twice as long each time, an hour at most: never a busy loop."""
+
+REFILL_SHARE = 8
+"""New steps are claimed when an eighth of the threads is free: a claim for each single one would cost as much as performing it."""
+
+REFILL_SECONDS = 20.0
+"""So long a batch takes up new steps: then other kinds have their turn, and the task ends long before its time limit."""
 
 FAILURES_MAX = 5
 """A step that failed this often is set aside for a person: what fails so often fails for ever. It is never dropped."""
@@ -74,8 +80,9 @@ def perform_due(
 ) -> int:
     """Claim at most ``batch`` due steps of each kind and perform them, ``threads`` at a time; returns how many were claimed.
 
-    Without a keeper a lease covers the rounds that a batch takes: with as many threads as steps, one performance. With one, leases
-    are short and renewed. A suspect, begun twice and never ended, is performed alone, after the others.
+    With several threads no more is claimed than is begun at once, and further steps as threads come free: so a lease covers one
+    performance, and no slow one keeps the others waiting. One thread claims the batch at once, under leases for all of it. With a
+    keeper leases are short and renewed. A suspect, begun twice and never ended, is performed alone, after the others.
     """
     done = 0
     with reading(door.database) as tx:
@@ -99,12 +106,17 @@ def _batch(
     keeper: Keeper | None,
     suspects: bool = False,
 ) -> int:
-    whole = performer.lease_seconds * -(-batch // threads)
+    whole = performer.lease_seconds * (batch if threads == 1 else 1)
     lease = whole if keeper is None else min(keeper.lease_seconds, whole)
-    claimed = _claim(door, kind, performer, batch=batch, lease_seconds=lease, whole_seconds=whole, suspects=suspects)
-    if not claimed:
-        return 0
-    under_way = {step.id: step for step in claimed}
+    under_way: dict[int, ClaimedStep] = {}
+    closes_at = door.machine_clock() + timedelta(seconds=REFILL_SECONDS)
+
+    def claim(most: int) -> list[ClaimedStep]:
+        if door.machine_clock() >= closes_at:
+            return []
+        found = _claim(door, kind, performer, batch=most, lease_seconds=lease, whole_seconds=whole, suspects=suspects)
+        under_way.update({step.id: step for step in found})
+        return found
 
     def perform(step: ClaimedStep) -> None:
         try:
@@ -115,14 +127,41 @@ def _batch(
     def extend(tx: Connection, until: datetime) -> None:
         extend_leases(tx, tuple(under_way.values()), until=until)
 
-    with nullcontext() if keeper is None else keeper.keeping(door, extend, most_seconds=whole):
-        if threads == 1 or len(claimed) == 1:
-            for step in claimed:
-                perform(step)
-        else:
-            with ThreadPoolExecutor(max_workers=min(threads, len(claimed))) as pool:
-                list(pool.map(perform, claimed))
+    claimed = claim(min(batch, threads) if threads > 1 else batch)
+    if not claimed:
+        return 0
+    most_seconds = whole + (REFILL_SECONDS if threads > 1 else 0.0)
+    with nullcontext() if keeper is None else keeper.keeping(door, extend, most_seconds=most_seconds):
+        if threads > 1 and len(claimed) > 1:
+            return _rolling(claimed, claim, perform, batch=batch, threads=threads)
+        for step in claimed:
+            perform(step)
     return len(claimed)
+
+
+def _rolling(
+    claimed: list[ClaimedStep],
+    claim: Callable[[int], list[ClaimedStep]],
+    perform: Callable[[ClaimedStep], None],
+    *,
+    batch: int,
+    threads: int,
+) -> int:
+    """Perform what was claimed and claim more as threads come free, until the batch is full or nothing is due; how many it were."""
+    total, more_is_due = len(claimed), len(claimed) == threads
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        running = {pool.submit(perform, step) for step in claimed}
+        while running:
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for one in ended:
+                one.result()
+            room = min(threads - len(running), batch - total)
+            if more_is_due and room >= min(max(1, threads // REFILL_SHARE), batch - total) > 0:
+                found = claim(room)
+                more_is_due = len(found) == room
+                total += len(found)
+                running |= {pool.submit(perform, step) for step in found}
+    return total
 
 
 def _claim(

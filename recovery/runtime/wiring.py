@@ -44,6 +44,9 @@ from recovery.storage.step_store import due_kinds
 EVENT_KINDS = KINDS
 """The explicit set of events that intake keeps; all others are acknowledged and forgotten."""
 
+ROUNDS = 4
+"""So many steps of a kind for each thread before the next kind has its turn: enough that threads seldom wait for each other."""
+
 ROLLED_UP_MAX = 2000
 """Cases whose figures are made in one transaction: some tenths of a second."""
 
@@ -177,7 +180,8 @@ class Wiring:
 
     def perform_steps(self) -> int:
         """One bounded batch of due steps of each kind; returns how many were claimed."""
-        ways = {"batch": self.settings.batch, "threads": self.settings.threads}
+        threads = self.settings.threads
+        ways = {"batch": self.settings.batch if threads == 1 else ROUNDS * threads, "threads": threads}
         return perform_due(self.door, self.performers, **ways, keeper=self.keeper)
 
     def has_due_steps(self) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from building import Life, wired
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from recovery.cases import facts
 from recovery.cases.answers import Unknown
@@ -199,13 +199,39 @@ def test_a_postponed_step_counts_no_failure(life: Life) -> None:
     assert row["due_at"] == life.at + timedelta(hours=1)
 
 
-def test_threads_share_a_batch_whose_leases_cover_its_rounds(life: Life) -> None:
-    for number in range(5):
+class _Counting(_Performer):
+    """Notes how many steps are claimed while one is performed."""
+
+    def __init__(self, life: Life) -> None:
+        super().__init__()
+        self._life = life
+        self.claimed: list[int] = []
+
+    def __call__(self, step: ClaimedStep) -> None:
+        with self._life.wiring.database.connect() as tx:
+            query = select(func.count()).where(tables.steps.c.state == "in_flight")
+            self.claimed.append(int(tx.execute(query).scalar_one()))
+        super().__call__(step)
+        with self._life.wiring.database.begin() as tx:
+            release_step(tx, step, hold_until=machine_now() + timedelta(hours=1))
+
+
+def test_threads_claim_only_what_they_begin_and_more_as_they_come_free(life: Life) -> None:
+    for number in range(7):
         life.fail(f"in_{number}")
-    performer = _Performer()
-    began = machine_now()
-    assert perform_due(life.door, {StepKind.REFRESH_CARD: performer}, batch=5, threads=2) == 5
-    assert len({step.id for step in performer.seen}) == 5
+    performer, began = _Counting(life), machine_now()
+    assert perform_due(life.door, {StepKind.REFRESH_CARD: performer}, batch=6, threads=2) == 6
+    assert len({step.id for step in performer.seen}) == 6
+    assert max(performer.claimed) <= 2
+    assert all(began + timedelta(seconds=29) <= step.lease_until for step in performer.seen)
+    assert perform_due(life.door, {StepKind.REFRESH_CARD: performer}, batch=6, threads=2) == 1
+
+
+def test_one_thread_claims_a_batch_whose_leases_cover_all_of_it(life: Life) -> None:
+    for number in range(3):
+        life.fail(f"in_{number}")
+    performer, began = _Performer(), machine_now()
+    assert perform_due(life.door, {StepKind.REFRESH_CARD: performer}, batch=3, threads=1) == 3
     assert all(step.lease_until >= began + timedelta(seconds=3 * 30) for step in performer.seen)
 
 

@@ -72,6 +72,7 @@ def main() -> int:
     parser.add_argument("--customers", type=int, default=0, help="how many customers (0: as the seed has it)")
     parser.add_argument("--turns", type=int, default=TURNS, help="how many turns with faults")
     parser.add_argument("--off", default="", help="kinds of trouble to leave out, separated by commas")
+    parser.add_argument("--stop", action="store_true", help="stop at the first seed that fails")
     parser.add_argument(
         "--shrink", action=argparse.BooleanOptionalAction, default=True, help="look for the least story"
     )
@@ -103,6 +104,10 @@ def _many(asked: argparse.Namespace, like: Wish) -> int:
         if isinstance(outcome, Failure):
             failed += 1
             print(outcome.brief(), flush=True)
+            if asked.stop:
+                for worker in workers:
+                    worker.terminate()
+                break
         if count % PROGRESS_EVERY == 0:
             print(f"{count} of {asked.seeds} seeds, {failed} failed", file=sys.stderr, flush=True)
     for worker in workers:

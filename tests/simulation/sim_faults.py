@@ -51,6 +51,7 @@ KINDS: Final = (
     "shared_card",
     "not_by_card",
     "driven",
+    "hard_times",
     "short_leases",
 )
 """Everything that a run may be told to leave out while it is shrunk."""

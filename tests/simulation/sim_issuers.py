@@ -40,9 +40,11 @@ DEAD_CODES: Final = frozenset({"expired_card", "lost_card", "incorrect_cvc"})
 ONLY_CUSTOMER_CODES: Final = frozenset({"authentication_required"})
 
 
-def answer(mood: str, dice: random.Random, *, on_session: bool) -> tuple[ChargeStatus, Signals | None]:
-    """What the issuer says to one authorisation."""
+def answer(mood: str, dice: random.Random, *, on_session: bool, hard: bool) -> tuple[ChargeStatus, Signals | None]:
+    """What the issuer says to one authorisation. In ``hard`` times few are approved, so that limits on tries are reached."""
     share, signals = _CODES[mood]
+    if hard and mood != "good":
+        share *= 0.2
     if on_session and mood not in ("expired", "lost", "blocked"):
         share = max(share, 0.8)
     if dice.random() < share:

@@ -136,7 +136,8 @@ class Run:
         self.clocks = Clocks(driven=self.faults.allows("driven") and dice.of("driven").random() < 0.4)
         self.books = Books()
         self.post = Post(self.clocks, self.faults, self.say)
-        self.till = Till(self.books, self.clocks, self.post, self.faults)
+        hard = self.faults.allows("hard_times") and dice.of("hard times").random() < 0.4
+        self.till = Till(self.books, self.clocks, self.post, self.faults, hard=hard)
         self.gateway = SimGateway(self.till, self.clocks, self.faults, self.say, self.meanwhile)
         self.mailer = SimMailer(self.clocks, self.faults, self.say, self.meanwhile)
         self.people = People(self.books, self.till, self.clocks, self.faults, self.say)

@@ -58,7 +58,7 @@ def _tighter(known: Knowledge, dice: random.Random) -> Knowledge:
     if dice.random() < 0.5:
         return known
     cap = Cap(
-        tries_max=dice.choice((2, 3, 5)), window_hours=dice.choice((72, 240, 720)), per_amount=dice.random() < 0.5
+        tries_max=dice.choice((2, 3, 5)), window_hours=dice.choice((72, 720, 720)), per_amount=dice.random() < 0.5
     )
     packs = [replace(pack, caps=(*pack.caps, cap)) for pack in known.networks.packs]
     return replace(known, networks=NetworkRules(packs=packs))

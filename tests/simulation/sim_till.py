@@ -45,6 +45,7 @@ class Till:
     clocks: Clocks
     post: Post
     faults: Faults
+    hard: bool = False
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -60,7 +61,9 @@ class Till:
             raise Refused("a payment is processing")
         on_session = payer.initiator is Initiator.CUSTOMER
         mood = self.books.moods.get(card.budget_key, "honor")
-        status, signals = answer(mood, self.faults.dice.of(f"issuer/{invoice.id}"), on_session=on_session)
+        status, signals = answer(
+            mood, self.faults.dice.of(f"issuer/{invoice.id}"), on_session=on_session, hard=self.hard
+        )
         if status is ChargeStatus.SUCCEEDED and part is None and self._processes():
             status = ChargeStatus.PENDING
         charge = Booked(

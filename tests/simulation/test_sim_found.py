@@ -1,18 +1,21 @@
 """What runs of the simulation found, each as the shortest story that shows it, without dice."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from sim_books import Booked, Invoice
 from sim_checks import judge
 from sim_faults import KINDS
 from sim_play import Run, Wish
+from sim_rules import shipped
 from sim_till import Payer
 from sqlalchemy import Engine, text
 
 from recovery.cases.answers import Unknown
 from recovery.cases.obligation import ChargeStatus
 from recovery.cases.wallet import Wallet
+from recovery.declines.networks import Cap, NetworkRules
 from recovery.declines.signals import Card, Initiator
 from recovery.gateways.port import ChargeOrder
 from recovery.money import Money
@@ -170,3 +173,16 @@ def test_a_cancellation_between_reading_and_firing_stops_the_try(run: Run) -> No
     to_the_end(run)
     assert run.books.calls == []
     assert row(run, "SELECT state FROM cases") == ("withdrawn",)
+
+
+def test_a_cards_budget_is_kept_however_often_its_bank_refuses(run: Run) -> None:
+    """Random worlds seldom bring a tight limit and a stubborn bank together; without reserved tries this one makes four."""
+    cap = Cap(tries_max=2, window_hours=720, per_amount=False)
+    known = replace(
+        shipped(),
+        networks=NetworkRules(packs=[replace(pack, caps=(*pack.caps, cap)) for pack in shipped().networks.packs]),
+    )
+    run.editions = [(run.clocks.at, known)]
+    run.shelf.put(known, run.clocks.machine())
+    to_the_end(run)
+    assert count(run, "SELECT count(*) FROM attempts") == 1, "the failure that opened the case was the first of two"
