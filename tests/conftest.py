@@ -142,12 +142,27 @@ class CaughtEmail:
 
 @dataclass  # no slots: inspecting such a handler fails on Python 3.11.2
 class SmtpCatcher:
-    """A mail server that keeps what it gets. Set `answer` (say `451 try later`) to make it refuse."""
+    """A mail server that keeps what it gets. Set `answer` (say `451 try later`) to make it refuse the content, the others what
+    comes before it."""
 
     host: str = "127.0.0.1"
     port: int = 0
     answer: str = "250 OK"
+    to_sender: str = "250 OK"
+    to_recipient: str = "250 OK"
     messages: list[CaughtEmail] = field(default_factory=list)
+
+    async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, sender: str, options: Any) -> str:
+        """Who writes."""
+        envelope.mail_from = sender
+        envelope.mail_options.extend(options)
+        return self.to_sender
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, to: str, _options: Any) -> str:
+        """To whom."""
+        if self.to_recipient.startswith("2"):
+            envelope.rcpt_tos.append(to)
+        return self.to_recipient
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         """Called by aiosmtpd, which chose the name, with each message."""

@@ -8,7 +8,7 @@ from recovery.cases.between import decent_at, next_letter
 from recovery.cases.case import Case, Decision, Plan
 from recovery.cases.lifecycle import OPEN, State, StepKind
 from recovery.cases.policy import RETRIED
-from recovery.cases.rules import NO_USE, Rules
+from recovery.cases.rules import NO_USE, CardUse, Rules
 from recovery.timing.slots import next_slot
 from recovery.values import replace
 
@@ -80,4 +80,19 @@ def mail_stopped(case: Case, fact: facts.MailStopped) -> Decision:
         case=replace(case, mail_stopped=True),
         reason=f"no further emails: {fact.why}",
         cancel=frozenset({StepKind.SEND_EMAIL}),
+    )
+
+
+def mail_resumed(case: Case, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    """Emails that the mail server had refused go on, unless the customer does not want them: the letter that was due comes next."""
+    if usage.no_mail is not None:
+        return Decision(case=case, reason=f"emails stay stopped: {usage.no_mail}")
+    if not case.mail_stopped:
+        return Decision(case=case, reason="emails were not stopped")
+    resumed = replace(case, mail_stopped=False, letter_tries=0)
+    letter = next_letter(resumed, now=now, rules=rules) if case.state is State.DUNNING else None
+    if letter is None:
+        return Decision(case=resumed, reason="a person let emails go on; none is due")
+    return Decision(
+        case=resumed, reason=f"a person let emails go on: next {letter.due_at:%a %d %b %H:%M} UTC", plan=(letter,)
     )

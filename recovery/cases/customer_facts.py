@@ -35,3 +35,19 @@ class MailStopped:
     @property
     def key(self) -> str:
         return f"customer:mail_stopped:{self.why}"
+
+
+def listed(reason: str) -> MailStopped:
+    """The address is among those that get nothing."""
+    return MailStopped(why=f"the address is on the list of those that get nothing ({reason})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailResumed:
+    """A person lets emails go on that the mail server had refused for good, after the cause was mended."""
+
+    resumed_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"person:{self.resumed_at.isoformat()}:mail_resumed"

@@ -22,6 +22,7 @@ from recovery.cases.card_facts import CardRefreshed as CardRefreshed
 from recovery.cases.card_facts import PaymentMethodChanged as PaymentMethodChanged
 from recovery.cases.customer_facts import CustomerLeft as CustomerLeft
 from recovery.cases.customer_facts import DateWished as DateWished
+from recovery.cases.customer_facts import MailResumed as MailResumed
 from recovery.cases.customer_facts import MailStopped as MailStopped
 from recovery.cases.lifecycle import State
 from recovery.cases.money_facts import DisputeClosed as DisputeClosed
@@ -99,6 +100,7 @@ class ChargeDue:
     card: Card | None
     step_id: int
     cards: tuple[KeptCard, ...] = ()
+    odd: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -247,6 +249,7 @@ Fact = (
     | DateWished
     | CustomerLeft
     | MailStopped
+    | MailResumed
     | EscalationDue
     | CloseDue
     | ObligationMissing

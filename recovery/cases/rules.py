@@ -75,7 +75,8 @@ class CardUse:
     """What counts against the card the case would charge next, over all cases and whoever tried.
 
     ``elder`` is the oldest of the customer's older invoices that are still tried silently; ``siblings`` is how many other
-    invoices of the customer have an open case. ``mailed`` is when emails to the customer were begun, over all cases.
+    invoices of the customer have an open case. ``mailed`` is when emails to the customer were begun, over all cases;
+    ``no_mail`` is why the customer gets none, whatever the case itself says.
     """
 
     budget_key: str
@@ -83,6 +84,7 @@ class CardUse:
     elder: Elder | None = None
     siblings: int = 0
     mailed: tuple[datetime, ...] = ()
+    no_mail: str | None = None
 
 
 NO_USE = CardUse(budget_key="", uses=())

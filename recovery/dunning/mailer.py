@@ -14,25 +14,13 @@ from email.message import EmailMessage
 from functools import cache
 from typing import Protocol
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
-
-class MailError(Exception):
-    """The email was not accepted."""
-
-
-class MailRefused(MailError):
-    """This email to this address is refused for good (5xx). ``address`` when it was the address that the server did not want."""
-
-    address = False
-
-
-class MailUnavailable(MailError):
-    """The server is away, refuses for now (4xx), or refuses us whoever is written to; the same email may be sent later."""
-
-
-class MailAmbiguous(MailError):
-    """The connection broke after the content was handed over: the email may have gone out."""
+from recovery.dunning.replies import MailAmbiguous as MailAmbiguous
+from recovery.dunning.replies import MailError as MailError
+from recovery.dunning.replies import MailRefused as MailRefused
+from recovery.dunning.replies import MailUnavailable as MailUnavailable
+from recovery.dunning.replies import about_connection, about_content, about_recipient, about_us
 
 
 class Mailer(Protocol):
@@ -71,7 +59,7 @@ class SmtpMailer:
     def send(self, message: EmailMessage, *, to: str) -> None:
         """Hand over one email; see Mailer. What is refused for now is tried again at once, as long as one timeout lasts."""
         repeats = Retrying(
-            retry=retry_if_exception_type(MailUnavailable),
+            retry=retry_if_exception(lambda error: isinstance(error, MailUnavailable) and error.soon),
             stop=stop_after_attempt(self.tries) | stop_before_delay(self.timeout_seconds),
             wait=wait_random_exponential(multiplier=self.wait_seconds, max=self.timeout_seconds / 3),
             sleep=self.sleep,
@@ -80,27 +68,29 @@ class SmtpMailer:
         repeats(self._send_once, message, to)
 
     def _send_once(self, message: EmailMessage, to: str) -> None:
+        address, options = mailbox(to)
+        connection = self._connected()
         try:
-            connection = self._connected()
-        except (smtplib.SMTPException, OSError) as error:
-            raise _refusal(error) from error
-        try:
-            self._hand_over(connection, message, to)
+            self._introduce(connection, options)
+            self._hand_over(connection, message, address, utf8=bool(options))
         finally:
             _quit(connection)
 
     def check(self) -> None:
         """Connect, log in and name our sender, for the doctor. Raises MailError."""
-        try:
-            connection = self._connected()
-        except (smtplib.SMTPException, OSError) as error:
-            raise _refusal(error) from error
+        connection = self._connected()
         try:
             self._introduce(connection, ())
         finally:
             _quit(connection)
 
     def _connected(self) -> smtplib.SMTP:
+        try:
+            return self._opened()
+        except (smtplib.SMTPException, OSError) as error:
+            raise about_connection(error) from error
+
+    def _opened(self) -> smtplib.SMTP:
         connection: smtplib.SMTP
         if self.security == "tls":
             connection = smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout_seconds, context=_trusting())
@@ -116,33 +106,34 @@ class SmtpMailer:
             raise
         return connection
 
-    def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, to: str) -> None:
-        address, options = mailbox(to)
-        self._introduce(connection, options)
-        try:
-            _accepted(connection.rcpt(address))
-        except (smtplib.SMTPException, OSError) as error:
-            raise _refusal(error) from error
-        try:
-            code, _ = connection.data(message.as_bytes(policy=policy.SMTPUTF8 if options else policy.SMTP))
-        except smtplib.SMTPDataError as error:
-            raise _refusal(error) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise MailAmbiguous(f"the connection broke after the content: {type(error).__name__}") from error
-        if code != 250:
-            raise _refused(code)
-
     def _introduce(self, connection: smtplib.SMTP, options: tuple[str, ...]) -> None:
         """Name our sender. Whatever the server says against it is about us: no customer's letter is given up for that."""
         try:
             connection.ehlo_or_helo_if_needed()
-            code, _ = connection.mail(self.sender, options)
+            code, answer = connection.mail(self.sender, options)
         except smtplib.SMTPNotSupportedError as error:
-            raise _address_refused("the mail server takes no address of this alphabet") from error
+            raise MailRefused("the mail server takes no address of this alphabet") from error
         except (smtplib.SMTPException, OSError) as error:
-            raise _refusal(error) from error
+            raise about_connection(error) from error
         if code != 250:
-            raise MailUnavailable(f"the mail server refused our sender: {code}")
+            raise about_us(code, answer, "our sender")
+
+    def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, address: str, *, utf8: bool) -> None:
+        content = message.as_bytes(policy=policy.SMTPUTF8 if utf8 else policy.SMTP)
+        try:
+            code, answer = connection.rcpt(address)
+        except (smtplib.SMTPException, OSError) as error:
+            raise about_connection(error) from error
+        if code not in (250, 251):
+            raise about_recipient(code, answer)
+        try:
+            code, answer = connection.data(content)
+        except smtplib.SMTPDataError as error:
+            raise about_content(error.smtp_code, _bytes(error.smtp_error)) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise MailAmbiguous(f"the connection broke after the content: {type(error).__name__}") from error
+        if code != 250:
+            raise about_content(code, answer)
 
 
 def mailbox(address: str) -> tuple[str, tuple[str, ...]]:
@@ -150,57 +141,22 @@ def mailbox(address: str) -> tuple[str, tuple[str, ...]]:
     name, at, domain = address.strip().rpartition("@")
     strange = not address.strip().isprintable() or set(" <>,;") & set(address.strip())
     if not at or not name or not domain or strange:
-        raise _address_refused("what the gateway has is no address")
+        raise MailRefused("what the gateway has is no address", address=True)
     try:
         domain = domain.encode("idna").decode()
     except UnicodeError as error:
-        raise _address_refused("what the gateway has is no address") from error
+        raise MailRefused("what the gateway has is no address", address=True) from error
     return f"{name}@{domain}", () if name.isascii() else ("SMTPUTF8",)
 
 
-def _address_refused(why: str) -> MailRefused:
-    refused = MailRefused(why)
-    refused.address = True
-    return refused
-
-
-ABOUT_US = frozenset({503, 530, 534, 535, 538})
-"""What a server answers to a recipient when it misses encryption or a login (RFC 4954, July 2007)."""
-
-
-def _accepted(reply: tuple[int, bytes]) -> None:
-    """Whether the address is taken. A refusal for good is the address's own, unless it speaks of policy (5.7: RFC 3463, 2003)."""
-    code, answer = reply
-    if code in (250, 251):
-        return
-    if code in ABOUT_US:
-        raise MailUnavailable(f"the mail server refused us: {code}")
-    error = _refused(code)
-    if isinstance(error, MailRefused):
-        error.address = not answer.startswith(b"5.7.")
-    raise error
-
-
-def _refused(code: int) -> MailError:
-    return _refusal(smtplib.SMTPResponseException(code, ""))
+def _bytes(words: bytes | str) -> bytes:
+    return words.encode() if isinstance(words, str) else words
 
 
 @cache
 def _trusting() -> ssl.SSLContext:
     """Made once: reading the system's certificates takes longer than handing over an email."""
     return ssl.create_default_context()
-
-
-def _refusal(error: Exception) -> MailError:
-    """A refusal by its code. The server's words are left out: they tend to repeat the address."""
-    if isinstance(error, MailError):
-        return error
-    code = getattr(error, "smtp_code", None)
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return MailUnavailable("the mail server refused our login")
-    if isinstance(code, int) and 500 <= code < 600:
-        return MailRefused(f"the mail server answered {code}")
-    return MailUnavailable(f"the mail server is not to be had: {code or type(error).__name__}")
 
 
 def _quit(connection: smtplib.SMTP) -> None:

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from recovery.cases.case import Case
-from recovery.cases.facts import EmailDue, EmailRefused, EmailSent, MailStopped
+from recovery.cases.customer_facts import MailStopped, listed
+from recovery.cases.facts import EmailDue, EmailRefused, EmailSent
 from recovery.cases.lifecycle import StepKind
 from recovery.dunning.addresses import Addresses
 from recovery.dunning.letter import Ask, LetterError, Letters
@@ -84,9 +85,9 @@ class SendEmail:
             raise  # the case goes to a person
         except GatewayError as error:
             raise Postponed(f"the gateway cannot be read: {error}", hold_seconds=AWAY_SECONDS) from error
-        why = self._unwanted(contact)
-        if why is not None:
-            advance(self.door, case.id, MailStopped(why=why), step=step)
+        unwanted = self._unwanted(contact)
+        if unwanted is not None:
+            advance(self.door, case.id, unwanted, step=step)
             return
         due = advance(self.door, case.id, EmailDue(obligation=obligation, step_id=step.id), step=step)
         if due.email_id is None:
@@ -99,13 +100,13 @@ class SendEmail:
         outcome = self._send(due, contact)
         advance(self.door, case.id, outcome, step=step)
 
-    def _unwanted(self, contact: Contact) -> str | None:
+    def _unwanted(self, contact: Contact) -> MailStopped | None:
         """Why this address gets nothing, or None."""
         if self.outbox.addresses is None or contact.email is None:
             return None
         with self.door.database.connect() as tx:
             reason = suppressed(tx, self.outbox.addresses.hashed(contact.email))
-        return None if reason is None else f"the address is on the list of those that get nothing ({reason})"
+        return None if reason is None else listed(reason)
 
     def _send(self, due: Advanced, contact: Contact) -> EmailSent | EmailRefused:
         email_id = due.email_id

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from recovery.cases.case import Attempt, Case, Decision, Plan
-from recovery.cases.choosing import card_read
+from recovery.cases.choosing import card_read, shows_cards
 from recovery.cases.decide import decide
 from recovery.cases.facts import (
     AttemptAnswered,
@@ -21,6 +21,7 @@ from recovery.cases.facts import (
     EmailSent,
     Fact,
     LeaseLapsed,
+    MailResumed,
     PaymentFailed,
     PolicyMoved,
     fact_name,
@@ -35,12 +36,13 @@ from recovery.storage.card_history import note_cards
 from recovery.storage.card_store import card_use, lock_card, with_siblings
 from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
 from recovery.storage.email_store import finish_email, insert_email, with_mailed
-from recovery.storage.flag_store import CHARGING_HALTED, UNKNOWN_CODE, raise_flag
+from recovery.storage.flag_store import CHARGING_HALTED, LETTERS_REFUSED, UNKNOWN_CODE, lower_flag, raise_flag
 from recovery.storage.foreign_store import note_foreign_charges
 from recovery.storage.lease_store import extend_leases, holds_lease
 from recovery.storage.message_store import note_messages
 from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step
+from recovery.storage.suppression_store import stopped_otherwise
 
 log = structlog.get_logger(__name__)
 
@@ -118,12 +120,14 @@ def _let_in(
     usage = with_siblings(tx, case, card_use(tx, key, now=moment.now))
     if isinstance(fact, EmailDue):
         usage = with_mailed(tx, case, usage, now=moment.now)
+    if isinstance(fact, MailResumed):
+        usage = replace(usage, no_mail=stopped_otherwise(tx, case.id))
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
     grounds = grounds_of(case, decision, now=moment.now, rules=rules, usage=usage)
     journal_id = save_decision(tx, case, fact, decision, grounds=grounds, moment=moment)
     if door.tells_merchant:
         note_messages(tx, case, decision, journal_id=journal_id, moment=moment)
-    if isinstance(fact, _READINGS):
+    if isinstance(fact, _READINGS) and shows_cards(fact):
         note_cards(tx, case, fact.cards, moment=moment)
     if decision.start is not None:
         assert step is not None, "an attempt needs the lease of its step"
@@ -138,7 +142,7 @@ def _let_in(
         _finish_email(tx, fact, moment)
     again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
     apply_steps(tx, _with_repeats(decision, again), moment=moment)
-    _raise_flags(tx, case, decision, moment)
+    _raise_flags(tx, case, fact, decision, moment)
     log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
     return Advanced(
         case=decision.case,
@@ -196,10 +200,15 @@ def _finish_email(tx: Connection, fact: EmailSent | EmailRefused, moment: Moment
         finish_email(tx, fact.email_id, "refused", fact.detail, moment=moment)
 
 
-def _raise_flags(tx: Connection, before: Case, decision: Decision, moment: Moment) -> None:
+def _raise_flags(tx: Connection, before: Case, fact: Fact, decision: Decision, moment: Moment) -> None:
     if decision.halt is not None:
         raise_flag(tx, CHARGING_HALTED, decision.halt, at=moment.now)
         log.error("charging_halted", detail=decision.halt)
     verdict = decision.case.verdict
     if verdict is not None and not verdict.known and decision.case.signals is not before.signals:
         raise_flag(tx, f"{UNKNOWN_CODE}{verdict.by}", verdict.by, at=moment.now)
+    # Letters refused in a row are the operator's matter, not their customers'. Last of all: every worker writes this row.
+    if isinstance(fact, EmailRefused):
+        raise_flag(tx, LETTERS_REFUSED, fact.detail, at=moment.now)
+    elif isinstance(fact, EmailSent) and not fact.ambiguous:
+        lower_flag(tx, LETTERS_REFUSED)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from recovery.dunning.checking import letter_mistakes
 from recovery.gateways.port import GatewayError, GatewayMisconfigured
 from recovery.runtime.clock import machine_now, system_clock
-from recovery.runtime.doctor_asking import customers_page, mail_server, merchants_app
+from recovery.runtime.doctor_asking import customers_page, letters, mail_server, merchants_app
 from recovery.runtime.finding import Finding, Health
 from recovery.runtime.knowledge import ConfigInvalid
 from recovery.runtime.settings import Pages, SettingsInvalid
@@ -22,6 +22,7 @@ from recovery.storage.flag_store import (
     CHARGING_HALTED,
     CONFIRMED,
     GATEWAY_RETRIES_SEEN,
+    LETTERS_REFUSED,
     UNKNOWN_CODE,
     Flag,
     raise_flag,
@@ -30,6 +31,7 @@ from recovery.storage.flag_store import (
 from recovery.storage.message_store import undelivered
 from recovery.storage.moment import Moment
 from recovery.storage.step_store import backlog, orphans
+from recovery.storage.suppression_store import stopped_by_refusals
 
 CONFIRMATIONS = {
     "retries-off": "Stripe's own retries are off (Settings, Billing, Subscriptions and emails, Manage failed payments)",
@@ -160,6 +162,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         aside = steps_set_aside(tx, limit=SHOWN_MAX)
         set_aside = events_set_aside(tx, limit=SHOWN_MAX)
         messages = undelivered(tx)
+        unwritten = len(stopped_by_refusals(tx))
     yield _charging(flags.get(CHARGING_HALTED))
     yield _foreign_retries(flags.get(GATEWAY_RETRIES_SEEN))
     unknown = [f"{flag.detail} ({flag.times} times)" for name, flag in flags.items() if name.startswith(UNKNOWN_CODE)]
@@ -187,6 +190,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         yield Finding(
             subject="steps", health=Health.OK, detail=f"{steps.due} due, {steps.in_flight} in flight, none failing"
         )
+    yield letters(flags.get(LETTERS_REFUSED), unwritten)
     yield merchants_app(wiring, messages)
     yield _backfilled(flags.get(BACKFILLED))
     for name, question in CONFIRMATIONS.items():

@@ -5,6 +5,7 @@ its users.
 from recovery.dunning.mailer import MailError
 from recovery.runtime.finding import Finding, Health
 from recovery.runtime.wiring import Wiring
+from recovery.storage.flag_store import Flag
 from recovery.storage.message_store import Undelivered
 
 
@@ -23,6 +24,24 @@ def mail_server(wiring: Wiring) -> Finding:
             subject="mail server", health=Health.WARNING, detail=f"{where}: sender is an example", remedy=remedy
         )
     return Finding(subject="mail server", health=Health.OK, detail=f"{where}, from {settings.sender_domain}")
+
+
+REFUSALS_MAX = 5
+"""Letters in a row that did not go out: a few are dead addresses or a short pause of the server, five are our own matter."""
+
+
+def letters(refused: Flag | None, stopped: int) -> Finding:
+    """Whether letters leave, and how many open cases the mail server's refusals have left without them."""
+    without = f"{stopped} open cases get none any more, since the mail server refused one for good"
+    if refused is not None and refused.times >= REFUSALS_MAX:
+        detail = f"the last {refused.times} did not go out, since {refused.since:%Y-%m-%d %H:%M} UTC: {refused.detail}"
+        remedy = "mend it, try it with `recovery email send-test`, then run: recovery email resume"
+        told = f"{detail}; {without}" if stopped else detail
+        return Finding(subject="letters", health=Health.FAILED, detail=told, remedy=remedy)
+    if stopped:
+        remedy = "if that was our own mistake, and it is mended, run: recovery email resume"
+        return Finding(subject="letters", health=Health.OK, detail=without, remedy=remedy)
+    return Finding(subject="letters", health=Health.OK, detail="none was refused for good")
 
 
 def customers_page(wiring: Wiring) -> Finding:

@@ -2,10 +2,16 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from recovery.cases.customer_facts import MailStopped, listed
+from recovery.cases.lifecycle import OPEN
 from recovery.storage.mail_tables import suppressions
+from recovery.storage.tables import cases, journal
+
+_OTHER_STOP = (journal.c.fact == MailStopped.__name__) & (journal.c.fact_key != listed("refused").key)
+"""The customer unsubscribed or complained, or the address bounced: nothing that mending our own settings could change."""
 
 
 def suppress(tx: Connection, address_hash: str, reason: str, *, at: datetime) -> None:
@@ -31,3 +37,21 @@ def suppression_counts(tx: Connection) -> dict[str, int]:
     """How many addresses there are by reason."""
     rows = tx.execute(select(suppressions.c.reason, func.count()).group_by(suppressions.c.reason))
     return {reason: int(count) for reason, count in rows}
+
+
+def release_refused(tx: Connection) -> int:
+    """Let all addresses be written to again that the mail server refused; how many. A dead one is refused and listed again."""
+    return tx.execute(delete(suppressions).where(suppressions.c.reason == "refused")).rowcount
+
+
+def stopped_by_refusals(tx: Connection) -> list[str]:
+    """Open cases that get no emails for no other reason than that the mail server refused one for good."""
+    other = exists().where(journal.c.case_id == cases.c.id, _OTHER_STOP)
+    found = select(cases.c.id).where(cases.c.state.in_(OPEN), cases.c.mail_stopped, ~other).order_by(cases.c.id)
+    return list(tx.execute(found).scalars())
+
+
+def stopped_otherwise(tx: Connection, case_id: str) -> str | None:
+    """For which other reason a case gets no emails, in words, or None."""
+    found = select(journal.c.reason).where(journal.c.case_id == case_id, _OTHER_STOP).order_by(journal.c.id.desc())
+    return tx.execute(found.limit(1)).scalar_one_or_none()

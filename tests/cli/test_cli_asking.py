@@ -10,8 +10,13 @@ import pytest
 from building import MONDAY, Life, wired
 from commanding import Run
 
+from recovery.cases import facts
+from recovery.cases.customer_facts import listed
+from recovery.cases.lifecycle import State, StepKind
 from recovery.dunning.addresses import Addresses
+from recovery.engine.advance import advance
 from recovery.runtime.clock import SharedClock, machine_now
+from recovery.storage.flag_store import LETTERS_REFUSED, read_flags
 from recovery.storage.message_store import list_messages
 from recovery.storage.suppression_store import suppress
 
@@ -62,6 +67,46 @@ def test_suppressed_addresses_are_counted_asked_for_and_lifted(life: Life, run: 
     assert json.loads(run("email", "suppressed", "Kim@example.org", "--json").out)["reason"] == "bounced"
     assert "may be written to again" in run("email", "suppressed", "kim@example.org", "--lift").out
     assert run("email", "suppressed").out == "none\n"
+
+
+def _refused_for_good(life: Life, invoice: str) -> str:
+    """A case whose first letter the mail server refused for good."""
+    case_id = life.fail(invoice, code="lost_card")
+    life.refresh(case_id)
+    step = life._claim(case_id, StepKind.SEND_EMAIL)
+    due = facts.EmailDue(obligation=life.owed(case_id), step_id=step.id)
+    email_id = advance(life.door, case_id, due, step=step).email_id
+    assert email_id is not None
+    told = facts.EmailRefused(email_id=email_id, detail="550", permanent=True)
+    advance(life.door, case_id, told, step=step)
+    assert life.case(case_id).mail_stopped
+    return case_id
+
+
+def test_what_the_mail_server_refused_goes_on_once_it_is_mended(life: Life, run: Run) -> None:
+    refused = [_refused_for_good(life, f"in_{number}") for number in range(5)]
+    life.tell(refused[0], facts.MailStopped(why="the customer unsubscribed"))
+    life.tell(refused[1], facts.MailStopped(why="the address bounced"))
+    life.tell(refused[2], listed("refused"))
+    life.tell(refused[3], facts.PersonDecided(to=State.LOST, note="over", decided_at=MONDAY))
+    with life.wiring.database.begin() as tx:
+        for number, reason in enumerate(("refused", "bounced", "unsubscribed")):
+            suppress(tx, f"hash {number}", reason, at=MONDAY)
+        assert [flag.times for flag in read_flags(tx, LETTERS_REFUSED)] == [5]
+    found = json.loads(run("email", "resume", "--json").out)
+    assert found == {"cases": [refused[2], refused[4]], "addresses": 1}
+    for case_id in found["cases"]:
+        assert life.case(case_id).step(StepKind.SEND_EMAIL) is not None
+        assert not life.case(case_id).mail_stopped
+    for case_id in (refused[0], refused[1]):
+        life.tell(
+            case_id, facts.MailResumed(resumed_at=MONDAY)
+        )  # said by somebody who looked before the customer spoke
+        assert (life.case(case_id).mail_stopped, life.case(case_id).step(StepKind.SEND_EMAIL)) == (True, None)
+    assert run("email", "suppressed").out == "1 bounced, 1 unsubscribed\n"
+    assert run("email", "resume").out.startswith("0 cases get their emails again; 0 addresses")
+    with life.wiring.database.connect() as tx:
+        assert read_flags(tx, LETTERS_REFUSED) == []
 
 
 def test_silence_is_proved_and_the_merchants_news_are_listed(life: Life, run: Run) -> None:

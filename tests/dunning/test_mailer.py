@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from recovery.dunning.mailer import MailAmbiguous, MailRefused, MailUnavailable, SmtpMailer
+from recovery.dunning.mailer import MailAmbiguous, MailError, MailRefused, MailUnavailable, SmtpMailer
+
+_PLACES = {"sender": "to_sender", "recipient": "to_recipient", "content": "answer"}
 
 
 def _message() -> EmailMessage:
@@ -36,12 +38,10 @@ def test_a_letter_arrives_whole(smtp_catcher: Any) -> None:
     assert caught.message.get_content().rstrip().endswith("\n.\nend")
 
 
-@pytest.mark.parametrize(("answer", "error"), [("550 no such user", MailRefused), ("451 try later", MailUnavailable)])
-def test_refusals_are_told_apart_and_hide_the_servers_words(
-    smtp_catcher: Any, answer: str, error: type[Exception]
-) -> None:
+@pytest.mark.parametrize("answer", ["550 5.1.1 <kim@example.com>: no such user", "451 try later <kim@example.com>"])
+def test_refusals_hide_the_servers_words(smtp_catcher: Any, answer: str) -> None:
     smtp_catcher.answer = answer
-    with pytest.raises(error) as refused:
+    with pytest.raises(MailError) as refused:
         _mailer(smtp_catcher.port).send(_message(), to="kim@example.com")
     assert "kim@" not in str(refused.value)
     assert "no such user" not in str(refused.value)
@@ -55,14 +55,14 @@ def test_a_server_that_is_away_is_for_later() -> None:
 
 
 @contextmanager
-def _scripted(answers: list[bytes]) -> Iterator[int]:
+def _scripted(answers: list[bytes], *, greeting: bytes = b"220 hello\r\n") -> Iterator[int]:
     """A server that answers each command in turn, then closes, whatever was said."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def talk() -> None:
             connection, _ = server.accept()
             with connection, connection.makefile("rb") as lines:
-                connection.sendall(b"220 hello\r\n")
+                connection.sendall(greeting)
                 for answer in answers:
                     line = lines.readline()
                     if answer.startswith(b"after-content"):
@@ -111,24 +111,59 @@ def test_the_doctor_sees_a_sender_that_the_server_refuses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "address"),
+    ("said_to", "answer", "address"),
     [
-        (b"550 5.1.1 no such user", MailRefused, True),
-        (b"550 unknown", MailRefused, True),
-        (b"554 5.7.1 relay access denied", MailRefused, False),
-        (b"530 5.7.0 log in first", MailUnavailable, False),
-        (b"452 4.2.2 full", MailUnavailable, False),
+        ("recipient", "550 5.1.1 no such user", True),
+        ("recipient", "501 5.1.3 bad recipient address syntax", True),
+        ("recipient", "556 5.1.10 its domain takes no mail", True),
+        ("content", "550 5.1.1 no such user", True),
+        ("recipient", "550 no such user", False),
+        ("recipient", "553 sorry", False),
     ],
 )
-def test_only_what_the_address_itself_is_refused_for_marks_it(
-    answer: bytes, error: type[Exception], address: bool
+def test_what_is_refused_for_good_and_when_the_address_is_the_reason(
+    smtp_catcher: Any, said_to: str, answer: str, address: bool
 ) -> None:
-    with (
-        _scripted([b"250 hi\r\n", b"250 ok\r\n", answer + b"\r\n", b"221 bye\r\n"]) as port,
-        pytest.raises(error) as refused,
-    ):
+    setattr(smtp_catcher, _PLACES[said_to], answer)
+    with pytest.raises(MailRefused) as refused:
+        _mailer(smtp_catcher.port).send(_message(), to="kim@example.com")
+    assert refused.value.address is address
+
+
+@pytest.mark.parametrize(
+    ("said_to", "answer", "soon"),
+    [
+        ("sender", "530 5.7.0 log in first", False),
+        ("sender", "553 5.1.8 not you", False),
+        ("sender", "550 5.1.1 whoever you are", False),
+        ("sender", "451 4.7.1 later", True),
+        ("recipient", "554 5.7.1 relay access denied", False),
+        ("recipient", "550 5.7.1 client host blocked", False),
+        ("recipient", "530 5.7.0 log in first", False),
+        ("recipient", "550 5.1.8 your domain does not exist", False),
+        ("recipient", "550 5.1.0 sender rejected", False),
+        ("recipient", "552 5.2.2 mailbox full", False),
+        ("recipient", "552 too many recipients", False),
+        ("recipient", "554 no", False),
+        ("recipient", "452 4.2.2 full", True),
+        ("recipient", "451 4.1.1 still looking", True),
+        ("content", "554 5.7.1 looks like spam", False),
+        ("content", "550 no", False),
+        ("content", "451 try later", True),
+    ],
+)
+def test_what_somebody_can_mend_is_for_later(smtp_catcher: Any, said_to: str, answer: str, soon: bool) -> None:
+    setattr(smtp_catcher, _PLACES[said_to], answer)
+    with pytest.raises(MailUnavailable) as refused:
+        _mailer(smtp_catcher.port).send(_message(), to="kim@example.com")
+    assert refused.value.soon is soon
+
+
+@pytest.mark.parametrize("greeting", [b"554 go away\r\n", b"521 no mail here\r\n"])
+def test_a_server_that_does_not_greet_us_is_for_later(greeting: bytes) -> None:
+    with _scripted([b"221 bye\r\n"], greeting=greeting) as port, pytest.raises(MailUnavailable) as refused:
         _mailer(port).send(_message(), to="kim@example.com")
-    assert getattr(refused.value, "address", False) is address
+    assert not refused.value.soon
 
 
 @pytest.mark.parametrize("address", ["kim", "@example.com", "kim@", "kim@a\nBcc: x@y", "a@b, c@d", "kim@" + "x" * 70])

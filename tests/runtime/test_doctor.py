@@ -16,7 +16,7 @@ from recovery.runtime.finding import Finding, Health
 from recovery.runtime.settings import Pages, Settings
 from recovery.runtime.wiring import Wiring
 from recovery.simulation.sandbox import Sandbox, serve_sandbox
-from recovery.storage.flag_store import CHARGING_HALTED, GATEWAY_RETRIES_SEEN, UNKNOWN_CODE, raise_flag
+from recovery.storage.flag_store import CHARGING_HALTED, GATEWAY_RETRIES_SEEN, LETTERS_REFUSED, UNKNOWN_CODE, raise_flag
 from recovery.storage.message_store import replay_messages
 
 MERCHANT_SECRET = "whsec_" + base64.b64encode(b"shop" * 8).decode()
@@ -118,6 +118,21 @@ def test_signs_that_something_is_wrong_inside_are_shown(
     assert "recovery charging resume" in findings["charging"].remedy
     assert findings["Stripe's retries"].health is Health.WARNING
     assert "brand_new_code" in findings["decline codes"].detail
+
+
+def test_letters_refused_in_a_row_are_our_own_matter(
+    healthy: dict[str, Any], database_url: str, valkey_url: str
+) -> None:
+    with wired(database_url) as wiring:
+        for _ in range(4):
+            with wiring.database.begin() as tx:
+                raise_flag(tx, LETTERS_REFUSED, "554 5.7.1", at=AT)
+        assert _findings(healthy, database_url, valkey_url)["letters"].health is Health.OK
+        with wiring.database.begin() as tx:
+            raise_flag(tx, LETTERS_REFUSED, "554 5.7.1", at=AT)
+    found = _findings(healthy, database_url, valkey_url)["letters"]
+    assert (found.health, "the last 5 did not go out" in found.detail) == (Health.FAILED, True)
+    assert "recovery email resume" in found.remedy
 
 
 def _told_in_vain(life: Life, tries: int) -> None:

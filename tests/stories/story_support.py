@@ -46,6 +46,7 @@ class Mails(Protocol):
 
     port: int
     answer: str
+    to_recipient: str
     messages: list[Any]
 
 

@@ -26,15 +26,31 @@ def test_an_email_refused_for_now_goes_out_later_and_once(begin: Begin) -> None:
 
 
 def test_an_email_refused_for_good_is_not_sent_and_the_case_goes_on(begin: Begin) -> None:
-    life = begin()
-    life.mails.answer = "550 no such user"
+    life = begin(ways=Ways(more={"address_key": "a key"}))
+    life.mails.to_recipient = "550 5.1.1 no such user"
     life.fail("lost_card")
-    life.mails.answer = "250 OK"
+    assert life.count("SELECT count(*) FROM suppressions WHERE reason = 'refused'") == 1
+    life.mails.to_recipient = "250 OK"
     life.run(days=10)
     assert life.mails.messages == []
     assert life.case().state is State.DUNNING
     life.run(days=10)
     assert life.case().state is State.LOST
+
+
+@pytest.mark.parametrize("answer", ["554 5.7.1 relay access denied", "530 5.7.0 log in first", "552 5.2.2 full"])
+def test_our_own_mistake_at_the_mail_server_stops_nobodys_letters(begin: Begin, answer: str) -> None:
+    life = begin(ways=Ways(more={"address_key": "a key"}))
+    life.mails.to_recipient = answer
+    life.fail("lost_card")
+    life.run(hours=9)
+    assert [email.status for email in life.file().emails] == ["refused"] * 2
+    assert answer[:9] in life.flags()["letters_refused"]
+    assert life.count("SELECT count(*) FROM suppressions") == 0
+    life.mails.to_recipient = "250 OK"
+    life.run(days=2)
+    assert len(life.mails.messages) == 1
+    assert "letters_refused" not in life.flags()
 
 
 def test_a_mail_server_that_is_never_there_is_given_up_in_the_end(begin: Begin) -> None:

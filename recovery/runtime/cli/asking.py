@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from recovery.cases.facts import MailResumed
 from recovery.dunning.checking import sample_ask
 from recovery.dunning.gallery import write_gallery
 from recovery.dunning.mailer import MailError
+from recovery.engine.advance import advance
 from recovery.gateways.port import Contact
 from recovery.reporting.silence import Silence, audit
 from recovery.runtime.asking import letters_of
@@ -18,9 +20,16 @@ from recovery.runtime.cli.output import cells, console, grid, instant, said, sai
 from recovery.runtime.cli.session import command_stack, settings_for_command
 from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.wiring import Wiring
+from recovery.storage.flag_store import LETTERS_REFUSED, lower_flag
 from recovery.storage.message_store import Message, list_messages, replay_messages
 from recovery.storage.silence_queries import email_records
-from recovery.storage.suppression_store import release, suppressed, suppression_counts
+from recovery.storage.suppression_store import (
+    release,
+    release_refused,
+    stopped_by_refusals,
+    suppressed,
+    suppression_counts,
+)
 
 email_app = typer.Typer(no_args_is_help=True, help="The emails to customers.")
 audit_app = typer.Typer(no_args_is_help=True, help="Proofs from the journal.")
@@ -97,6 +106,23 @@ def suppressed_addresses(
         said("the address may be written to again")
     else:
         said(f"gets nothing: {why}" if why else "the address may be written to")
+
+
+@email_app.command("resume")
+def resume(as_json: AsJson = False) -> None:
+    """After the mail server was mended: let the emails of cases go on that it had refused, and forget the addresses it refused."""
+    with command_stack() as stack:
+        door = stack.wiring.door
+        with stack.wiring.database.begin() as tx:
+            released = release_refused(tx)
+            stopped = stopped_by_refusals(tx)
+            lower_flag(tx, LETTERS_REFUSED)
+        for case_id in stopped:
+            advance(door, case_id, MailResumed(resumed_at=door.clock()))
+    if as_json:
+        said_json({"cases": stopped, "addresses": released})
+    else:
+        said(f"{len(stopped)} cases get their emails again; {released} addresses that were refused may be written to")
 
 
 @audit_app.command("silence")
