@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, text, update
 
 from recovery.cases.case import Case, Decision
 from recovery.cases.rules import CardUse
@@ -29,7 +29,13 @@ def with_mailed(tx: Connection, case: Case, use: CardUse, *, now: datetime) -> C
         )
         .order_by(emails.c.begun_at)
     )
-    return replace(use, mailed=tuple(tx.execute(found).scalars()))
+    told = select(cases.c.id).where(
+        cases.c.customer == case.customer,
+        or_(cases.c.left_because.is_not(None), cases.c.reason_mail.is_not(None)),
+        cases.c.id != case.id,
+    )
+    asked_why = tx.execute(select(exists(told))).scalar_one()
+    return replace(use, mailed=tuple(tx.execute(found).scalars()), asked_why=asked_why)
 
 
 def insert_email(tx: Connection, decision: Decision, *, step_id: int, moment: Moment) -> str:
