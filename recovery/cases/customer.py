@@ -83,6 +83,12 @@ def mail_stopped(case: Case, fact: facts.MailStopped) -> Decision:
     )
 
 
+def unwanted(case: Case, why: str) -> Decision:
+    """A letter has come due for a customer who wants none, whatever this case knew of it."""
+    stopped = replace(case, mail_stopped=True)
+    return Decision(case=stopped, reason=f"no email, now or later: {why}", cancel=frozenset({StepKind.SEND_EMAIL}))
+
+
 def mail_resumed(case: Case, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """Emails that the mail server had refused go on, unless the customer does not want them: the letter that was due comes next."""
     if usage.no_mail is not None:

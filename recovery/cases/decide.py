@@ -119,6 +119,8 @@ def _method_changed(
 
 
 def _email_due(case: Case, fact: facts.EmailDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
+    if usage.no_mail is not None:
+        return customer.unwanted(case, usage.no_mail)
     return letters.email_due(case, fact, now=now, rules=rules, usage=usage)
 
 

@@ -121,7 +121,7 @@ def _let_in(
     if isinstance(fact, EmailDue):
         usage = with_mailed(tx, case, usage, now=moment.now)
     if isinstance(fact, MailResumed):
-        usage = replace(usage, no_mail=stopped_otherwise(tx, case.id))
+        usage = replace(usage, no_mail=stopped_otherwise(tx, case))
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
     grounds = grounds_of(case, decision, now=moment.now, rules=rules, usage=usage)
     journal_id = save_decision(tx, case, fact, decision, grounds=grounds, moment=moment)
@@ -142,9 +142,7 @@ def _let_in(
         _finish_email(tx, fact, moment)
     again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
     apply_steps(tx, _with_repeats(decision, again), moment=moment)
-    _raise_flags(tx, case, decision, moment)
-    if isinstance(fact, EmailSent | EmailRefused):
-        _count_refusals(tx, fact, moment)
+    _raise_flags(tx, case, fact, decision, moment)
     log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
     return Advanced(
         case=decision.case,
@@ -202,18 +200,15 @@ def _finish_email(tx: Connection, fact: EmailSent | EmailRefused, moment: Moment
         finish_email(tx, fact.email_id, "refused", fact.detail, moment=moment)
 
 
-def _raise_flags(tx: Connection, before: Case, decision: Decision, moment: Moment) -> None:
+def _raise_flags(tx: Connection, before: Case, fact: Fact, decision: Decision, moment: Moment) -> None:
     if decision.halt is not None:
         raise_flag(tx, CHARGING_HALTED, decision.halt, at=moment.now)
         log.error("charging_halted", detail=decision.halt)
     verdict = decision.case.verdict
     if verdict is not None and not verdict.known and decision.case.signals is not before.signals:
         raise_flag(tx, f"{UNKNOWN_CODE}{verdict.by}", verdict.by, at=moment.now)
-
-
-def _count_refusals(tx: Connection, fact: EmailSent | EmailRefused, moment: Moment) -> None:
-    """Letters refused in a row are the operator's matter, not their customers'. Last in the transaction: all workers share the flag."""
+    # Letters refused in a row are the operator's matter, not their customers'. Last of all: every worker writes this row.
     if isinstance(fact, EmailRefused):
         raise_flag(tx, LETTERS_REFUSED, fact.detail, at=moment.now)
-    elif not fact.ambiguous:
+    elif isinstance(fact, EmailSent) and not fact.ambiguous:
         lower_flag(tx, LETTERS_REFUSED)
