@@ -8,8 +8,8 @@ JOBS ?= 3
 SEEDS ?= 200
 MINUTES ?= 5
 
-# Works with `make -C checkout` and `make -f checkout/Makefile` alike.
-IN = cd "$(dir $(lastword $(MAKEFILE_LIST)))" &&
+# Works with `make -C checkout` and `make -f checkout/Makefile` alike, blanks in the path included.
+IN = cd "$$(dirname "$(strip $(MAKEFILE_LIST))")" &&
 TOO_OLD = make: this needs Python 3.11 or newer as "$(PYTHON)"; name another: make PYTHON=python3.12
 PYTHON_OK = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(TOO_OLD)' >&2; exit 1; }
 SETUP = $(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py "$(VENV)"

@@ -11,11 +11,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.event_store import StoredEvent, store_events
+
+log = structlog.get_logger(__name__)
 
 GROUP_MAX = 200
 """Events of one commit: beyond it the statement grows and the commit's share is small already."""
@@ -74,7 +77,8 @@ class EventWriter:
                     ends = True
                 else:
                     group.append(following)
-            self._keep(group)
+            # From here on nobody can call a future off; who had done so before has gone, his event with him.
+            self._keep([one for one in group if one.stored.set_running_or_notify_cancel()])
             if ends:
                 return
 
@@ -82,19 +86,16 @@ class EventWriter:
         try:
             with self._database.begin() as tx:
                 fresh = store_events(tx, [one.event for one in group], machine_now=self._machine_clock())
-        except OUR_MISTAKES as error:
-            if len(group) == 1:
-                group[0].stored.set_exception(error)
-            else:
+        except Exception as error:  # this thread must outlive whatever it is: nobody else stores
+            away = isinstance(error, SQLAlchemyError) and not isinstance(error, OUR_MISTAKES)
+            if len(group) > 1 and not away:
                 for one in group:  # one of them cannot be stored: the others must not suffer for it
                     self._keep([one])
-        except SQLAlchemyError as error:
+                return
+            if not isinstance(error, SQLAlchemyError):
+                log.exception("event_not_stored")
             for one in group:
                 one.stored.set_exception(error)
-        except BaseException as error:
-            for one in group:  # whoever waits must hear of it; the web process is restarted by its supervisor
-                one.stored.set_exception(error)
-            raise
         else:
             for one in group:
                 one.stored.set_result(one.event.id in fresh)

@@ -38,6 +38,7 @@ from recovery.runtime.pace import SharedPace
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import Settings, SettingsInvalid
 from recovery.storage.connect import connect
+from recovery.storage.event_store import drop_done
 from recovery.storage.report_rollup import roll_up
 from recovery.storage.step_store import due_kinds
 
@@ -205,9 +206,12 @@ class Wiring:
         return read_rates(settings.report_rates, currency=settings.report_currency)
 
     def keep_books(self) -> int:
-        """Roll up the cases that changed and book fees that the ledger lacks, a bounded batch each; returns how many."""
-        rolled_up = roll_up(self.database, machine_now=machine_now(), limit=ROLLED_UP_MAX)
-        return rolled_up + book_fees(self.door, self.gateway, limit=self.settings.batch)
+        """Roll up changed cases, delete old events, book fees that the ledger lacks: a bounded batch each; returns how many."""
+        now = machine_now()
+        done = roll_up(self.database, machine_now=now, limit=ROLLED_UP_MAX)
+        with self.database.begin() as tx:
+            done += drop_done(tx, machine_now=now)
+        return done + book_fees(self.door, self.gateway, limit=self.settings.batch)
 
     def backfill(self) -> int:
         """Read what never arrived or could not be read before; returns how many events and cases were new."""

@@ -54,6 +54,7 @@ emails = Table(
         unique=True,
         postgresql_where=text("status IN ('sending', 'sent', 'ambiguous')"),
     ),
+    Index("ix_emails_step_id", "step_id"),
 )
 
 suppressions = Table(

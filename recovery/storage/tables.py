@@ -178,6 +178,7 @@ attempts = Table(
         postgresql_where=text(f"status IN ({', '.join(sorted(repr(s.value) for s in OPEN_ATTEMPTS))})"),
     ),
     Index("ix_attempts_budget", "budget_key", "started_at", postgresql_where=text("counts")),
+    Index("ix_attempts_step_id", "step_id"),
 )
 
 foreign_charges = Table(
@@ -252,4 +253,5 @@ events = Table(
     Index("ix_events_waiting", "seq", postgresql_where=text("state = 'waiting'")),
     Index("ix_events_set_aside", "seq", postgresql_where=text("state = 'set_aside'")),
     Index("ix_events_suspects", "seq", postgresql_where=text("state = 'waiting' AND unended >= 2")),
+    Index("ix_events_received_at", "received_at", postgresql_using="brin"),
 )

@@ -1,5 +1,6 @@
 """Webhooks that arrive together share a commit; nobody is answered before his, and no bad one spoils it for the others."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
@@ -72,6 +73,24 @@ def test_one_that_cannot_be_stored_does_not_spoil_it_for_the_others(wiring: Wiri
     assert [waiting[place].result(20) for place in (0, 2, 3)] == [True] * 3
     with pytest.raises((DataError, ValueError)):
         waiting[1].result(20)
+    assert stored(wiring) == 3
+
+
+def test_whatever_one_event_is_the_next_are_stored(wiring: Wiring, writer: EventWriter) -> None:
+    with wiring.database.connect() as other, other.begin():
+        other.execute(text("LOCK TABLE events IN SHARE MODE"))
+        first = writer.store(told(0))
+        while not first.running():  # it has a commit of its own, for which the others wait
+            time.sleep(0.01)
+        unencodable = writer.store(replace(told(1), object_id="in_\ud800"))
+        hung_up = writer.store(told(2))
+        assert hung_up.cancel()
+        beside = writer.store(told(3))
+    assert first.result(20)
+    assert beside.result(20)
+    with pytest.raises(UnicodeEncodeError):
+        unencodable.result(20)
+    assert writer.store(told(4)).result(20)
     assert stored(wiring) == 3
 
 

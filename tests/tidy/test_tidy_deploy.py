@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -102,4 +103,15 @@ def test_make_works_from_any_directory(target: str, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=ALONE)
     steps = [line for line in done.stdout.splitlines() if line.strip()]
     assert steps
-    assert all(f'cd "{PROJECT}/"' in line for line in steps)
+    assert all(f'cd "$(dirname "{PROJECT}/Makefile")"' in line for line in steps)
+
+
+def test_make_works_in_a_path_with_a_blank(tmp_path: Path) -> None:
+    clone = tmp_path / "a clone"
+    clone.mkdir()
+    shutil.copy(PROJECT / "Makefile", clone)
+    for words in (["-C", str(clone)], ["-f", str(clone / "Makefile")]):
+        done = subprocess.run(
+            ["make", *words, "help"], capture_output=True, text=True, check=False, cwd=tmp_path, env=ALONE
+        )
+        assert "make demo" in done.stdout, done.stderr

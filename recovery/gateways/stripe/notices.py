@@ -64,7 +64,7 @@ def cause_of(event: Json) -> tuple[bool, str | None]:
     request = event.get("request") or mapping(event, "reason", "request")
     if isinstance(request, str):  # before 2017-05-25 the bare id of the request
         return bool(request), None
-    key = text(request, "idempotency_key")
+    key = _usable(text(request, "idempotency_key"))
     return key is not None or text(request, "id") is not None, key
 
 
@@ -79,7 +79,7 @@ def _snapshot(event: Json) -> Notice:
         kind=kind,
         livemode=flag(event, "livemode"),
         created_at=_instant(instant(event, "created")),
-        object_id=ident(thing) or "",  # some objects have none: a balance, an upcoming invoice
+        object_id=_usable(ident(thing)) or "",  # some objects have none: a balance, an upcoming invoice
         content=reduced(kind, thing, previous=mapping(event, "data", "previous_attributes")) if kind in KINDS else {},
         idempotency_key=key,
         caused_by_request=called,
@@ -89,7 +89,7 @@ def _snapshot(event: Json) -> Notice:
 def _thin(event: Json) -> Notice:
     """Only names what changed; whoever handles it reads the object afresh."""
     kind = _needed(text(event, "type"), "type").removeprefix("v1.")
-    name = ident(event, "related_object") or ""
+    name = _usable(ident(event, "related_object")) or ""
     known = next((key for prefix, key in _THIN_NAMES if kind.startswith(prefix)), None)
     called, key = cause_of(event)
     return Notice(
@@ -112,11 +112,16 @@ def _written_instant(written: str | None) -> datetime | None:
     return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
 
 
+def _usable(found: str | None) -> str | None:
+    # Stripe's ids, kinds and keys are plain ASCII; anything else would not fit into keys, metrics and the database.
+    return found if found and found.isascii() and found.isprintable() and len(found) <= 255 else None
+
+
 def _needed(found: str | None, what: str) -> str:
-    # Stripe's ids and kinds are plain ASCII; anything else would not fit into keys and metrics.
-    if found is None or not found.isascii() or not found.isprintable() or len(found) > 255:
+    usable = _usable(found)
+    if usable is None:
         raise PayloadRejected(f"the event has no usable {what}")
-    return found
+    return usable
 
 
 def _instant(at: datetime | None) -> datetime:
