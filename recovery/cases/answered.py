@@ -181,9 +181,7 @@ def _with_refusal(
 ) -> Case:
     verdict: Verdict = rules.verdict(signals, attempt.card, now)
     refused = replace(attempt, status=status, signals=signals, charge_id=charge, decline_class=verdict.decline_class)
-    attempts, dead = _amended(case, refused), case.dead_cards
-    if verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(attempt.card):
-        dead = (*dead, attempt.card)
+    attempts, dead = _amended(case, refused), case.dead_after(attempt.card, verdict)
     if attempt.purpose is Purpose.BACKUP_CARD:
         # What a backup card is declined for says nothing of the card that the payment is meant for.
         return replace(case, attempts=attempts, dead_cards=dead)

@@ -15,7 +15,7 @@ class CardRefreshed:
     """The obligation and the customer's cards were read again.
 
     ``card`` is what the gateway would charge by default, None when that is no usable card; ``cards`` are all of them. ``updater`` is
-    what the gateway's updater answered, where it can be asked.
+    what the gateway's updater answered, where it can be asked; ``odd`` what about the customer was not as it should be.
     """
 
     obligation: Obligation
@@ -23,6 +23,7 @@ class CardRefreshed:
     step_id: int
     cards: tuple[KeptCard, ...] = ()
     updater: Freshness = _UNASKED
+    odd: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -15,10 +15,11 @@ from recovery.cases.lifecycle import (
     StepKind,
 )
 from recovery.cases.wallet import KeptCard, Place
-from recovery.declines.classify import DeclineClass, Verdict
+from recovery.declines.classify import NEEDS_FRESH_CARD, DeclineClass, Verdict
 from recovery.declines.signals import Card, Signals
 from recovery.money import Money
 from recovery.timing.slots import Slot
+from recovery.values import replace
 
 
 class Purpose(StrEnum):
@@ -87,11 +88,11 @@ class Case:
 
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
-    presented again. ``segment`` names the segments that its policy is read for, ``zone`` is the customer's own time zone if the
-    address tells it; ``subscribed_at`` and ``interval`` (with its count) speak of the subscription as it was when it failed,
-    ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that were
-    sent or left out, ``letter_tries`` the tries at the current one; ``email_tries`` numbers all. ``wished_at`` is the date that the
-    customer chose for a try, ``left_because`` the reason given for leaving.
+    presented again; one without a fingerprint is a stored entry that was mistyped. ``segment`` names the segments that its policy is
+    read for, ``zone`` is the customer's own time zone if the address tells it; ``subscribed_at`` and ``interval`` (with its count)
+    speak of the subscription as it was when it failed, ``woken_at`` when a paid sibling made waiting pointless. ``letters_done``
+    counts the campaign's letters that were sent or left out, ``letter_tries`` the tries at the current one; ``email_tries`` numbers
+    all. ``wished_at`` is the date that the customer chose for a try, ``left_because`` the reason given for leaving.
     ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
     """
 
@@ -204,6 +205,14 @@ class Case:
     def is_dead(self, card: Card) -> bool:
         """Whether these very details were declined for good."""
         return any(card.same_details(dead) for dead in self.dead_cards)
+
+    def dead_after(self, card: Card, verdict: Verdict) -> tuple[Card, ...]:
+        """The dead cards once these details were declined so. Of a mistyped entry only the entry is dead, not its number."""
+        entry_suffices = verdict.typed or card.fingerprint is None
+        known = any(card.same_details(dead) and (dead.fingerprint or entry_suffices) for dead in self.dead_cards)
+        if verdict.decline_class not in NEEDS_FRESH_CARD or known:
+            return self.dead_cards
+        return (*self.dead_cards, replace(card, fingerprint=None) if verdict.typed else card)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

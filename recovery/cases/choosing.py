@@ -10,7 +10,7 @@ from datetime import datetime
 from recovery.cases.case import Case, Purpose
 from recovery.cases.facts import CardRefreshed, ChargeDue
 from recovery.cases.lifecycle import State
-from recovery.cases.obligation import Charge, ChargeStatus
+from recovery.cases.obligation import Charge, ChargeStatus, ObligationStatus
 from recovery.cases.policy import BackupUse, Policy
 from recovery.cases.rules import Rules
 from recovery.cases.wallet import KeptCard, Place
@@ -20,12 +20,18 @@ from recovery.values import replace
 
 def card_read(case: Case, fact: CardRefreshed | ChargeDue, policy: Policy) -> Card | None:
     """The card that a reading leads to. Engine and decision both ask here, so budget and charge are of one card."""
-    return next_card(noticed(case, fact.cards, policy), fact.card, policy)
+    return next_card(noticed(case, fact, policy), fact.card, policy)
 
 
-def noticed(case: Case, cards: tuple[KeptCard, ...], policy: Policy) -> Case:
+def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
+    """Whether a reading says which cards the customer has, or that there are none any more."""
+    return bool(fact.cards) or (fact.card is None and fact.obligation.status is ObligationStatus.OPEN)
+
+
+def noticed(case: Case, fact: CardRefreshed | ChargeDue, policy: Policy) -> Case:
     """The case with a reading of the customer's cards, and with the card that the customer chose, if there is one."""
-    if not cards or cards == case.wallet:
+    cards = fact.cards
+    if not shows_cards(fact) or cards == case.wallet:
         return case
     named = {kept.card.payment_method: kept for kept in cards if kept.place is not Place.ATTACHED}
     chosen = [kept for kept in named.values() if _is_choice(case, kept, cards, policy)]

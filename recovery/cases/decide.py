@@ -11,10 +11,10 @@ from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
 from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
+from recovery.cases.oddities import with_oddities
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
-from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Signals
 from recovery.values import replace
 
@@ -30,6 +30,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
     handler = _HANDLERS[type(fact)]
     decision: Decision = handler(case, fact, now, rules.for_segment(case.segment), usage)
+    decision = with_oddities(case, fact, decision)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
     own = rules.for_segment(case.segment)
     decision = kept_open(case, keep_card(case, decision, now=now, rules=own), rules=own)
@@ -56,9 +57,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     charge = fact.charge
     signals = charge.signals or Signals()
     verdict = rules.verdict(signals, charge.card, now)
-    dead = case.dead_cards
-    if charge.card and verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(charge.card):
-        dead = (*dead, charge.card)
+    dead = case.dead_after(charge.card, verdict) if charge.card else case.dead_cards
     opening = case.verdict is None
     known = replace(case, dead_cards=dead)
     if opening:

@@ -100,6 +100,7 @@ class ChargeDue:
     card: Card | None
     step_id: int
     cards: tuple[KeptCard, ...] = ()
+    odd: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -17,7 +17,6 @@ from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Elder, Rules
 from recovery.cases.updating import Closed, ContactCardholder, Freshness, compared, told
-from recovery.declines.classify import NEEDS_FRESH_CARD
 from recovery.declines.signals import Card
 from recovery.timing.slots import Slot
 from recovery.values import replace
@@ -46,7 +45,7 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     case, entries = read
     if case.state not in OPEN:
         return Decision(case=case, reason=f"the card was read again; the case has ended ({case.state.value})")
-    case = noticed(replace(case, refreshes=case.refreshes + 1), fact.cards, rules.policy)
+    case = noticed(replace(case, refreshes=case.refreshes + 1), fact, rules.policy)
     if case.state is State.REVIEW:
         return Decision(case=case, reason="the card was read again; a person must still look", entries=entries)
     card = next_card(case, fact.card, rules.policy)
@@ -109,7 +108,7 @@ def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules
     if isinstance(read, Decision):
         return read
     case, entries = read
-    case = noticed(case, fact.cards, rules.policy)
+    case = noticed(case, fact, rules.policy)
     if case.state not in OPEN:
         # It ended while the gateway was read: what was read is older than the end.
         return Decision(case=case, reason=f"not tried: the case has ended ({case.state.value})")
@@ -221,10 +220,7 @@ def _judged_anew(case: Case, *, now: datetime, rules: Rules) -> Case:
     verdict = rules.verdict(case.signals, case.tried_card, now)
     if verdict.decline_class is case.verdict.decline_class:
         return case
-    dead = case.dead_cards
-    if verdict.decline_class in NEEDS_FRESH_CARD and not case.is_dead(case.tried_card):
-        dead = (*dead, case.tried_card)
-    return replace(case, verdict=verdict, dead_cards=dead)
+    return replace(case, verdict=verdict, dead_cards=case.dead_after(case.tried_card, verdict))
 
 
 def _behind(case: Case, elder: Elder, *, now: datetime, rules: Rules) -> Decision:

@@ -24,23 +24,28 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptCard:
-    """One of the customer's cards. ``saved_at`` and ``consent`` (to be charged as a backup) are None where nothing tells."""
+    """One of the customer's cards. ``saved_at`` and ``consent`` (to be charged as a backup) are None where nothing tells.
+
+    ``odd`` names what of its details the gateway left out or told so that it means nothing.
+    """
 
     card: Card
     place: Place
     saved_at: datetime | None = None
     consent: bool | None = None
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wallet:
     """What one reading shows. ``default`` is what the gateway itself would charge; None when that is no card, or nothing is set.
 
-    ``cards`` are in order of place, those of one place newest first.
+    ``cards`` are in order of place, those of one place newest first. ``odd`` says what about the customer was not as it should be.
     """
 
     default: Card | None = None
     cards: tuple[KeptCard, ...] = ()
+    odd: tuple[str, ...] = ()
 
 
 def ordered(cards: list[KeptCard]) -> tuple[KeptCard, ...]:

@@ -49,7 +49,7 @@ class ChargeCard:
             case = load_case(tx, step.case_id)
         with patiently():
             obligation, wallet = self.gateway.read_owed(case.obligation)
-        due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id)
+        due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, odd=wallet.odd, step_id=step.id)
         begins = self.door.machine_clock()
         begun = advance(self.door, case.id, due, step=step)
         if begun.attempt is None:

@@ -34,6 +34,11 @@ class RefreshCard:
                 found = self.gateway.ask_updater(case.card)
             obligation, wallet = self.gateway.read_owed(case.obligation)
         read = CardRefreshed(
-            obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step.id, updater=found
+            obligation=obligation,
+            card=wallet.default,
+            cards=wallet.cards,
+            odd=wallet.odd,
+            step_id=step.id,
+            updater=found,
         )
         advance(self.door, case.id, read, step=step)

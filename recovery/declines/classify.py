@@ -6,7 +6,7 @@ another try says why the last one failed; it does not lift what the gateway's ow
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -46,11 +46,15 @@ ONLY_THE_CUSTOMER = NEEDS_FRESH_CARD | {DeclineClass.AUTHENTICATE, DeclineClass.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclineRule:
-    """One row of the decline table: the class of a code and why it is there."""
+    """One row of the decline table: the class of a code and why it is there.
+
+    ``typed`` when it is about what the customer typed besides number and expiry: the same card entered anew may be right.
+    """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
     decline_class: DeclineClass
     reason: str
+    typed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +71,17 @@ class DeclineTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The class of one decline, the signal that decided it, and the least wait that the network demands."""
+    """The class of one decline, the signal that decided it, and the least wait that the network demands.
+
+    ``typed`` when only this entry of the card is dead, not the card: see DeclineRule.
+    """
 
     decline_class: DeclineClass
     by: str
     reason: str
     wait_hours: int = 0
     known: bool = True
+    typed: bool = False
 
     def brief(self) -> str:
         """For reasons: what decided, and what it means."""
@@ -88,6 +96,8 @@ _BY_ADVICE = {
 }
 
 _BY_CAUSE = {Because.NO_FUNDS: DeclineClass.WAIT_FOR_FUNDS, Because.ISSUER_ILL: DeclineClass.ISSUER_ILL}
+
+_DETAILS = (DeclineClass.STALE_CARD, DeclineClass.WRONG_DETAILS)
 
 _MAY_TRY = (DeclineClass.WAIT_FOR_FUNDS, DeclineClass.ISSUER_ILL, DeclineClass.CAREFUL)
 
@@ -111,7 +121,8 @@ def classify(signals: Signals, *, table: DeclineTable, pack: RulePack) -> Verdic
     decided = _strictest(hits)
     if decided is not None:
         by, rule = decided
-        return Verdict(decline_class=_BY_ADVICE[rule.advice], by=by, reason=rule.reason, wait_hours=wait_hours)
+        strict = Verdict(decline_class=_BY_ADVICE[rule.advice], by=by, reason=rule.reason, wait_hours=wait_hours)
+        return _finer(strict, signals, table) if rule.advice is Advice.FIX_CARD else replace(strict, typed=rule.typed)
     if not signals.reached_network and signals.outcome_type == "blocked":
         return Verdict(
             decline_class=DeclineClass.BLOCKED,
@@ -139,9 +150,11 @@ def _by_gateway(signals: Signals, table: DeclineTable, wait_hours: int) -> Verdi
     row = table.codes.get(code or "")
     if advice is not None and not (row is not None and _stricter(row, advice)):
         by = f"advice {signals.advice_code}"
-        return Verdict(decline_class=advice.decline_class, by=by, reason=advice.reason, wait_hours=wait_hours)
+        told = Verdict(decline_class=advice.decline_class, by=by, reason=advice.reason, wait_hours=wait_hours)
+        return _finer(told, signals, table)
     if row is not None:
-        return Verdict(decline_class=row.decline_class, by=f"code {code}", reason=row.reason, wait_hours=wait_hours)
+        told = Verdict(decline_class=row.decline_class, by=f"code {code}", reason=row.reason, wait_hours=wait_hours)
+        return _finer(told, signals, table)
     unknown = table.unknown
     return Verdict(
         decline_class=unknown.decline_class,
@@ -150,6 +163,20 @@ def _by_gateway(signals: Signals, table: DeclineTable, wait_hours: int) -> Verdi
         wait_hours=wait_hours,
         known=code is None,
     )
+
+
+def _finer(told: Verdict, signals: Signals, table: DeclineTable) -> Verdict:
+    """Network and advice may say only that the details are wrong; which of them, and so who can mend them, the gateway's code says."""
+    if told.decline_class not in _DETAILS:
+        return told
+    code = signals.decline_code or signals.error_code
+    row = table.codes.get(code or "")
+    if row is None or row.decline_class not in NEEDS_FRESH_CARD:
+        advice = table.advice.get(signals.advice_code or "")
+        return replace(told, typed=advice is not None and advice.typed)
+    if row.decline_class is DeclineClass.WRONG_DETAILS:
+        told = replace(told, decline_class=row.decline_class, by=f"code {code}", reason=row.reason)
+    return replace(told, typed=row.typed)
 
 
 def _stricter(row: DeclineRule, advice: DeclineRule) -> bool:

@@ -62,13 +62,17 @@ class Cap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeRule:
-    """One network code: what it demands; for WAIT how many hours, for MAY_RETRY why the try failed, if the code tells."""
+    """One network code: what it demands; for WAIT how many hours, for MAY_RETRY why the try failed, if the code tells.
+
+    ``typed`` when it is about what the customer typed besides number and expiry (see DeclineRule).
+    """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     advice: Advice
     reason: str
     hours: Annotated[int, Ge(0)] = 0
     because: Because | None = None
+    typed: bool = False
 
 
 class FeeFor(StrEnum):

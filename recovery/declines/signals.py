@@ -60,12 +60,20 @@ class Card:
         return self.fingerprint or self.payment_method
 
     def same_details(self, other: "Card | None") -> bool:
-        """Whether a charge on ``other`` would present the same details to the issuer."""
+        """Whether a charge on ``other`` would present the same details to the issuer.
+
+        What one of the two does not tell is no difference: a field that the gateway left out must not make dead details look fresh.
+        """
         if other is None:
             return False
         mine = (self.fingerprint, self.exp_month, self.exp_year, self.last4, self.brand)
         theirs = (other.fingerprint, other.exp_month, other.exp_year, other.last4, other.brand)
-        return mine == theirs and (self.fingerprint is not None or self.payment_method == other.payment_method)
+        numbered = self.fingerprint is not None and other.fingerprint is not None
+        if not numbered and self.payment_method != other.payment_method:
+            return False
+        return mine == theirs or all(
+            a == b for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None
+        )
 
     def differences(self, old: "Card") -> tuple[str, ...]:
         """What differs from older details of the same payment method: "expiry 01/2026 → 12/2030"."""

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from recovery.cases.case import Attempt, Case, Decision, Plan
-from recovery.cases.choosing import card_read
+from recovery.cases.choosing import card_read, shows_cards
 from recovery.cases.decide import decide
 from recovery.cases.facts import (
     AttemptAnswered,
@@ -127,7 +127,7 @@ def _let_in(
     journal_id = save_decision(tx, case, fact, decision, grounds=grounds, moment=moment)
     if door.tells_merchant:
         note_messages(tx, case, decision, journal_id=journal_id, moment=moment)
-    if isinstance(fact, _READINGS):
+    if isinstance(fact, _READINGS) and shows_cards(fact):
         note_cards(tx, case, fact.cards, moment=moment)
     if decision.start is not None:
         assert step is not None, "an attempt needs the lease of its step"

@@ -157,10 +157,11 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalPage:
-    """One page of them. ``behind`` continues the list; None when it ends."""
+    """One page of them. ``behind`` continues the list; None when it ends. ``odd`` says what of it could not be read, in words."""
 
     renewals: tuple[Renewal, ...]
     behind: str | None
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +270,14 @@ class Gateway(Protocol):
 
     def renewals(self, behind: str | None) -> RenewalPage:
         """A page of the subscriptions that renew by themselves, from the start or behind an earlier page."""
+        ...
+
+    def renewal(self, subscription: str) -> Renewal | None:
+        """One subscription as such a list would show it; None when it does not renew by itself, or not any more."""
+        ...
+
+    def holder_of(self, payment_method: str) -> str | None:
+        """The customer a stored card belongs to, or None when it belongs to none."""
         ...
 
     def standing(self) -> Standing:

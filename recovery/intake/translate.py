@@ -4,7 +4,7 @@ An event says only that something may have happened: what is true is read again 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from recovery.cases.answers import AlreadySettled, Declined, NeedsCustomer, Succeeded
 from recovery.cases.facts import (
@@ -15,17 +15,17 @@ from recovery.cases.facts import (
     InvoiceWrittenOff,
     PartPaid,
     PaymentFailed,
-    PaymentMethodChanged,
-    SubscriptionCancelled,
     failure_key,
 )
 from recovery.cases.lifecycle import OPEN_ATTEMPTS, REFUSED, AttemptStatus
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
-from recovery.declines.signals import Initiator, Signals
-from recovery.engine.advance import advance, open_case
+from recovery.declines.signals import Signals
+from recovery.engine.advance import open_case
 from recovery.engine.door import Door
 from recovery.gateways.port import ChargeOrder, Gateway
+from recovery.intake.changed import card_changed, subscription_changed
 from recovery.intake.deserving import undeserving
+from recovery.intake.desk import Desk, tell
 from recovery.intake.outcome import Done, Held
 from recovery.intake.reversals import reversal_seen
 from recovery.storage.attempt_store import attempt_of_charge, case_of_attempt, open_attempt_of_obligation
@@ -40,39 +40,22 @@ PROCESSING_WAIT_SECONDS = 600.0
 """The same while the gateway takes hours or days over that attempt: looking every few seconds would only cost."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Desk:
-    """What every handler needs."""
-
-    door: Door
-    gateway: Gateway
-    event: StoredEvent
-
-    def text(self, name: str) -> str | None:
-        value = self.event.content.get(name)
-        return value if isinstance(value, str) else None
-
-    @property
-    def initiator(self) -> Initiator:
-        return Initiator.CUSTOMER if self.event.caused_by_request else Initiator.GATEWAY
-
-
 def translate(door: Door, gateway: Gateway, event: StoredEvent) -> Done | Held:
     """Let an event have its effect; Held when it has to wait. Raises the gateway's and the database's errors."""
     if event.livemode != gateway.livemode:
         return Done("from the other mode (test or live) than our key")
     handler = _HANDLERS.get(event.kind)
-    return handler(_Desk(door=door, gateway=gateway, event=event)) if handler else Done("nothing to do")
+    return handler(Desk(door=door, gateway=gateway, event=event)) if handler else Done("nothing to do")
 
 
-def _obligation_id(desk: _Desk) -> str | None:
+def _obligation_id(desk: Desk) -> str | None:
     found = desk.text("invoice")
     if found is None:
         found = desk.gateway.obligation_of(payment_intent=desk.text("payment_intent"), charge=desk.text("charge"))
     return found
 
 
-def _own_attempt(desk: _Desk) -> tuple[str, str, AttemptStatus] | None:
+def _own_attempt(desk: Desk) -> tuple[str, str, AttemptStatus] | None:
     """Attempt, case and status, when one of our own calls caused the event."""
     key = desk.event.idempotency_key
     if key is None:
@@ -82,7 +65,7 @@ def _own_attempt(desk: _Desk) -> tuple[str, str, AttemptStatus] | None:
     return None if found is None else (key, *found)
 
 
-def _failed(desk: _Desk) -> Done | Held:
+def _failed(desk: Desk) -> Done | Held:
     own = _own_attempt(desk)
     if own is not None:
         return _own_failed(desk, *own)
@@ -106,7 +89,7 @@ def _failed(desk: _Desk) -> Done | Held:
             return Done("the charge of an attempt of ours, known from its answer")
     fact = PaymentFailed(charge=charge, obligation=obligation)
     if known:
-        return _tell(desk, known, fact)
+        return tell(desk, known, fact)
     reason = undeserving(obligation, livemode=desk.gateway.livemode)
     if reason is not None:
         return Done(f"opens no case: {reason}")
@@ -114,7 +97,7 @@ def _failed(desk: _Desk) -> Done | Held:
     return Done(f"opened {opened.case.id}")
 
 
-def _own_failed(desk: _Desk, attempt_id: str, case_id: str, status: AttemptStatus) -> Done | Held:
+def _own_failed(desk: Desk, attempt_id: str, case_id: str, status: AttemptStatus) -> Done | Held:
     """The webhook of our own attempt: the same fact as its answer, or its only trace if the answer was lost."""
     if status in REFUSED or status is AttemptStatus.SUCCEEDED:
         return Done("known from the answer")
@@ -126,13 +109,13 @@ def _own_failed(desk: _Desk, attempt_id: str, case_id: str, status: AttemptStatu
     was_open = status in OPEN_ATTEMPTS
     if isinstance(answer, Succeeded | Declined | NeedsCustomer) or (was_open and isinstance(answer, AlreadySettled)):
         # Even of an attempt that was closed as never sent: it landed later than anybody could expect.
-        return _tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=answer))
+        return tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=answer))
     if not was_open:
         return Done("the attempt was closed without a charge, and the gateway shows none")
     return Held("the gateway does not show the outcome yet", seconds=WAIT_SECONDS)
 
 
-def _failed_charge(desk: _Desk, obligation: Obligation) -> Charge:
+def _failed_charge(desk: Desk, obligation: Obligation) -> Charge:
     """The charge that failed: by id, else the newest failure, else a stand-in where nothing was ever charged."""
     wanted = desk.text("charge")
     named = next((c for c in obligation.charges if c.id == wanted and c.status is ChargeStatus.FAILED), None)
@@ -154,7 +137,7 @@ def _failed_charge(desk: _Desk, obligation: Obligation) -> Charge:
     return charge if charge.initiator is not None else replace(charge, initiator=desk.initiator)
 
 
-def _paid(desk: _Desk) -> Done | Held:
+def _paid(desk: Desk) -> Done | Held:
     obligation_id = _obligation_id(desk)
     if obligation_id is None:
         return Done("belongs to no invoice")
@@ -167,7 +150,7 @@ def _paid(desk: _Desk) -> Done | Held:
         return Done("known from the answer")
     obligation = desk.gateway.read_obligation(obligation_id)
     if obligation.status is not ObligationStatus.PAID:
-        return _tell(desk, known, PartPaid(obligation=obligation)) if obligation.succeeded else Done("nothing is paid")
+        return tell(desk, known, PartPaid(obligation=obligation)) if obligation.succeeded else Done("nothing is paid")
     if own is not None and obligation.succeeded:
         return _own_paid(desk, own[0], own[1], obligation)
     with desk.door.database.connect() as tx:
@@ -178,37 +161,37 @@ def _paid(desk: _Desk) -> Done | Held:
     who = None if nobody else desk.initiator
     charges = tuple(c if c.initiator else replace(c, initiator=who) for c in obligation.succeeded)
     at = obligation.paid_at or desk.event.created_at
-    return _tell(desk, known, InvoicePaid(obligation_id=obligation_id, charges=charges, at=at))
+    return tell(desk, known, InvoicePaid(obligation_id=obligation_id, charges=charges, at=at))
 
 
-def _own_paid(desk: _Desk, attempt_id: str, case_id: str, obligation: Obligation) -> Done | Held:
+def _own_paid(desk: Desk, attempt_id: str, case_id: str, obligation: Obligation) -> Done | Held:
     """Our attempt paid what remained: the newest charge. Charges before it were others' part payments."""
     ours = replace(obligation.succeeded[-1], idempotency_key=attempt_id)
-    told = _tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=Succeeded(charge=ours)))
+    told = tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=Succeeded(charge=ours)))
     others = tuple(charge for charge in obligation.succeeded if charge.id != ours.id)
     if not others:
         return told
     at = obligation.paid_at or desk.event.created_at
-    return _tell(desk, [case_id], InvoicePaid(obligation_id=obligation.id, charges=(*others, ours), at=at))
+    return tell(desk, [case_id], InvoicePaid(obligation_id=obligation.id, charges=(*others, ours), at=at))
 
 
-def _voided(desk: _Desk) -> Done | Held:
+def _voided(desk: Desk) -> Done | Held:
     fact = InvoiceVoided(obligation_id=desk.event.object_id, at=desk.event.created_at)
     return _tell_obligation(desk, fact)
 
 
-def _written_off(desk: _Desk) -> Done | Held:
+def _written_off(desk: Desk) -> Done | Held:
     fact = InvoiceWrittenOff(obligation_id=desk.event.object_id, at=desk.event.created_at)
     return _tell_obligation(desk, fact)
 
 
-def _tell_obligation(desk: _Desk, fact: Fact) -> Done | Held:
+def _tell_obligation(desk: Desk, fact: Fact) -> Done | Held:
     with desk.door.database.connect() as tx:
         known = cases_of(tx, obligation=desk.event.object_id)
-    return _tell(desk, known, fact)
+    return tell(desk, known, fact)
 
 
-def _updated(desk: _Desk) -> Done | Held:
+def _updated(desk: Desk) -> Done | Held:
     """A retry that the gateway plans after a failure is the sign that its own retries are on."""
     content = desk.event.content
     if not content.get("next_payment_attempt") or not content.get("attempt_count") or content.get("status") != "open":
@@ -219,54 +202,14 @@ def _updated(desk: _Desk) -> Done | Held:
     return Done(detail)
 
 
-def _subscription_ended(desk: _Desk) -> Done | Held:
-    subscription = desk.event.object_id
-    if desk.event.kind.endswith("updated") and desk.text("status") != "canceled":
-        return _subscription_changed(desk, subscription)
-    detail = desk.text("cancel_reason")
-    with desk.door.database.connect() as tx:
-        known = cases_of(tx, subscription=subscription)
-    return _tell(desk, known, SubscriptionCancelled(subscription=subscription, at=desk.event.created_at, detail=detail))
-
-
-def _subscription_changed(desk: _Desk, subscription: str) -> Done | Held:
-    """Its own default card comes before the customer's; an event that only names the subscription may mean anything."""
-    changed = (desk.text("changed") or "").split()
-    if desk.text("status") is not None and not {"default_payment_method", "default_source"} & set(changed):
-        return Done("the subscription goes on")
-    with desk.door.database.connect() as tx:
-        known = cases_of(tx, subscription=subscription)
-    what = "the gateway says: the subscription's card changed"
-    return _tell(desk, known, PaymentMethodChanged(event_id=desk.event.id, what=what))
-
-
-def _card_changed(desk: _Desk) -> Done | Held:
-    if desk.event.kind == "customer.updated" and not desk.text("changed"):
-        return Done("no card of the customer changed")
-    customer = desk.text("customer")
-    if customer is None:
-        return Done("belongs to no customer")
-    with desk.door.database.connect() as tx:
-        known = cases_of(tx, customer=customer)
-    what = desk.event.kind.replace("_", " ").replace(".", " ")
-    return _tell(desk, known, PaymentMethodChanged(event_id=desk.event.id, what=f"the gateway says: {what}"))
-
-
-def _reversed(desk: _Desk) -> Done | Held:
+def _reversed(desk: Desk) -> Done | Held:
     charge = desk.text("charge")
     if charge is None:
         return Done("names no charge")
     return reversal_seen(desk.door, desk.gateway, charge, told_at=desk.event.created_at)
 
 
-def _tell(desk: _Desk, case_ids: list[str], fact: Fact) -> Done | Held:
-    if not case_ids:
-        return Done("no case")
-    told = [advance(desk.door, case_id, fact) for case_id in case_ids]
-    return Done("; ".join(f"{t.case.id}: {'told' if t.decision else 'known'}" for t in told))
-
-
-_HANDLERS: dict[str, Callable[[_Desk], Done | Held]] = {
+_HANDLERS: dict[str, Callable[[Desk], Done | Held]] = {
     "invoice.payment_failed": _failed,
     "invoice.payment_action_required": _failed,
     "payment_intent.payment_failed": _failed,
@@ -276,14 +219,15 @@ _HANDLERS: dict[str, Callable[[_Desk], Done | Held]] = {
     "invoice.voided": _voided,
     "invoice.marked_uncollectible": _written_off,
     "invoice.updated": _updated,
-    "customer.subscription.updated": _subscription_ended,
-    "customer.subscription.deleted": _subscription_ended,
-    "customer.updated": _card_changed,
-    "customer.source.updated": _card_changed,
-    "payment_method.automatically_updated": _card_changed,
-    "payment_method.updated": _card_changed,
-    "payment_method.attached": _card_changed,
-    "payment_method.detached": _card_changed,
+    "customer.subscription.created": subscription_changed,
+    "customer.subscription.updated": subscription_changed,
+    "customer.subscription.deleted": subscription_changed,
+    "customer.updated": card_changed,
+    "customer.source.updated": card_changed,
+    "payment_method.automatically_updated": card_changed,
+    "payment_method.updated": card_changed,
+    "payment_method.attached": card_changed,
+    "payment_method.detached": card_changed,
     "charge.refunded": _reversed,
     "refund.updated": _reversed,
     "refund.failed": _reversed,

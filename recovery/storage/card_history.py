@@ -3,7 +3,7 @@
 Written in the commit of the reading that noticed a change; a reading that notices nothing writes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,10 +45,11 @@ class CardStory:
 
 def note_cards(tx: Connection, case: Case, cards: Sequence[KeptCard], *, moment: Moment) -> int:
     """Keep what a reading of the customer's cards changed; how many lines were written."""
-    if not cards or tuple(cards) == case.wallet:
+    if tuple(cards) == case.wallet:
         return 0
     latest = _latest(tx, case.gateway, case.customer)
-    changes = list(_changes(latest, cards))
+    noted = {kept.card.payment_method: kept.odd for kept in case.wallet}
+    changes = list(_changes(latest, cards, noted))
     if not changes:
         return 0
     signal = _signal(tx, case, moment)
@@ -73,13 +74,17 @@ def _latest(tx: Connection, gateway: str, customer: str) -> dict[str, tuple[Card
     return found
 
 
-def _changes(latest: dict[str, tuple[Card, Place | None]], cards: Sequence[KeptCard]) -> Iterator[dict[str, Any]]:
+def _changes(
+    latest: dict[str, tuple[Card, Place | None]], cards: Sequence[KeptCard], noted: Mapping[str, tuple[str, ...]]
+) -> Iterator[dict[str, Any]]:
     for kept in cards:
         before = latest.pop(kept.card.payment_method, None)
         words = ["first seen", place_told(kept.place)] if before is None else []
         if before is not None:
             words = list(kept.card.differences(before[0]))
             words += [place_told(kept.place)] if before[1] is not kept.place else []
+        if kept.odd and noted.get(kept.card.payment_method) != kept.odd:
+            words.append(f"odd at the gateway: {', '.join(kept.odd)}")
         if words:
             yield _row(kept.card, kept.place, ", ".join(words))
     for card, place in latest.values():
@@ -90,6 +95,18 @@ def _changes(latest: dict[str, tuple[Card, Place | None]], cards: Sequence[KeptC
 def _row(card: Card, place: Place | None, what: str) -> dict[str, Any]:
     values = {"payment_method": card.payment_method, "card": codec.card_json(card), "what": what}
     return values | {"place": place.value if place else None}
+
+
+def customer_of_card(tx: Connection, gateway: str, payment_method: str) -> str | None:
+    """Whose card it was when it was last read; None when it never was."""
+    newest = (
+        select(card_history.c.customer)
+        .where(card_history.c.gateway == gateway, card_history.c.payment_method == payment_method)
+        .order_by(card_history.c.id.desc())
+        .limit(1)
+    )
+    found: str | None = tx.execute(newest).scalar_one_or_none()
+    return found
 
 
 def _signal(tx: Connection, case: Case, moment: Moment) -> str:

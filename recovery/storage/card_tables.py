@@ -20,6 +20,7 @@ card_history = Table(
     instant("at"),
     instant("booked_at"),
     Index("ix_card_history_customer", "customer", "payment_method", "id"),
+    Index("ix_card_history_payment_method", "payment_method", "id"),
 )
 
 renewals = Table(
@@ -43,4 +44,16 @@ lookahead_rounds = Table(
     Column("gateway", Text, primary_key=True),
     Column("day", Date, nullable=False),
     Column("cursor", Text),  # NULL: the day's round is done
+    Column("begun_at", DateTime(timezone=True)),  # NULL: begun before this was kept
 )
+
+renewal_news = Table(
+    "renewal_news",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("subscription", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    instant("heard_at"),
+)
+"""What events said of subscriptions since looking ahead last read them; a line goes when its subscription was read."""

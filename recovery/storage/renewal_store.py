@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.declines.signals import Card
@@ -44,11 +44,13 @@ class Prevented:
 def begin_round(tx: Connection, gateway: str, moment: Moment) -> str | None:
     """Where today's round goes on: a cursor, "" at its start; None when it is done."""
     today = moment.now.date()
-    fresh = {"gateway": gateway, "day": today, "cursor": ""}
+    fresh = {"gateway": gateway, "day": today, "cursor": "", "begun_at": moment.now}
     statement = pg_insert(lookahead_rounds).values(fresh)
     tx.execute(
         statement.on_conflict_do_update(
-            index_elements=["gateway"], set_={"day": today, "cursor": ""}, where=lookahead_rounds.c.day < today
+            index_elements=["gateway"],
+            set_={"day": today, "cursor": "", "begun_at": moment.now},
+            where=lookahead_rounds.c.day < today,
         )
     )
     found = select(lookahead_rounds.c.cursor).where(lookahead_rounds.c.gateway == gateway)
@@ -78,12 +80,36 @@ def known_ahead(tx: Connection, gateway: str, subscriptions: Sequence[str]) -> d
 def keep_page(
     tx: Connection, gateway: str, seen: Sequence[Ahead], *, cursor: str, behind: str | None, moment: Moment
 ) -> bool:
-    """Keep one page and go on behind it; False when another worker did it first, and nothing is kept."""
+    """Keep one page and go on behind it; False when another worker did it first, and nothing is kept.
+
+    With the last page whatever the round did not show any more goes: no charge is to come of it.
+    """
     here = (lookahead_rounds.c.gateway == gateway) & (lookahead_rounds.c.cursor == cursor)
     if tx.execute(update(lookahead_rounds).where(here).values(cursor=behind)).rowcount == 0:
         return False
+    _keep(tx, gateway, seen, moment)
+    if behind is None:
+        begun = select(lookahead_rounds.c.begun_at).where(lookahead_rounds.c.gateway == gateway).scalar_subquery()
+        tx.execute(delete(renewals).where(_to_come(gateway, moment), renewals.c.read_at < begun))
+    return True
+
+
+def keep_heard(tx: Connection, gateway: str, subscription: str, seen: Ahead | None, *, moment: Moment) -> None:
+    """Keep what reading one subscription by itself showed: its renewal to come, or that there is none within sight."""
+    others = _to_come(gateway, moment) & (renewals.c.subscription == subscription)
+    if seen is not None:
+        others &= renewals.c.renews_at != seen.renews_at
+    tx.execute(delete(renewals).where(others))
+    _keep(tx, gateway, () if seen is None else (seen,), moment)
+
+
+def _to_come(gateway: str, moment: Moment) -> ColumnElement[bool]:
+    return (renewals.c.gateway == gateway) & (renewals.c.renews_at > moment.now)
+
+
+def _keep(tx: Connection, gateway: str, seen: Sequence[Ahead], moment: Moment) -> None:
     if not seen:
-        return True
+        return
     statement = pg_insert(renewals)
     changed = {name: statement.excluded[name] for name in ("customer", "card", "at_risk", "was_at_risk", "credited")}
     tx.execute(
@@ -106,7 +132,6 @@ def keep_page(
             for one in seen
         ],
     )
-    return True
 
 
 def prevented(tx: Connection) -> Prevented:

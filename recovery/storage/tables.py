@@ -33,6 +33,7 @@ from recovery.cases.lifecycle import (
 )
 from recovery.storage.card_tables import card_history as card_history
 from recovery.storage.card_tables import lookahead_rounds as lookahead_rounds
+from recovery.storage.card_tables import renewal_news as renewal_news
 from recovery.storage.card_tables import renewals as renewals
 from recovery.storage.columns import instant as _instant
 from recovery.storage.columns import metadata as metadata

@@ -46,6 +46,7 @@ from recovery.gateways.port import (
     GatewayUnavailable,
     NotFound,
     Notice,
+    Renewal,
     RenewalPage,
     Reversal,
     SeenCharge,
@@ -328,6 +329,14 @@ class SimGateway(Gateway):
 
     def renewals(self, behind: str | None) -> RenewalPage:
         return RenewalPage(renewals=(), behind=None)
+
+    def renewal(self, subscription: str) -> Renewal | None:
+        return None
+
+    def holder_of(self, payment_method: str) -> str | None:
+        self._read(f"the holder of {payment_method}")
+        holders = self.till.books.customers.values()
+        return next((c.id for c in holders if any(k.payment_method == payment_method for k in c.own_cards)), None)
 
     def standing(self) -> Standing:
         return Standing(account="acct_sim", livemode=False, detail="charges enabled")

@@ -45,6 +45,18 @@ def _subscribe(life: Life, **card: Any) -> tuple[str, str]:
     return customer, method
 
 
+def _subscription(life: Life, customer: str) -> str:
+    with life.sandbox.core.store.lock:
+        return str(next(life.sandbox.core.store.newest("subscription", "customer", customer))["id"])
+
+
+def _on_trial(life: Life, subscription: str, *, days: int) -> None:
+    with life.sandbox.core.store.lock:
+        found = life.sandbox.core.store.get("subscription", subscription)
+        found["status"] = "trialing"
+        found["items"]["data"][0]["current_period_end"] = int((life.now + timedelta(days=days)).timestamp())
+
+
 def _counts(life: Life) -> Prevented:
     with life.wiring.database.connect() as tx:
         return prevented(tx)
@@ -85,6 +97,7 @@ def test_what_we_asked_for_is_ours(begin: Begin) -> None:
 
 def test_a_round_goes_on_where_it_stopped(begin: Begin) -> None:
     life = begin()
+    life.lose_webhooks()
     for _ in range(101):
         _subscribe(life, exp_month=10, exp_year=2026)
     life.run(days=21)
@@ -97,3 +110,40 @@ def test_a_round_goes_on_where_it_stopped(begin: Begin) -> None:
     assert slow() == 1
     assert _counts(life).at_risk == 101
     assert slow() == 0, "the day's round is done"
+
+
+def test_events_keep_the_list_true_between_two_rounds(begin: Begin) -> None:
+    life = begin()
+    dying: dict[str, Any] = {"exp_month": 10, "exp_year": 2026}
+    leaver, _ = _subscribe(life, **dying)
+    mover, entered = _subscribe(life, **dying)
+    life.run(days=21)
+    life.wiring.look_ahead()
+    assert _counts(life) == Prevented(seen=2, at_risk=2, by_gateway=0, by_engine=0, by_customer=0)
+
+    life.sandbox.cancel_subscription(_subscription(life, leaver))
+    life.merchant(f"payment_methods/{entered}", **{"card[exp_year]": "2031"})
+    late = life.sandbox.make_customer()
+    life.sandbox.make_card(late, **dying)
+    trial = life.sandbox.make_subscription(late)
+    _on_trial(life, trial, days=9)
+    life.work()
+    life.wiring.look_ahead()
+    assert _counts(life) == Prevented(seen=2, at_risk=2, by_gateway=0, by_engine=0, by_customer=1)
+    assert life.count("SELECT count(*) FROM renewal_news") == 0
+    assert life.count(f"SELECT count(*) FROM renewals WHERE subscription = '{trial}' AND at_risk") == 1
+    assert life.mails.messages == []
+
+    life.lose_webhooks()
+    life.sandbox.cancel_subscription(_subscription(life, mover))
+    _next_day(life)
+    assert _counts(life).seen == 1, "what no event told the next round shows"
+
+
+def test_where_nobody_looks_ahead_nothing_piles_up(begin: Begin) -> None:
+    life = begin(ways=Ways(more={"lookahead_days": 0}))
+    _subscribe(life)
+    life.work()
+    assert life.count("SELECT count(*) FROM renewal_news") == 1
+    life.wiring.look_ahead()
+    assert life.count("SELECT count(*) FROM renewal_news") + life.count("SELECT count(*) FROM renewals") == 0

@@ -19,6 +19,7 @@ from recovery.gateways.port import (
     Fee,
     Gateway,
     Notice,
+    Renewal,
     RenewalPage,
     Reversal,
     SeenCharge,
@@ -34,7 +35,7 @@ from recovery.gateways.stripe.listing import notices_since, open_obligations
 from recovery.gateways.stripe.notices import notice_of
 from recovery.gateways.stripe.paying import Paying
 from recovery.gateways.stripe.reading import Reading
-from recovery.gateways.stripe.renewals import renewal_page
+from recovery.gateways.stripe.renewals import renewal_of, renewal_page
 from recovery.gateways.stripe.reversals import read_reversals
 from recovery.gateways.stripe.settling import Settling
 from recovery.gateways.stripe.signature import check_signature, parsed
@@ -177,6 +178,14 @@ class StripeGateway(Gateway):
     def renewals(self, behind: str | None) -> RenewalPage:
         with self._calls.within():
             return renewal_page(self._calls, behind)
+
+    def renewal(self, subscription: str) -> Renewal | None:
+        with self._calls.within():
+            return renewal_of(self._calls, subscription)
+
+    def holder_of(self, payment_method: str) -> str | None:
+        with self._calls.within():
+            return ident(self._calls.read(self._calls.to("payment_methods", payment_method)), "customer")
 
     def standing(self) -> Standing:
         """Whose key it is, and whether that account may charge at all."""

@@ -47,7 +47,7 @@ class Reading:
             return obligation, Wallet()
         if customer is None and obligation.customer:
             customer = self._customer(obligation.customer)
-        return obligation, self._wallet(subscription, customer)
+        return obligation, self._wallet(obligation.customer, subscription, customer)
 
     def _obligation(self, name: str) -> tuple[Obligation, Json | None, Json | None]:
         """The obligation, and the subscription and the customer as they were read for it."""
@@ -73,13 +73,17 @@ class Reading:
     def wallet(self, obligation: Obligation) -> Wallet:
         """The customer's cards, read afresh. The default is None when it is no card, or there is none."""
         customer = self._customer(obligation.customer) if obligation.customer else None
-        return self._wallet(self._subscription(obligation.subscription), customer)
+        return self._wallet(obligation.customer, self._subscription(obligation.subscription), customer)
 
-    def _wallet(self, subscription: Json | None, customer: Json | None) -> Wallet:
+    def _wallet(self, named: str, subscription: Json | None, customer: Json | None) -> Wallet:
+        """``named`` is the customer whom the invoice names."""
         name = ident(customer)
         listed = self._saved_cards(name) if name and not flag(customer, "deleted") else []
-        defaults = (self._wished(*_wishes(subscription, None)), self._wished(*_wishes(None, customer)))
-        return Wallet(default=card_of_method(defaults[0] or defaults[1]), cards=kept_cards(defaults, listed, customer))
+        wishes = (_wishes(subscription, None), _wishes(None, customer))
+        defaults = (self._wished(*wishes[0]), self._wished(*wishes[1]))
+        odd = [*_odd_customer(named, customer), *_odd_defaults(wishes, defaults)]
+        default = card_of_method(defaults[0] or defaults[1])
+        return Wallet(default=default, cards=kept_cards(defaults, listed, customer), odd=tuple(odd))
 
     def _customer(self, name: str) -> dict[str, Any] | None:
         return self._existing(self._calls.to("customers", name), {"expand": _CUSTOMER_EXPAND})
@@ -172,6 +176,24 @@ def _wishes(subscription: Json | None, customer: Json | None) -> tuple[object, .
         part(customer, "invoice_settings", "default_payment_method"),
         part(customer, "default_source"),
     )
+
+
+def _odd_customer(name: str, customer: Json | None) -> Iterator[str]:
+    if not name:
+        yield "the invoice names no customer"
+    elif customer is None:
+        yield "the customer is gone"
+    elif flag(customer, "deleted"):
+        yield "the customer is deleted"
+
+
+def _odd_defaults(wishes: tuple[tuple[object, ...], ...], found: tuple[Json | None, ...]) -> Iterator[str]:
+    """Defaults that lead nowhere: a card that is gone, or a payment method of kind card without one."""
+    for whose, wanted, method in zip(("subscription", "customer"), wishes, found, strict=True):
+        if method is None and any(wanted):
+            yield f"the {whose}'s default payment method is gone"
+        elif method is not None and text(method, "type") == "card" and card_of_method(method) is None:
+            yield f"the {whose}'s default payment method has no card"
 
 
 def _ordered(

@@ -1,43 +1,64 @@
 """Stripe's list of subscriptions as renewals to come. Without it only subscriptions that have failed would be known."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 
-from recovery.gateways.port import Renewal, RenewalPage
+from recovery.gateways.port import NotFound, Renewal, RenewalPage
 from recovery.gateways.stripe.calls import Calls
 from recovery.gateways.stripe.cards import card_of_method
 from recovery.gateways.stripe.fields import Json, flag, ident, instant, mapping, part, rows, text
 
 PAGE_ROWS: Final = 100
-_EXPAND: Final = ["data.default_payment_method", "data.customer.invoice_settings.default_payment_method"]
+_EXPAND: Final = ["default_payment_method", "customer.invoice_settings.default_payment_method"]
+
+_RENEWING: Final = frozenset({"active", "trialing", "past_due"})
+"""A trial ends with a charge, and a subscription whose last invoice is owed still makes the next one."""
 
 
 def renewal_page(calls: Calls, behind: str | None) -> RenewalPage:
-    """One page of active subscriptions, with the cards they would be charged on. Raises as every read."""
-    params: dict[str, Any] = {"status": "active", "limit": PAGE_ROWS, "expand": _EXPAND}
+    """One page of subscriptions that are not cancelled, with the cards they would be charged on. Raises as every read."""
+    params: dict[str, Any] = {"limit": PAGE_ROWS, "expand": [f"data.{path}" for path in _EXPAND]}
     if behind is not None:
         params["starting_after"] = behind
-    page = calls.read(calls.client.v1.subscriptions.list, params)
+    page = calls.read(calls.to("subscriptions"), params)
     found = list(rows(page))
     last = ident(found[-1]) if found else None
-    return RenewalPage(renewals=tuple(_renewals(found)), behind=last if flag(page, "has_more") else None)
+    read = [_renewal(one) for one in found if _renews(one)]
+    return RenewalPage(
+        renewals=tuple(one for one in read if isinstance(one, Renewal)),
+        behind=last if flag(page, "has_more") else None,
+        odd=tuple(one for one in read if isinstance(one, str)),
+    )
 
 
-def _renewals(found: list[Json]) -> Iterator[Renewal]:
-    """What will be charged by itself; a subscription that cannot be read is passed over: tomorrow's round sees it again."""
-    for one in found:
-        ends = [
-            instant(one, "current_period_end"),
-            *(instant(item, "current_period_end") for item in rows(one, "items")),
+def renewal_of(calls: Calls, subscription: str) -> Renewal | None:
+    """One of them, read by itself; None when it is gone, cannot be read or does not renew by itself. Raises as every read."""
+    try:
+        found = calls.read(calls.to("subscriptions", subscription), {"expand": _EXPAND})
+    except NotFound:
+        return None
+    read = _renewal(found) if _renews(found) else None
+    return read if isinstance(read, Renewal) else None
+
+
+def _renews(one: Json) -> bool:
+    """Whether it will be charged by itself; a status that Stripe left out counts as active."""
+    sent = text(one, "collection_method") == "send_invoice"
+    return (text(one, "status") or "active") in _RENEWING and not sent and not flag(one, "cancel_at_period_end")
+
+
+def _renewal(one: Json) -> Renewal | str:
+    """What will be charged, or in words what is missing: tomorrow's round sees it again."""
+    ends = [instant(one, "current_period_end"), *(instant(item, "current_period_end") for item in rows(one, "items"))]
+    renews_at = min((at for at in ends if at is not None), default=None)
+    name, customer = ident(one), ident(one, "customer")
+    if name is None or customer is None or renews_at is None:
+        missing = [
+            what for what, value in (("id", name), ("customer", customer), ("end of period", renews_at)) if not value
         ]
-        renews_at = min((at for at in ends if at is not None), default=None)
-        name, customer = ident(one), ident(one, "customer")
-        sent = text(one, "collection_method") == "send_invoice"
-        if name is None or customer is None or renews_at is None or sent or flag(one, "cancel_at_period_end"):
-            continue
-        wishes = (
-            mapping(one, "default_payment_method"),
-            part(one, "customer", "invoice_settings", "default_payment_method"),
-        )
-        method = next((mapping(wish) for wish in wishes if mapping(wish) is not None), None)
-        yield Renewal(subscription=name, customer=customer, renews_at=renews_at, card=card_of_method(method))
+        return f"subscription {name or 'without id'}: no {' and no '.join(missing)}"
+    wishes = (
+        mapping(one, "default_payment_method"),
+        part(one, "customer", "invoice_settings", "default_payment_method"),
+    )
+    method = next((mapping(wish) for wish in wishes if mapping(wish) is not None), None)
+    return Renewal(subscription=name, customer=customer, renews_at=renews_at, card=card_of_method(method))

@@ -1,0 +1,38 @@
+"""One stored event with everything that its translation needs. Without it each handler would take a handful of arguments."""
+
+from dataclasses import dataclass
+
+from recovery.cases.facts import Fact
+from recovery.declines.signals import Initiator
+from recovery.engine.advance import advance
+from recovery.engine.door import Door
+from recovery.gateways.port import Gateway
+from recovery.intake.outcome import Done, Held
+from recovery.storage.event_store import StoredEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What every handler needs."""
+
+    door: Door
+    gateway: Gateway
+    event: StoredEvent
+
+    def text(self, name: str) -> str | None:
+        """A kept field of the event, if it is text."""
+        value = self.event.content.get(name)
+        return value if isinstance(value, str) else None
+
+    @property
+    def initiator(self) -> Initiator:
+        """Who caused it, if our own attempts are excluded."""
+        return Initiator.CUSTOMER if self.event.caused_by_request else Initiator.GATEWAY
+
+
+def tell(desk: Desk, case_ids: list[str], fact: Fact) -> Done | Held:
+    """Let a fact in at each of these cases."""
+    if not case_ids:
+        return Done("no case")
+    told = [advance(desk.door, case_id, fact) for case_id in case_ids]
+    return Done("; ".join(f"{t.case.id}: {'told' if t.decision else 'known'}" for t in told))
