@@ -189,7 +189,7 @@ def test_addresses_of_other_alphabets_are_written_to_where_the_server_can(
 
 
 @pytest.mark.parametrize("ways", [{"sender": "jörg@example.com"}, {"username": "jörg", "password": "ü"}])
-def test_our_own_failures_before_the_hand_over_are_for_later_too(smtp_catcher: Any, ways: dict[str, str]) -> None:
+def test_our_own_failures_before_the_hand_over_are_for_later_too(smtp_catcher: Any, ways: dict[str, Any]) -> None:
     wrong = replace(_mailer(smtp_catcher.port), **ways)
     for ask in (wrong.check, lambda: wrong.send(_message(), to="kim@example.com")):
         with pytest.raises(MailUnavailable):
