@@ -74,6 +74,7 @@ class Life:
         currency: str = "usd",
         at: datetime | None = None,
         code: str = "insufficient_funds",
+        customer: str | None = None,
         **others: Any,
     ) -> str:
         """A payment fails and a case opens; its id."""
@@ -90,7 +91,7 @@ class Life:
         )
         owed = Obligation(
             id=invoice,
-            customer=f"cus_{invoice}",
+            customer=customer or f"cus_{invoice}",
             subscription=f"sub_{invoice}",
             status=ObligationStatus.OPEN,
             remaining=amount,

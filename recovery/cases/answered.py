@@ -154,6 +154,9 @@ def _recorded(case: Case, attempt: Attempt, answer: Answer, *, now: datetime, ru
         case Declined(signals=signals, charge_id=charge):
             return _with_refusal(case, attempt, AttemptStatus.DECLINED, signals, charge, now=now, rules=rules)
         case NeedsCustomer(signals=signals, charge_id=charge):
+            signals = replace(
+                signals, needs_customer=True
+            )  # the answer outweighs codes that would allow another silent try
             return _with_refusal(case, attempt, AttemptStatus.NEEDS_CUSTOMER, signals, charge, now=now, rules=rules)
         case Processing(charge_id=charge):
             return _with_attempt(case, replace(attempt, status=AttemptStatus.PROCESSING, charge_id=charge))

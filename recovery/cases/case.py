@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import (
     OPEN_ATTEMPTS,
     SPENT,
@@ -89,10 +90,11 @@ class Case:
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
     presented again; one without a fingerprint is a stored entry that was mistyped. ``segment`` names the segments that its policy is
-    read for, ``zone`` is the customer's own time zone if the address tells it; ``subscribed_at`` and ``interval`` (with its count)
-    speak of the subscription as it was when it failed, ``woken_at`` when a paid sibling made waiting pointless. ``letters_done``
-    counts the campaign's letters that were sent or left out, ``letter_tries`` the tries at the current one; ``email_tries`` numbers
-    all. ``wished_at`` is the date that the customer chose for a try, ``left_because`` the reason given for leaving.
+    read for, ``zone`` is the customer's own time zone if the address tells it; ``arm`` is how the customer is treated where that
+    is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it was when it failed, ``woken_at`` when a paid sibling
+    made waiting pointless. ``letters_done`` counts the campaign's letters that were sent or left out, ``letter_tries`` the tries at the
+    current one; ``email_tries`` numbers all. ``wished_at`` is
+    the date that the customer chose for a try, ``left_because`` the reason given for leaving.
     ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
     """
 
@@ -107,6 +109,7 @@ class Case:
     failed_at: datetime
     horizon_at: datetime
     segment: str = ""
+    arm: Arm | None = None
     zone: str | None = None
     subscribed_at: datetime | None = None
     interval: str | None = None

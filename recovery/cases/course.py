@@ -126,7 +126,7 @@ class Course:
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
-        policy = self._rules.for_segment(self.case.segment).policy
+        policy = self._rules.for_case(self.case).policy
         read = card_read(self.case, fact, policy) if isinstance(fact, ChargeDue | CardRefreshed) else None
         card = read or self.case.card
         if card is None:

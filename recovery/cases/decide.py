@@ -29,10 +29,10 @@ class BrokenInvariant(RuntimeError):
 def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
     handler = _HANDLERS[type(fact)]
-    decision: Decision = handler(case, fact, now, rules.for_segment(case.segment), usage)
+    decision: Decision = handler(case, fact, now, rules.for_case(case), usage)
     decision = with_oddities(case, fact, decision)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
-    own = rules.for_segment(case.segment)
+    own = rules.for_case(case)
     decision = kept_open(case, keep_card(case, decision, now=now, rules=own), rules=own)
     _check(case, decision)
     return decision
@@ -69,8 +69,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             tried_card=charge.card,
             last_failure_at=charge.created_at,
         )
-    who = charge.initiator.value if charge.initiator else "someone else"
-    why = f"a charge by {who} failed ({signals.brief()})"
+    why = f"a charge by {charge.initiator.value if charge.initiator else 'someone else'} failed ({signals.brief()})"
     if case.state not in OPEN:
         return Decision(case=known, reason=f"{why}; the case has ended")
     if not opening:
@@ -84,6 +83,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
             why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
+    why += f"; {rules.policy.holdout.brief(case.arm)}" if case.arm else ""
     parts = money_moves.part_entries(known, fact.obligation.succeeded)
     entry = Entry(
         kind=EntryKind.AT_RISK,

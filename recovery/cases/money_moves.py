@@ -101,10 +101,13 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
     return Decision(
         case=ended,
         reason=f"paid: {total}, source {source.value.replace('_', ' ')}",
-        cancel=_all_but_settling(ended),
+        cancel=_all_but_settling(ended) - (_AFTERWARDS if case.state is State.RECOVERED else frozenset()),
         entries=tuple(entries),
     )
 
+
+_AFTERWARDS = frozenset({StepKind.WAKE_SIBLINGS, StepKind.KEEP_CARD})
+"""What a recovery itself has planned, once: that it is read or told again must not call these off."""
 
 _TAKEN_BACK = frozenset({State.LOST, State.WITHDRAWN})
 

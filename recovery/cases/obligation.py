@@ -55,7 +55,8 @@ class Obligation:
 
     ``remaining`` is what is still owed. ``charges`` are ordered, oldest first. ``paid_out_of_band`` is True when the
     merchant recorded a payment that never went through the gateway. ``gateway_retry_at`` is set when the gateway
-    itself means to try again, which must not be. ``subscribed_at``, ``trial_ended_at`` and ``interval`` (month, year) speak of the
+    itself means to try again, which must not be. ``awaits_customer`` is True when a payment of it waits for the customer to
+    authenticate. ``subscribed_at``, ``trial_ended_at`` and ``interval`` (month, year) speak of the
     subscription, ``country`` and ``region`` (state or province) of the customer's address; None where the gateway does not tell.
     """
 
@@ -73,6 +74,7 @@ class Obligation:
     paid_at: datetime | None = None
     paid_out_of_band: bool = False
     gateway_retry_at: datetime | None = None
+    awaits_customer: bool = False
     subscribed_at: datetime | None = None
     trial_ended_at: datetime | None = None
     interval: str | None = None

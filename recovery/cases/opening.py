@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from recovery.cases.case import Case
+from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import State
 from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.rules import Rules
@@ -10,11 +11,23 @@ from recovery.cases.segments import Standing, segment_of
 
 
 def opened_case(
-    charge: Charge, obligation: Obligation, *, rules: Rules, case_id: str, gateway: str, policy: str
+    charge: Charge,
+    obligation: Obligation,
+    *,
+    rules: Rules,
+    case_id: str,
+    gateway: str,
+    policy: str,
+    arm_before: Arm | None = None,
 ) -> Case:
-    """The case of an obligation whose charge failed, pinned on a policy version; nothing is decided yet."""
+    """The case of an obligation whose charge failed, pinned on a policy version; nothing is decided yet.
+
+    ``arm_before`` is how an earlier case of the customer was treated, if that was measured.
+    """
     failed_at = charge.created_at
     segment = segment_of(rules.policy.segments, Standing.of(obligation, failed_at=failed_at))
+    arm = rules.policy.holdout.arm_of(obligation.customer, before=arm_before)
+    own = rules.for_segment(segment, plain=arm is Arm.HOLDOUT).policy
     return Case(
         id=case_id,
         gateway=gateway,
@@ -25,8 +38,9 @@ def opened_case(
         state=State.SILENT,
         policy=policy,
         failed_at=failed_at,
-        horizon_at=failed_at + timedelta(days=rules.policy.of(segment).horizon_days),
+        horizon_at=failed_at + timedelta(days=own.horizon_days),
         segment=segment,
+        arm=arm,
         subscribed_at=obligation.subscribed_at,
         interval=obligation.interval,
         interval_count=obligation.interval_count,

@@ -1,5 +1,6 @@
 """The merchant's choices, as a typed value. Without it numbers of taste would hide in code and change under open cases."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import time
@@ -10,10 +11,14 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Le, MinLen
 
 from recovery.cases.campaigns import Campaign
+from recovery.cases.holdout import Holdout
 from recovery.cases.segments import JOINT, Segment, changed
 from recovery.declines.classify import DeclineClass
 
 _FORBID: Any = {"extra": "forbid"}
+
+PLAIN_SLACK_DAYS = 2
+"""How much later than its days the last try of a plain ladder may come: advice of a network and a busy gateway push it out."""
 
 Threshold = Annotated[float, Ge(0), Le(1)]
 
@@ -118,6 +123,7 @@ class Policy:
     unsent_max: Annotated[int, Ge(1)] = 8
     campaigns: tuple[Campaign, ...] = ()
     segments: tuple[Segment, ...] = ()
+    holdout: Holdout = field(default_factory=Holdout)
 
     @cached_property
     def _resolved(self) -> dict[str, "Policy"]:
@@ -144,6 +150,28 @@ class Policy:
                     found = changed(found, each.change)
             self._resolved[segment] = found
         return found
+
+    @cached_property
+    def plain(self) -> "Policy":
+        """The policy as it reads for the holdout: tries at fixed days whatever the hour, the same letters, and nothing clever.
+
+        What forbids stays: the networks' rules and advice, details that must never be tried again, the turn of older invoices.
+        """
+        gaps = self.holdout.gaps_days
+        ladder = Ladder(
+            gaps_hours=tuple(gap * 24 for gap in gaps), tries_max=len(gaps), risk_max=1.0, one_per_day=False
+        )
+        return replace(
+            self,
+            horizon_days=min(90, math.ceil(sum(gaps)) + PLAIN_SLACK_DAYS),
+            silent_attempts_max=len(gaps),
+            refresh_days=(0,),
+            ladders=dict.fromkeys(self.ladders, ladder),
+            risk_max=1.0,
+            dunning=replace(self.dunning, silent_tries_max=0),
+            cards=replace(self.cards, backup=BackupUse.NEVER),
+            segments=(),
+        )
 
 
 RETRIED = (DeclineClass.WAIT_FOR_FUNDS, DeclineClass.ISSUER_ILL, DeclineClass.CAREFUL)

@@ -9,6 +9,7 @@ from recovery.cases.answers import Declined, NeedsCustomer
 from recovery.cases.case import Attempt, Case, Decision, Plan
 from recovery.cases.course import Course
 from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, PaymentFailed
+from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import Rule, State, StepKind
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
 from recovery.cases.planning import next_silent
@@ -28,7 +29,7 @@ TURNS_MAX = 400
 class Scenario:
     """One failed payment as a person would describe it. ``zone`` is the customer's own, ``segment`` the joined segment names.
 
-    ``segment`` None lets the amount alone decide. ``uses`` are earlier tries on the card.
+    ``segment`` None lets the amount alone decide. ``uses`` are earlier tries on the card, ``arm`` that of the holdout.
     """
 
     signals: Signals
@@ -39,6 +40,7 @@ class Scenario:
     segment: str | None = None
     uses: tuple[Use, ...] = ()
     case_id: str = "case_plan"
+    arm: Arm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,7 @@ def opened(scenario: Scenario, rules: Rules) -> Case:
     segment = scenario.segment
     if segment is None:
         segment = segment_of(rules.policy.segments, Standing(amount=scenario.amount))
+    own = rules.for_segment(segment, plain=scenario.arm is Arm.HOLDOUT).policy
     return Case(
         id=scenario.case_id,
         gateway="plan",
@@ -120,8 +123,9 @@ def opened(scenario: Scenario, rules: Rules) -> Case:
         state=State.SILENT,
         policy="plan",
         failed_at=scenario.failed_at,
-        horizon_at=scenario.failed_at + timedelta(days=rules.policy.of(segment).horizon_days),
+        horizon_at=scenario.failed_at + timedelta(days=own.horizon_days),
         segment=segment,
+        arm=scenario.arm,
         zone=scenario.zone,
     )
 
@@ -143,7 +147,7 @@ def replanned(case: Case, rules: Rules, usage: CardUse, *, now: datetime, horizo
     verdict = rules.verdict(case.signals, case.tried_card, max(now, planned.due_at))
     if case.verdict is None or case.verdict.decline_class not in RETRIED:
         return None
-    own = rules.for_segment(case.segment)
+    own = rules.for_case(case)
     judged = replace(case, verdict=verdict)
     if horizon:
         judged = replace(judged, horizon_at=case.failed_at + timedelta(days=own.policy.horizon_days))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 
+from recovery.cases.case import Case
+from recovery.cases.holdout import Arm
 from recovery.cases.policy import Policy
 from recovery.declines.classify import DeclineTable, Verdict, classify
 from recovery.declines.networks import NetworkRules
@@ -33,8 +35,8 @@ class Rules:
         return {}
 
     @cached_property
-    def _segments(self) -> dict[str, "Rules"]:
-        return {"": self}
+    def _kept(self) -> dict[tuple[str, bool], "Rules"]:
+        return {("", False): self}
 
     def verdict(self, signals: Signals, card: Card | None, at: datetime) -> Verdict:
         """What a decline allows, by the edition in force at an instant."""
@@ -48,13 +50,18 @@ class Rules:
             found = self._verdicts[asked] = classify(signals, table=self.declines, pack=pack)
         return found
 
-    def for_segment(self, segment: str) -> "Rules":
-        """The rules with the policy as it reads for a segment."""
-        found = self._segments.get(segment)
+    def for_case(self, case: Case) -> "Rules":
+        """The rules with the policy as it reads for a case: for its segments, and for its arm."""
+        return self.for_segment(case.segment, plain=case.arm is Arm.HOLDOUT)
+
+    def for_segment(self, segment: str, *, plain: bool = False) -> "Rules":
+        """The rules with the policy as it reads for a segment; ``plain`` as the holdout gets it."""
+        found = self._kept.get((segment, plain))
         if found is None:
             policy = self.policy.of(segment)
+            policy = policy.plain if plain else policy
             found = self if policy is self.policy else replace(self, policy=policy)
-            self._segments[segment] = found
+            self._kept[segment, plain] = found
         return found
 
 

@@ -130,6 +130,13 @@ def classify(signals: Signals, *, table: DeclineTable, pack: RulePack) -> Verdic
             reason="the gateway's risk engine refused; the network never saw it",
         )
     told = _by_gateway(signals, table, wait_hours)
+    if signals.needs_customer and told.decline_class in _MAY_TRY:
+        return Verdict(
+            decline_class=DeclineClass.AUTHENTICATE,
+            by="the gateway's answer",
+            reason="the payment waits for the customer to authenticate",
+            wait_hours=wait_hours,
+        )
     finer = next(((by, rule) for by, rule in hits if rule.because is not None), None)
     if finer is not None and told.decline_class in _MAY_TRY:
         by, rule = finer

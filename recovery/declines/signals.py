@@ -17,7 +17,8 @@ class Signals:
     """The signals of one decline, as received. None where the gateway said nothing.
 
     ``reached_network`` is False only if the gateway itself says that the network never saw the attempt;
-    such an attempt counts against no network limit.
+    such an attempt counts against no network limit. ``needs_customer`` is True where the gateway's answer itself, whatever its codes,
+    says that the payment waits for the customer to authenticate.
     """
 
     error_code: str | None = None
@@ -28,6 +29,7 @@ class Signals:
     outcome_type: str | None = None
     outcome_reason: str | None = None
     reached_network: bool = True
+    needs_customer: bool = False
 
     def brief(self) -> str:
         """The codes in one line, for reasons and logs."""
@@ -38,7 +40,8 @@ class Signals:
             ("advice ", self.advice_code),
             ("blocked: ", None if self.reached_network else self.outcome_reason or self.outcome_type),
         )
-        return ", ".join(label + value for label, value in named if value) or "no code given"
+        unnamed = "the gateway waits for the customer" if self.needs_customer else "no code given"
+        return ", ".join(label + value for label, value in named if value) or unnamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from recovery.engine.door import Door
 from recovery.storage.attempt_store import insert_attempt, step_of_attempt
 from recovery.storage.card_history import note_cards
 from recovery.storage.card_store import card_use, lock_card, with_siblings
-from recovery.storage.case_store import case_id_of, insert_case, knows_fact, lock_case, save_decision
+from recovery.storage.case_store import arm_before, case_id_of, insert_case, knows_fact, lock_case, save_decision
 from recovery.storage.email_store import finish_email, insert_email, with_mailed
 from recovery.storage.flag_store import CHARGING_HALTED, LETTERS_REFUSED, UNKNOWN_CODE, lower_flag, raise_flag
 from recovery.storage.foreign_store import note_foreign_charges
@@ -96,6 +96,7 @@ def open_case(door: Door, fact: PaymentFailed, *, gateway: str) -> Advanced:
             case_id=case_id,
             gateway=gateway,
             policy=version,
+            arm_before=arm_before(tx, obligation.customer),
         )
         insert_case(tx, fresh, moment=moment)
         return _let_in(tx, door, lock_case(tx, case_id), fact, step=None, moment=moment)
@@ -111,7 +112,7 @@ def _let_in(
     if isinstance(fact, EmailRefused) and knows_fact(tx, case.id, EmailSent(email_id=fact.email_id).key):
         fact = replace(fact, believed_sent=True)
     rules = door.rulebook.rules_for(tx, fact.version if isinstance(fact, PolicyMoved) else case.policy)
-    card = card_read(case, fact, rules.for_segment(case.segment).policy) if isinstance(fact, _READINGS) else None
+    card = card_read(case, fact, rules.for_case(case).policy) if isinstance(fact, _READINGS) else None
     card = card or case.card or (fact.charge.card if isinstance(fact, PaymentFailed) else None)
     key = card.budget_key if card else None
     if isinstance(fact, ChargeDue) and key is not None:

@@ -204,7 +204,8 @@ def _give_back(door: Door, step: ClaimedStep, hold_seconds: float, *, detail: st
             step,
             hold_until=moment.machine_now + timedelta(seconds=hold_seconds),
             due_at=moment.now + later if later else None,
-            error=None if postponed else detail,
+            error=detail,
+            failed=postponed is None,
         )
     if postponed:
         log.info("step_postponed", case=step.case_id, step=step.id, kind=step.kind.value, detail=detail)

@@ -14,8 +14,10 @@ from recovery.cases.answers import Answer
 from recovery.cases.case import Attempt
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.cases.updating import Freshness, UpdaterWay
-from recovery.cases.wallet import Wallet
+from recovery.cases.wallet import KeptCard, Wallet
 from recovery.declines.signals import Card, Initiator
+from recovery.gateways.seen import ChargesPage as ChargesPage
+from recovery.gateways.seen import InvoicesPage as InvoicesPage
 from recovery.gateways.seen import SeenCharge as SeenCharge
 from recovery.gateways.seen import SeenReversal as SeenReversal
 from recovery.gateways.seen import SeenSubscription as SeenSubscription
@@ -125,7 +127,8 @@ class Fee:
 class Reversal:
     """Money that went back: one refund or dispute, mapped to the obligation whose charge it concerns.
 
-    ``status`` is the gateway's word: refunds pending/succeeded/failed…, disputes needs_response/under_review/won/lost…
+    ``status`` is the gateway's word: refunds pending/succeeded/failed…, disputes needs_response/under_review/won/lost…; one that
+    was prevented is won or lost by whether it took money.
     ``ended_at`` is when it was decided or undone, if the gateway tells. ``fees`` are what it cost besides.
     """
 
@@ -250,6 +253,18 @@ class Gateway(Protocol):
 
     def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
         """One page of all subscriptions there ever were, newest first."""
+        ...
+
+    def invoices_page(self, *, since: datetime, behind: str | None) -> InvoicesPage:
+        """One page of the invoices since an instant that were charged automatically, newest first."""
+        ...
+
+    def charges_page(self, *, since: datetime, behind: str | None) -> ChargesPage:
+        """One page of all charges since an instant, newest first."""
+        ...
+
+    def cards_of(self, customer: str, subscription: str | None) -> tuple[KeptCard, ...]:
+        """A customer's cards in the order of charging, read afresh; none when the customer is gone."""
         ...
 
     def read_fee(self, charge: str) -> Fee | None:

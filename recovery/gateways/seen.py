@@ -4,6 +4,8 @@ taken for what the engine decides on, which is read more carefully."""
 from dataclasses import dataclass
 from datetime import datetime
 
+from recovery.cases.past import PastCharge as PastCharge
+from recovery.cases.past import PastInvoice as PastInvoice
 from recovery.cases.subscription import SeenSubscription as SeenSubscription
 from recovery.money import Money
 
@@ -36,4 +38,20 @@ class SubscriptionsPage:
     """One page of subscriptions; ``last`` is what the next page begins behind, None after the last page."""
 
     subscriptions: tuple[SeenSubscription, ...]
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargesPage:
+    """One page of past charges; ``last`` as above."""
+
+    charges: tuple[PastCharge, ...]
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicesPage:
+    """One page of past invoices; ``last`` as above."""
+
+    invoices: tuple[PastInvoice, ...]
     last: str | None

@@ -121,10 +121,13 @@ def _failed_charge(desk: Desk, obligation: Obligation) -> Charge:
     named = next((c for c in obligation.charges if c.id == wanted and c.status is ChargeStatus.FAILED), None)
     charge = named or obligation.last_failure
     if charge is None:
+        # A payment that waits for the customer makes no charge. Its two events come in any order: the reading tells it of both.
+        waits = obligation.awaits_customer or desk.event.kind == "invoice.payment_action_required"
         signals = Signals(
-            error_code=desk.text("code") or "no_charge_was_made",
+            error_code=desk.text("code") or (None if waits else "no_charge_was_made"),
             decline_code=desk.text("decline_code"),
             reached_network=False,
+            needs_customer=waits,
         )
         charge = Charge(
             id=f"{obligation.id}:none",

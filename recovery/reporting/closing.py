@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine
 from recovery.reporting.figures import net_of
 from recovery.reporting.period import Asked, span_of
 from recovery.storage.closing_store import ClosedMonth, Figures, hold_ledger, read_closings, save_closing
-from recovery.storage.report_queries import cash_sums, cohort_sums, prepare
+from recovery.storage.report_cohorts import cohort_sums
+from recovery.storage.report_queries import cash_sums, prepare
 from recovery.storage.report_sums import Cut, Span
 
 _BASES: Final = ("cash", "cohort")

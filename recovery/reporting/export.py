@@ -7,7 +7,7 @@ from typing import Any
 
 from recovery.reporting.period import first_and_last_day
 from recovery.reporting.report import Report
-from recovery.reporting.table import Column, Figure, Mean, Rate, Row, Table
+from recovery.reporting.table import Column, Figure, Mean, Points, Rate, Row, Table
 
 NOTE = "Amounts are integer minor units; currencies are never added up."
 
@@ -50,6 +50,8 @@ def _cells(column: Column, row: Row) -> tuple[str, str | int, str | int, str]:
     if isinstance(figure, Mean):
         days = "" if figure.value is None else str(figure.value)
         return column.kind.value, days, figure.cases, column.definition
+    if isinstance(figure, Points):
+        return column.kind.value, "" if figure.value is None else str(figure.value), "", column.definition
     return column.kind.value, figure, "", column.definition
 
 
@@ -84,4 +86,6 @@ def _figure(figure: Figure) -> Any:  # noqa: ANN401 - JSON
     if isinstance(figure, Rate):
         value = None if figure.value is None else str(figure.value)
         return {"rate": value, "part": figure.part, "whole": figure.whole}
+    if isinstance(figure, Points):
+        return {"points": None if figure.value is None else str(figure.value)}
     return figure

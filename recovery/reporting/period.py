@@ -55,6 +55,11 @@ def first_and_last_day(span: Span) -> tuple[date, date]:
     return span.start.astimezone(zone).date(), span.end.astimezone(zone).date() - timedelta(days=1)
 
 
+def month_end(month: str) -> str:
+    """The last day of a month as people write it. Raises PeriodInvalid."""
+    return str(_next_month(_month(month)) - timedelta(days=1))
+
+
 def _span(first: date, after: date, zone: ZoneInfo) -> Span:
     return Span(start=_midnight(first, zone), end=_midnight(after, zone), zone=zone.key)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
+from recovery.declines.networks import NetworkRules
 from recovery.reporting.churn import churn_table
 from recovery.reporting.closing import restated
 from recovery.reporting.converted import converted_table
@@ -17,19 +18,19 @@ from recovery.reporting.figures import (
     restated_table,
     source_table,
 )
+from recovery.reporting.penalties import least_tries, penalties_table
+from recovery.reporting.proof import proof_table, uplift_by_count
 from recovery.reporting.rates import Rates
+from recovery.reporting.renewals import renewals_table
 from recovery.reporting.table import Table
 from recovery.reporting.views import CUTS
 from recovery.reporting.views import View as View
 from recovery.storage.churn_queries import churn_sums
-from recovery.storage.report_queries import (
-    cash_sums,
-    cohort_sums,
-    day_sums,
-    prepare,
-    source_sums,
-    try_sums,
-)
+from recovery.storage.past_queries import invoice_sums
+from recovery.storage.penalty_queries import advised, looked_at
+from recovery.storage.proof_queries import arm_sums, levels_of, lot_of
+from recovery.storage.report_cohorts import cohort_sums, day_sums, source_sums, try_sums
+from recovery.storage.report_queries import cash_sums, prepare
 from recovery.storage.report_sums import Cut, DaySum, Span
 
 
@@ -51,17 +52,38 @@ def report(
     views: Collection[View] = tuple(View),
     with_days: bool = True,
     rates: Rates | None = None,
+    networks: NetworkRules | None = None,
 ) -> Report:
-    """The report over a span, all tables from one snapshot; ``with_days`` for the chart. Raises the database's own errors."""
+    """The report over a span, all tables from one snapshot; ``with_days`` for the chart. Raises the database's own errors.
+
+    Without ``rates`` nothing is converted, without ``networks`` no penalty estimated.
+    """
     snapshot = database.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with snapshot.begin() as tx:
         prepare(tx)
-        tables = tuple(_tables(tx, span, views, rates))
+        tables = tuple(_tables(tx, span, views, _With(rates=rates, networks=networks, made_at=made_at)))
         days = tuple(day_sums(tx, span)) if with_days else ()
     return Report(span=span, made_at=made_at, tables=tables, days=days)
 
 
-def _tables(tx: Connection, span: Span, views: Collection[View], rates: Rates | None) -> Iterator[Table]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _With:
+    """What the tables are made with besides the database."""
+
+    rates: Rates | None
+    networks: NetworkRules | None
+    made_at: datetime
+
+
+def _penalties(tx: Connection, span: Span, networks: NetworkRules | None) -> Table:
+    if networks is None:
+        return penalties_table([], [], span.start, NetworkRules(packs=()))
+    least, by_brand, never = least_tries(networks)
+    tries = looked_at(tx, span, least=least, by_brand=by_brand, never=never)
+    return penalties_table(advised(tx, span), tries, span.start, networks)
+
+
+def _tables(tx: Connection, span: Span, views: Collection[View], asked: _With) -> Iterator[Table]:
     cuts = {CUTS[view] for view in views if view in CUTS} | ({Cut.MONTH} if View.SOURCE in views else set())
     cohorts = cohort_sums(tx, span, cuts) if cuts else []
     attempts, hours = try_sums(tx, span) if {View.ATTEMPT, View.HOURS} & set(views) else ([], [])
@@ -78,8 +100,19 @@ def _tables(tx: Connection, span: Span, views: Collection[View], rates: Rates | 
         elif view is View.HOURS:
             yield hour_table(hours)
         elif view is View.CONVERTED:
-            yield converted_table(cash, rates)
+            yield converted_table(cash, asked.rates)
+        elif view is View.PROOF:
+            yield proof_table(
+                arm_sums(tx, span, made_at=asked.made_at),
+                lot_of(tx, span, made_at=asked.made_at),
+                levels_of(tx, span, made_at=asked.made_at),
+            )
+        elif view is View.PENALTIES:
+            yield _penalties(tx, span, asked.networks)
+        elif view is View.RENEWALS:
+            yield renewals_table(invoice_sums(tx, span))
         elif view is View.CHURN:
-            yield churn_table(churn_sums(tx, span))
+            sums = churn_sums(tx, span)
+            yield churn_table(sums, uplift_by_count(arm_sums(tx, span, made_at=asked.made_at)) if sums else None)
         else:
             yield restated_table(restated(tx, span))

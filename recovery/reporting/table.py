@@ -20,6 +20,7 @@ class Kind(StrEnum):
     RATE_OF_COUNT = "rate_of_count"
     RATE_OF_MONEY = "rate_of_money_minor"
     DAYS = "mean_days"
+    POINTS = "points"
     WORD = "word"
 
 
@@ -53,7 +54,14 @@ class Mean:
         return (Decimal(self.seconds) / Decimal(self.cases) / 86400).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
-Figure = int | Rate | Mean | str
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """A difference of rates in points, two decimals; None where there is nothing to compare."""
+
+    value: Decimal | None
+
+
+Figure = int | Rate | Mean | Points | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +114,8 @@ def shown(figure: Figure, kind: Kind, currency: str) -> str:
         return f"{figure.value * 100:.1f} % of {whole}"
     if isinstance(figure, Mean):
         return "–" if figure.value is None else f"{figure.value:.1f} days of {figure.cases:,}"
+    if isinstance(figure, Points):
+        return "–" if figure.value is None else f"{figure.value:+.2f} points"
     if isinstance(figure, str):
         return figure
     return amount(figure, currency) if kind is Kind.MONEY else f"{figure:,}"

@@ -24,7 +24,11 @@ class View(StrEnum):
     CONTRACT = "contract"
     AMOUNT = "amount"
     EMAILS = "emails"
+    ARM = "arm"
+    PENALTIES = "penalties"
+    RENEWALS = "renewals"
     CHURN = "churn"
+    PROOF = "proof"
     CONVERTED = "converted"
     RESTATED = "restated"
 
@@ -41,6 +45,7 @@ CUTS: Final = {
     View.CONTRACT: Cut.CONTRACT,
     View.AMOUNT: Cut.AMOUNT,
     View.EMAILS: Cut.EMAILS,
+    View.ARM: Cut.ARM,
 }
 """What the cases are divided by, for the tables that divide them."""
 
@@ -100,10 +105,31 @@ TITLES: Final = {
         "Month of the booking",
         "The figures by cash date, each currency's sum converted at the month's booked rate. Without a file of rates there are none.",
     ),
+    View.PENALTIES: (
+        "Network penalties, estimated",
+        "Network and rule",
+        "What the card networks may charge for attempts of the period, estimated from their rules; the bill comes from the acquirer.",
+    ),
+    View.RENEWALS: (
+        "Invoices and their failures",
+        "Month of the invoice",
+        "All invoices that were charged automatically, as last brought in by `recovery import stripe`, and those of them that failed.",
+    ),
     View.CHURN: (
         "Churn",
         "Month and contract",
         "Subscriptions as last brought in by `recovery import stripe`: who had one when the month began, and had none when it ended.",
+    ),
+    View.ARM: (
+        "By arm of the holdout",
+        "Arm",
+        "The same cases by how their customer is treated: with the engine, in the holdout, or not measured at all.",
+    ),
+    View.PROOF: (
+        "What the engine adds",
+        "Measured in",
+        "All measured cases that failed before the period ends and at least 30 days ago, the engine's customers against the holdout's. "
+        "Without a share for the holdout in the policy there are none.",
     ),
     View.RESTATED: (
         "Closed months",

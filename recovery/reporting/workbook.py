@@ -8,7 +8,7 @@ from recovery.money import exponent
 from recovery.reporting.export import NOTE
 from recovery.reporting.period import first_and_last_day
 from recovery.reporting.report import Report
-from recovery.reporting.table import Column, Kind, Mean, Rate, Row, Table
+from recovery.reporting.table import Column, Kind, Mean, Points, Rate, Row, Table
 
 _WIDTH_MAX: Final = 34
 
@@ -88,7 +88,10 @@ def _write(sheet: Any, at: tuple[int, int], column: Column, row: Row, formats: _
         else:
             sheet.write_number(line, place + 1, whole, formats.numbers("#,##0"))
         return place + 2
-    if isinstance(figure, str):
+    if isinstance(figure, Points):
+        if figure.value is not None:
+            sheet.write_number(line, place, float(figure.value), formats.numbers("+0.00;-0.00;0.00"))
+    elif isinstance(figure, str):
         sheet.write_string(line, place, figure)
     elif column.kind is Kind.MONEY:
         sheet.write_number(line, place, _main(figure, row.currency), money)

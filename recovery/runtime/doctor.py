@@ -1,6 +1,7 @@
 """Checks every setting and connection and says what to do. Without it a wrong key would be noticed by the missing money."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import redis
 from sqlalchemy import text
@@ -30,6 +31,7 @@ from recovery.storage.flag_store import (
 )
 from recovery.storage.message_store import undelivered
 from recovery.storage.moment import Moment
+from recovery.storage.overdue_store import OVERDUE_AFTER, overdue_count, overdue_steps
 from recovery.storage.step_store import backlog, orphans
 from recovery.storage.suppression_store import stopped_by_refusals
 
@@ -190,6 +192,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         yield Finding(
             subject="steps", health=Health.OK, detail=f"{steps.due} due, {steps.in_flight} in flight, none failing"
         )
+    yield from _overdue(wiring)
     yield letters(flags.get(LETTERS_REFUSED), unwritten)
     yield merchants_app(wiring, messages)
     yield _backfilled(flags.get(BACKFILLED))
@@ -200,6 +203,20 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
             yield Finding(subject=name, health=Health.WARNING, detail=f"not confirmed: {question}", remedy=remedy)
         else:
             yield Finding(subject=name, health=Health.OK, detail=f"confirmed {flag.seen_at:%Y-%m-%d}: {question}")
+
+
+def _overdue(wiring: Wiring) -> Iterator[Finding]:
+    moment = Moment(now=system_clock.now(), machine_now=machine_now())
+    with wiring.database.connect() as tx:
+        count = overdue_count(tx, moment=moment)
+        late = overdue_steps(tx, moment=moment, limit=SHOWN_MAX)
+    if count:
+        listed = "; ".join(
+            f"{one.kind} of {one.case_id} since {one.due_at:%d %b %H:%M} UTC: {one.detail}" for one in late
+        )
+        detail = f"{count} due for more than {OVERDUE_AFTER // timedelta(hours=1)} hours: {listed}"
+        remedy = "mend what the reason names; what nobody took up needs a running worker"
+        yield Finding(subject="steps overdue", health=Health.WARNING, detail=detail, remedy=remedy)
 
 
 def _charging(halted: Flag | None) -> Finding:

@@ -76,8 +76,8 @@ def segment_mistakes(policy: Policy) -> Mistakes:
         key = ("segments", number)
         if names.count(segment.name) > 1 or "+" in segment.name or not segment.name:
             found.append(((*key, "name"), f"{segment.name!r} is empty, has a + or is there twice; choose another"))
-        if {"name", "segments"} & set(segment.change):
-            found.append(((*key, "change"), "a segment changes neither name nor segments; leave them out"))
+        if {"name", "segments", "holdout"} & set(segment.change):
+            found.append(((*key, "change"), "a segment changes neither name, segments nor holdout; leave them out"))
             continue
         try:
             policy_from(policy_json(policy.of(segment.name)))

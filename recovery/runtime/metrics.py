@@ -18,6 +18,7 @@ from recovery.storage.case_queries import attempts_by_status, bounded, cases_by_
 from recovery.storage.event_store import event_counts
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
 from recovery.storage.moment import Moment
+from recovery.storage.overdue_store import overdue_count
 from recovery.storage.report_queries import recovered_totals
 from recovery.storage.step_store import backlog
 
@@ -108,6 +109,7 @@ class _State(Collector):
         steps = backlog(tx, moment=self._moment)
         counts = {"due": steps.due, "in_flight": steps.in_flight, "held": steps.held, "failing": steps.failing}
         counts["set_aside"] = steps.set_aside
+        counts["overdue"] = overdue_count(tx, moment=self._moment)
         yield _gauge("recovery_steps", "Open steps by where they stand", "standing", counts)
         late = GaugeMetricFamily("recovery_steps_late_seconds", "Business time since the oldest planned step was due")
         late.add_metric([], _late_seconds(steps.next_due_at, self._moment.now))

@@ -208,7 +208,7 @@ class Wiring:
     def keep_books(self) -> int:
         """Roll up changed cases, delete old events, book fees that the ledger lacks: a bounded batch each; returns how many."""
         now = machine_now()
-        done = roll_up(self.database, machine_now=now, limit=ROLLED_UP_MAX)
+        done = roll_up(self.database, machine_now=now, limit=ROLLED_UP_MAX, zone=self.settings.report_zone)
         with self.database.begin() as tx:
             done += drop_done(tx, machine_now=now)
         return done + book_fees(self.door, self.gateway, limit=self.settings.batch)

@@ -171,6 +171,8 @@ NOT_SENT = Answer(
     decline_code="generic_decline",
     reason="previously_declined_do_not_retry",
 )
+REQUIRES_ACTION = Answer(verdict=Verdict.AUTHENTICATION, code="invoice_payment_intent_requires_action")
+"""The cardholder is asked for before anything is sent to the issuer: no charge is made."""
 HIGHEST_RISK = Answer(
     verdict=Verdict.BLOCKED, code="card_declined", decline_code="fraudulent", reason="highest_risk_level"
 )
@@ -201,7 +203,7 @@ def decline(decline_code: str, *, brand: str = "visa", network_codes: bool = Tru
 
 
 def named(name: str, *, brand: str = "visa") -> Answer:
-    """The answer a test's script means by a word: `approve`, `processing`, `blocked`, or a decline code.
+    """The answer a test's script means by a word: `approve`, `processing`, `blocked`, `requires_action`, or a decline code.
 
     `processing_then_insufficient_funds` is a payment that stays open for a while and fails then.
     """
@@ -209,6 +211,7 @@ def named(name: str, *, brand: str = "visa") -> Answer:
         "approve": APPROVE,
         "processing": PROCESSING,
         "blocked": NOT_SENT,
+        "requires_action": REQUIRES_ACTION,
         "previously_declined_do_not_retry": NOT_SENT,
         "highest_risk_level": HIGHEST_RISK,
     }

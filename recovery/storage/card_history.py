@@ -59,6 +59,19 @@ def note_cards(tx: Connection, case: Case, cards: Sequence[KeptCard], *, moment:
     return len(changes)
 
 
+def note_imported_cards(
+    tx: Connection, gateway: str, customer: str, cards: Sequence[KeptCard], *, at: datetime, machine_now: datetime
+) -> None:
+    """Keep a customer's cards as an import read them; what is known already writes nothing."""
+    latest = _latest(tx, gateway, customer)
+    noted = {kept.card.payment_method: kept.odd for kept in cards if kept.card.payment_method in latest}
+    changes = list(_changes(latest, cards, noted))
+    common: dict[str, Any] = {"gateway": gateway, "customer": customer, "case_id": None, "signal": "imported"}
+    common |= {"at": at, "booked_at": machine_now}
+    if changes:
+        tx.execute(insert(card_history), [common | change for change in changes])
+
+
 def _latest(tx: Connection, gateway: str, customer: str) -> dict[str, tuple[Card, Place | None]]:
     newest = (
         select(card_history.c.payment_method, card_history.c.card, card_history.c.place)

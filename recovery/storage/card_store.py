@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, exists, func, literal, null, select, text
 
 from recovery.cases.case import Case
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, OPEN_STEPS, AttemptStatus, State
 from recovery.cases.rules import CardUse, Elder
 from recovery.declines.signals import Initiator
 from recovery.money import Money
+from recovery.storage.past_tables import past_charges
 from recovery.storage.tables import attempts, cases, foreign_charges, steps
 from recovery.timing.budgets import Use
 
@@ -44,10 +45,10 @@ def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUs
         Use(
             at=at,
             amount=Money(minor=minor, currency=currency),
-            declined=True,
+            declined=None if succeeded is None else not succeeded,
             by_customer=initiator == Initiator.CUSTOMER.value,
         )
-        for at, minor, currency, initiator in theirs
+        for at, minor, currency, initiator, succeeded in theirs
     ]
     return CardUse(budget_key=budget_key, uses=tuple(sorted(uses, key=lambda use: use.at)))
 
@@ -57,9 +58,28 @@ _SINCE = bindparam("since", type_=attempts.c.started_at.type)
 _OURS = select(attempts.c.started_at, attempts.c.amount_minor, attempts.c.currency, attempts.c.status).where(
     attempts.c.budget_key == _KEY, attempts.c.counts, attempts.c.started_at > _SINCE
 )
-_THEIRS = select(
-    foreign_charges.c.at, foreign_charges.c.amount_minor, foreign_charges.c.currency, foreign_charges.c.initiator
-).where(foreign_charges.c.budget_key == _KEY, foreign_charges.c.counts, foreign_charges.c.at > _SINCE)
+# Charges from before, or of invoices that never became a case; what is known otherwise is not counted twice. Who started them is not
+# known: they count as the merchant's, which is the stricter reading.
+_IMPORTED = select(
+    past_charges.c.at, past_charges.c.amount_minor, past_charges.c.currency, null(), past_charges.c.succeeded
+).where(
+    past_charges.c.budget_key == _KEY,
+    past_charges.c.counts,
+    past_charges.c.at > _SINCE,
+    ~exists().where(attempts.c.charge_id == past_charges.c.charge_id),
+    ~exists().where(foreign_charges.c.charge_id == past_charges.c.charge_id),
+)
+_THEIRS = (
+    select(
+        foreign_charges.c.at,
+        foreign_charges.c.amount_minor,
+        foreign_charges.c.currency,
+        foreign_charges.c.initiator,
+        literal(False),
+    )
+    .where(foreign_charges.c.budget_key == _KEY, foreign_charges.c.counts, foreign_charges.c.at > _SINCE)
+    .union_all(_IMPORTED)
+)
 _SIBLINGS = (
     select(cases.c.id, cases.c.state, cases.c.failed_at, func.min(steps.c.due_at))
     .outerjoin(steps, (steps.c.case_id == cases.c.id) & steps.c.state.in_(OPEN_STEPS))

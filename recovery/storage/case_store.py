@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
 from recovery.cases.facts import Fact, fact_name
 from recovery.cases.grounds import Grounds
+from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Rule, Source, State, StepKind, StepState
 from recovery.money import Money
 from recovery.storage import codec
@@ -54,6 +55,13 @@ def insert_case(tx: Connection, case: Case, *, moment: Moment) -> bool:
     return tx.execute(statement).first() is not None
 
 
+def arm_before(tx: Connection, customer: str) -> Arm | None:
+    """How the customer's first measured case was treated; None where there was none."""
+    measured = select(cases.c.arm).where(cases.c.customer == customer, cases.c.arm.is_not(None))
+    found = tx.execute(measured.order_by(cases.c.opened_at, cases.c.id).limit(1)).scalar_one_or_none()
+    return None if found is None else Arm(found)
+
+
 def lock_case(tx: Connection, case_id: str) -> Case:
     """Read a case with all that decisions need and hold it until the transaction ends. Raises NoSuchCase."""
     row = tx.execute(_LOCKED, {"case_id": case_id}).mappings().first()
@@ -87,6 +95,7 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         failed_at=row["failed_at"],
         horizon_at=row["horizon_at"],
         segment=row["segment"],
+        arm=Arm(row["arm"]) if row["arm"] else None,
         zone=row["zone"],
         subscribed_at=row["subscribed_at"],
         interval=row["interval"],
@@ -141,6 +150,7 @@ def _case_row(case: Case) -> dict[str, Any]:
         "failed_at": case.failed_at,
         "horizon_at": case.horizon_at,
         "segment": case.segment,
+        "arm": case.arm.value if case.arm else None,
         "zone": case.zone,
         "subscribed_at": case.subscribed_at,
         "interval": case.interval,

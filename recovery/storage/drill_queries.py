@@ -45,9 +45,10 @@ _CASES: Final = """
 SELECT case_id AS id, state, source, reason, at_risk_minor, recovered_minor, currency, failed_at FROM case_figures_now
 WHERE failed_at >= :start AND failed_at < :end{only}
 ORDER BY failed_at DESC, case_id DESC LIMIT :limit OFFSET :offset"""
+_LATE: Final = " AND id > (SELECT last_entry FROM closed_months WHERE month = :late_for)"
 _ENTRIES: Final = """
 SELECT id, case_id, kind, ref, charge_id, source, amount_minor, currency, occurred_at, booked_at FROM ledger
-WHERE occurred_at >= :start AND occurred_at < :end AND kind = ANY(:kinds){currency}
+WHERE occurred_at >= :start AND occurred_at < :end AND kind = ANY(:kinds){currency}{late}
 ORDER BY occurred_at DESC, id DESC LIMIT :limit OFFSET :offset"""
 
 
@@ -71,13 +72,25 @@ def cohort_cases(tx: Connection, span: Span, *, limit: int, offset: int) -> list
 
 
 def cash_entries(
-    tx: Connection, span: Span, kinds: Collection[str], *, currency: str | None, limit: int, offset: int
+    tx: Connection,
+    span: Span,
+    kinds: Collection[str],
+    *,
+    currency: str | None,
+    limit: int,
+    offset: int,
+    late_for: str | None = None,
 ) -> list[EntryLine]:
-    """The ledger entries of some kinds that occurred in a span, newest first."""
+    """The ledger entries of some kinds that occurred in a span, newest first; ``late_for``: only those booked after that closing."""
     given = {"start": span.start, "end": span.end, "kinds": sorted(kinds), "limit": limit, "offset": offset}
     if currency is not None:
         given["currency"] = currency
-    statement = _ENTRIES.format(currency=" AND currency = :currency" if currency is not None else "")
+    if late_for is not None:
+        given["late_for"] = late_for
+    statement = _ENTRIES.format(
+        currency=" AND currency = :currency" if currency is not None else "",
+        late=_LATE if late_for is not None else "",
+    )
     return [
         EntryLine(
             id=row.id,

@@ -14,6 +14,7 @@ from recovery.cases.lifecycle import OPEN
 from recovery.storage import card_tables, subscription_tables  # noqa: F401 - the tables that the metadata lists
 from recovery.storage.columns import metadata
 from recovery.storage.mail_tables import messages
+from recovery.storage.past_tables import past_charges
 from recovery.storage.tables import attempts, cases, events, foreign_charges
 
 ERASED = "forgotten"
@@ -53,6 +54,7 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
         update(events).where(told | (events.c.object_id == customer)).values(content={}, object_id=ERASED)
     ).rowcount
     _forget_cards(tx, ids)
+    tx.execute(update(past_charges).where(past_charges.c.customer == customer).values(budget_key=None))
     told_merchant = messages.c.case_id.in_(ids) & (messages.c.state != "waiting")
     deleted = tx.execute(delete(messages).where(told_merchant)).rowcount
     for table in metadata.sorted_tables:

@@ -53,9 +53,10 @@ def release_step(
     hold_until: datetime,
     due_at: datetime | None = None,
     error: str | None = None,
+    failed: bool = False,
     ended: bool = True,
 ) -> bool:
-    """Give a claim back, to be performed later; False when it was no longer ours. ``error`` counts as a failure.
+    """Give a claim back, to be performed later; False when it was no longer ours. ``error`` says why, and ``failed`` counts it.
 
     ``ended`` is False when its worker never said anything: then the claim goes on counting as unended.
     """
@@ -68,7 +69,7 @@ def release_step(
         "hold_until": func.greatest(steps.c.hold_until, hold_until),
         "due_at": due_at or step.due_at,
         "error": error,
-        "failures": steps.c.failures + (1 if error else 0),
+        "failures": steps.c.failures + (1 if failed else 0),
         "unended": 0 if ended else steps.c.unended,
     }
     tx.execute(update(steps).where(steps.c.id == step.id).values(values))

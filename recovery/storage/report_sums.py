@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 
 class Cut(StrEnum):
@@ -19,6 +20,7 @@ class Cut(StrEnum):
     AMOUNT = "amount_band"
     EMAILS = "emails"
     DAYS = "days"
+    ARM = "arm"
 
 
 class Only(StrEnum):
@@ -73,6 +75,10 @@ class CohortSum:
     open_minor: int
     lost_minor: int
     withdrawn_minor: int
+
+
+SUMS: Final = tuple(name for name in CohortSum.__dataclass_fields__ if name not in ("cut", "key", "currency"))
+"""What is added up of cases; sums of other things use some of these places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -12,9 +13,11 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from recovery.storage.report_sums import SUMS
 from recovery.storage.tables import metadata
 
 case_figures = Table(
@@ -35,6 +38,7 @@ case_figures = Table(
     Column("tenure", Text, nullable=False),
     Column("contract", Text, nullable=False),
     Column("amount_band", Text, nullable=False),
+    Column("arm", Text, nullable=False, server_default=text("'not measured'")),
     Column("at_risk_minor", BigInteger, nullable=False),
     Column("recovered_minor", BigInteger, nullable=False),
     Column("credited_minor", BigInteger, nullable=False),
@@ -50,8 +54,12 @@ case_figures = Table(
     Column("try_slots", ARRAY(SmallInteger), nullable=False),
     Column("try_outcomes", ARRAY(SmallInteger), nullable=False),
     Column("try_minor", ARRAY(BigInteger), nullable=False),
+    Column("paid_at", ARRAY(DateTime(timezone=True)), nullable=False, server_default=text("'{}'")),
+    Column("paid_minor", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),
+    Column("paid_credited", ARRAY(Boolean), nullable=False, server_default=text("'{}'")),
     Column("made_at", DateTime(timezone=True), nullable=False),
     Index("ix_case_figures_failed_at", "failed_at"),
+    Index("ix_case_figures_measured", "failed_at", postgresql_where=text("arm <> 'not measured'")),
     Index("ix_case_figures_made_at", "made_at"),
 )
 """One line a case, so that a month is read in one sweep. ``monthly_minor`` is the invoice's amount as monthly revenue.
@@ -67,6 +75,25 @@ report_stale = Table(
     Index("ix_report_stale_case_id", "case_id"),
 )
 """Cases that changed since their line was made; written by a trigger, so that nobody can forget it."""
+
+figure_months = Table(
+    "figure_months",
+    metadata,
+    Column("zone", Text, primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("begins_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+)
+"""Months of failures whose lines are added up in ``figure_sums``, and when that was last done from the lines themselves."""
+
+figure_sums = Table(
+    "figure_sums",
+    metadata,
+    *(Column(name, Text, primary_key=True) for name in ("zone", "month", "cut", "key", "currency")),
+    *(Column(name, BigInteger, nullable=False) for name in SUMS),
+)
+"""The lines of such a month added up by each cut. What is read from it is corrected for the cases in ``report_stale``."""
 
 closed_months = Table(
     "closed_months",

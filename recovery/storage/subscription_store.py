@@ -6,10 +6,11 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.subscription import SeenSubscription
+from recovery.storage.past_tables import subscription_changes
 from recovery.storage.subscription_tables import imports, subscriptions
 
 _MONTH_DAYS: Final = Decimal("30.4375")
@@ -38,14 +39,45 @@ def monthly_minor(seen: SeenSubscription) -> int:
     return int((seen.amount_minor * rate).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def save_subscriptions(tx: Connection, seen: Collection[SeenSubscription], *, read_at: datetime) -> None:
-    """Keep subscriptions as they were read; reading one again replaces it."""
+def save_subscriptions(
+    tx: Connection, seen: Collection[SeenSubscription], *, read_at: datetime, at: datetime | None = None
+) -> None:
+    """Keep subscriptions as they were read; reading one again replaces it, and a changed price is noted at the business instant ``at``.
+
+    ``at`` None takes ``read_at``, the machine's.
+    """
     rows = {one.id: _row(one, read_at) for one in seen}
     if not rows:
         return
+    _note_changes(tx, rows, at=at or read_at)
     statement = pg_insert(subscriptions)
     new = {column.name: statement.excluded[column.name] for column in subscriptions.columns if column.name != "id"}
     tx.execute(statement.on_conflict_do_update(index_elements=["id"], set_=new), list(rows.values()))
+
+
+def _note_changes(tx: Connection, rows: dict[str, dict[str, Any]], *, at: datetime) -> None:
+    known = select(subscriptions.c.id, subscriptions.c.monthly_minor).where(
+        subscriptions.c.id.in_(rows), subscriptions.c.ended_at.is_(None)
+    )
+    changed = [
+        {"subscription": name, "at": at, "before_minor": before, "after_minor": rows[name]["monthly_minor"]}
+        for name, before in tx.execute(known)
+        if before != rows[name]["monthly_minor"] and rows[name]["ended_at"] is None
+    ]
+    if changed:
+        tx.execute(pg_insert(subscription_changes).on_conflict_do_nothing(), changed)
+
+
+def current_customers(tx: Connection, *, behind: str | None, limit: int) -> list[tuple[str, str]]:
+    """Customers with a subscription that has not ended, by id behind another, each with one such subscription."""
+    query = (
+        select(subscriptions.c.customer, func.min(subscriptions.c.id))
+        .where(subscriptions.c.ended_at.is_(None), subscriptions.c.customer > (behind or ""))
+        .group_by(subscriptions.c.customer)
+        .order_by(subscriptions.c.customer)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in tx.execute(query)]
 
 
 def progress_of(tx: Connection, name: str) -> Progress | None:

@@ -38,6 +38,7 @@ from recovery.storage.card_tables import renewals as renewals
 from recovery.storage.columns import instant as _instant
 from recovery.storage.columns import metadata as metadata
 from recovery.storage.columns import one_of as _one_of
+from recovery.storage.past_tables import past_charges as past_charges
 
 policies = Table(
     "policies",
@@ -62,6 +63,7 @@ cases = Table(
     _instant("failed_at"),
     _instant("horizon_at"),
     Column("segment", Text, nullable=False, server_default=text("''")),
+    Column("arm", Text),
     Column("zone", Text),
     _instant("subscribed_at", nullable=True),
     Column("interval", Text),
@@ -96,6 +98,7 @@ cases = Table(
     CheckConstraint(
         f"(ended_at IS NOT NULL) = (state IN ({', '.join(sorted(repr(s.value) for s in ENDS))}))", name="ended"
     ),
+    CheckConstraint("arm IN ('engine', 'holdout')", name="arm_known"),
     CheckConstraint("amount_minor >= 0", name="amount"),
     CheckConstraint("char_length(currency) = 3 AND currency = lower(currency)", name="currency"),
     Index("ix_cases_customer", "customer"),
@@ -178,6 +181,7 @@ attempts = Table(
         unique=True,
         postgresql_where=text(f"status IN ({', '.join(sorted(repr(s.value) for s in OPEN_ATTEMPTS))})"),
     ),
+    Index("ix_attempts_started_at", "started_at", postgresql_using="brin"),
     Index("ix_attempts_budget", "budget_key", "started_at", postgresql_where=text("counts")),
     Index("ix_attempts_step_id", "step_id"),
 )
@@ -196,6 +200,7 @@ foreign_charges = Table(
     Column("counts", Boolean, nullable=False),
     Index("ix_foreign_charges_budget", "budget_key", "at", postgresql_where=text("counts")),
     Index("ix_foreign_charges_case_id", "case_id"),
+    Index("ix_foreign_charges_at", "at", postgresql_using="brin"),
 )
 
 exhaustions = Table(

@@ -24,12 +24,22 @@ from cases_support import (
 )
 
 from recovery.cases import facts
-from recovery.cases.answers import AlreadySettled, Declined, Misconfigured, NotSent, Processing, Succeeded, Unknown
+from recovery.cases.answers import (
+    AlreadySettled,
+    Declined,
+    Misconfigured,
+    NeedsCustomer,
+    NotSent,
+    Processing,
+    Succeeded,
+    Unknown,
+)
 from recovery.cases.case import Purpose
 from recovery.cases.decide import BrokenInvariant
 from recovery.cases.lifecycle import AttemptStatus, EntryKind, Source, State, StepKind
 from recovery.cases.obligation import Charge, ChargeStatus
-from recovery.declines.signals import Initiator
+from recovery.declines.classify import DeclineClass
+from recovery.declines.signals import Initiator, Signals
 from recovery.money import Money
 
 TRYING = opened(attempts=(attempt(),), steps=(waiting(StepKind.CHARGE_CARD, in_flight=True),))
@@ -131,6 +141,18 @@ def test_a_lapsed_lease_leads_to_settling_never_to_another_try() -> None:
     assert told(known, facts.LeaseLapsed(attempt_id="case_in_1-1")).plan == ()
 
 
+@pytest.mark.parametrize("signals", [FUNDS, Signals()])
+def test_an_answer_that_wants_the_customer_outweighs_codes_that_would_allow_a_silent_try(signals: Signals) -> None:
+    answer = NeedsCustomer(signals=signals, charge_id="ch_9")
+    decision = told(TRYING, facts.AttemptAnswered(attempt_id="case_in_1-1", answer=answer))
+    assert decision.case.verdict is not None
+    assert decision.case.verdict.decline_class is DeclineClass.AUTHENTICATE
+    assert decision.case.state is State.DUNNING
+    assert StepKind.CHARGE_CARD not in planned(decision)
+    judged_again = told(decision.case, facts.CardRefreshed(obligation=owed(), card=CARD, step_id=9))
+    assert judged_again.case.verdict == decision.case.verdict
+
+
 def test_a_late_decline_corrects_an_attempt_that_seemed_never_sent() -> None:
     unsent = opened(attempts=(attempt(status=AttemptStatus.NOT_SENT),))
     answer = Declined(signals=FUNDS, charge_id="ch_9")
@@ -193,3 +215,20 @@ def test_a_customers_card_tried_after_the_email_counts_as_the_customers() -> Non
     decision = told(case, facts.AttemptAnswered(attempt_id=tried.id, answer=Succeeded(charge=_taken(card=OTHER))))
     assert [entry.source for entry in decision.entries] == [Source.CUSTOMER_AFTER_EMAIL]
     assert case.silent_tries == 0
+
+
+def test_a_recovery_that_is_told_again_keeps_what_it_planned() -> None:
+    tried = attempt(purpose=Purpose.CUSTOMER_CARD, card=OTHER)
+    success = facts.AttemptAnswered(attempt_id=tried.id, answer=Succeeded(charge=_taken(card=OTHER)))
+    first = told(asked(opened(attempts=(tried,))), success)
+    assert first.cancel >= {StepKind.WAKE_SIBLINGS, StepKind.KEEP_CARD}  # those of another life, before its own
+    seen = _taken(card=OTHER, initiator=Initiator.CUSTOMER)
+    again = (
+        facts.CardRefreshed(obligation=paid(seen), card=OTHER, step_id=9),
+        facts.InvoicePaid(obligation_id="in_1", charges=(seen,), at=OPEN_HOUR),
+        success,
+    )
+    for fact in again:
+        decision = told(first.case, fact)
+        assert decision.cancel >= {StepKind.CHARGE_CARD, StepKind.SEND_EMAIL}
+        assert not decision.cancel & {StepKind.WAKE_SIBLINGS, StepKind.KEEP_CARD}

@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 from recovery.cases import facts
 from recovery.cases.lifecycle import StepKind
 from recovery.cases.obligation import Obligation
-from recovery.engine.claims import FAILURES_MAX, perform_due
+from recovery.engine.claims import FAILURES_MAX, Postponed, perform_due
 from recovery.engine.sweep import UNENDED_MAX, sweep
 from recovery.gateways.port import Gateway, NotFound
 from recovery.intake.events import Intake
@@ -22,6 +22,7 @@ from recovery.storage import tables
 from recovery.storage.aside_store import replay_steps, steps_set_aside
 from recovery.storage.event_store import StoredEvent, event_counts, events_set_aside, replay_set_aside, store_event
 from recovery.storage.lease_store import extend_leases
+from recovery.storage.overdue_store import overdue_count, overdue_steps
 from recovery.storage.step_store import ClaimedStep, backlog, claim_steps
 
 
@@ -206,3 +207,26 @@ def test_an_event_that_ends_its_workers_is_set_aside(life: Life) -> None:
     with life.wiring.database.begin() as tx:
         assert replay_set_aside(tx) == 1
         assert event_counts(tx)["waiting"] == 1
+
+
+def test_what_is_put_off_again_and_again_becomes_visible(life: Life) -> None:
+    class Away:
+        lease_seconds = 60.0
+
+        def __call__(self, step: ClaimedStep) -> None:
+            raise Postponed("the gateway does not answer", hold_seconds=30.0)
+
+    case_id = life.fail("in_0")
+    for _ in range(3):
+        perform_due(life.door, {StepKind.REFRESH_CARD: Away()}, batch=10, threads=1)
+        time_passes(life)
+    assert (row(life, case_id)["failures"], row(life, case_id)["error"]) == (0, "the gateway does not answer")
+    with life.wiring.database.connect() as tx:
+        assert overdue_count(tx, moment=life.door.moment()) == 0
+        life.at += timedelta(hours=3)
+        assert overdue_count(tx, moment=life.door.moment()) == 1
+        (late,) = overdue_steps(tx, moment=life.door.moment(), limit=5)
+    assert (late.case_id, late.kind, late.detail) == (case_id, "refresh_card", "the gateway does not answer")
+    life.refresh(case_id)
+    with life.wiring.database.connect() as tx:
+        assert overdue_steps(tx, moment=life.door.moment(), limit=5) == []

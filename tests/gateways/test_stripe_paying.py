@@ -2,10 +2,12 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 from stripe_stub import (
     CHARGE,
+    CREATED,
     INVOICE,
     ORDER,
     PAY,
@@ -31,6 +33,7 @@ from recovery.cases.answers import (
     Succeeded,
     Unknown,
 )
+from recovery.declines.signals import Signals
 from recovery.gateways.stripe import Limits
 from recovery.money import Money
 
@@ -270,3 +273,20 @@ def test_no_try_is_begun_that_cannot_end_within_the_bound() -> None:
 def test_details_never_repeat_the_gateways_message() -> None:
     for reply in (FAILED, LIMITED, WRONG_KEY, OTHER_PARAMS):
         assert "no one reads this" not in json.dumps(str(attempt(reply)[0]))
+
+
+@pytest.mark.parametrize(
+    "named", [{}, {"payment_intent": intent()}], ids=["read from the invoice", "told by its intent"]
+)
+def test_an_earlier_attempts_charge_tells_nothing_of_this_decline(named: dict[str, Any]) -> None:
+    before = Reply(body=charge(created=CREATED - 3600))
+    refusal = error(402, "card_error", code="invoice_payment_intent_requires_action", **named)
+    answer, _ = attempt(refusal, charge=before)
+    assert isinstance(answer, NeedsCustomer)
+    assert answer.charge_id is None
+    assert (answer.signals.decline_code, answer.signals.network_decline_code) == (None, None)
+    waits = intent(status="requires_action", last_payment_error={"code": "card_declined", "charge": "ch_1"})
+    answer, _ = attempt(Reply(body=invoice(intents=(waits,))), charge=before)
+    assert answer == NeedsCustomer(signals=Signals())
+    stale = intent(last_payment_error={"code": "card_declined", "charge": "ch_1"})
+    assert isinstance(attempt(Reply(body=invoice(intents=(stale,))), charge=before)[0], Unknown)

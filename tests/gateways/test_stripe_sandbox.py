@@ -74,6 +74,21 @@ def test_a_demand_for_authentication_needs_the_customer(world: World) -> None:
 
 
 @both
+def test_a_payment_that_waits_for_the_customer_makes_no_charge(world: World) -> None:
+    order = world.order(world.invoice("requires_action"))
+    before = len(world.sandbox.ledger.entries)
+    answer = world.stripe.charge(order)
+    assert isinstance(answer, NeedsCustomer)
+    assert answer.charge_id is None
+    assert answer.signals.decline_code is None, "not that of the renewal's own charge, an hour before"
+    settled = world.stripe.settle(order)
+    assert isinstance(settled, NeedsCustomer)
+    assert settled.charge_id is None
+    assert len(world.sandbox.ledger.entries) == before
+    assert world.sandbox.customer_pays(order.obligation) is None
+
+
+@both
 def test_a_processing_payment_stays_open_and_ends_as_ours(world: World) -> None:
     order = world.order(world.invoice("processing"))
     answer = world.stripe.charge(order)

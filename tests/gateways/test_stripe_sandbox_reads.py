@@ -105,6 +105,18 @@ def test_reversals_are_mapped_to_their_invoice(world: World) -> None:
         world.stripe.read_reversals("ch_nobody")
 
 
+@pytest.mark.parametrize(("taken", "status"), [(True, "lost"), (False, "won")])
+def test_a_prevented_dispute_is_over_and_its_lines_say_how(world: World, taken: bool, status: str) -> None:
+    invoice = world.invoice("approve")
+    answer = world.stripe.charge(world.order(invoice))
+    assert isinstance(answer, Succeeded)
+    dispute = world.sandbox.prevent_dispute(invoice, taken=taken)
+    _, (found,) = world.stripe.read_reversals(answer.charge.id)
+    assert (found.id, found.status) == (dispute, status)
+    listed = world.stripe.reversals_between(world.clock.at - timedelta(days=1), world.clock.at + timedelta(days=1))
+    assert [(one.id, one.status) for one in listed] == [(dispute, status)]
+
+
 def test_the_contact_is_read_and_does_not_print(world: World) -> None:
     customer = world.sandbox.make_customer(email="me@example.com", name="Me", locales=("de-DE", "en"))
     world.sandbox.make_card(customer, AFTER_FIRST_FAILURE)

@@ -24,6 +24,7 @@ from stripe_stub import (
 
 from recovery.cases.answers import AlreadySettled, Answer, Declined, NeedsCustomer, Processing, Succeeded
 from recovery.gateways.port import GatewayUnavailable
+from recovery.gateways.stripe import Limits
 
 OURS, OTHERS, NOBODY = "attempt-1", "attempt-0", None
 
@@ -63,6 +64,27 @@ def test_no_charge_and_no_event_is_no_trace(server: Stub) -> None:
     assert settled(server) is None
     asked = server.lines("GET /v1/events")[0].params
     assert int(asked["created[gte]"]) == CREATED - 60
+    assert int(asked["created[lte]"]) < CREATED + 300, "not what a busy account did since"
+
+
+def test_who_made_a_charge_is_looked_up_around_it_only(server: Stub) -> None:
+    settled(server, event("charge.failed", charge(), OURS), charges=(charge(),))
+    (asked,) = server.lines("GET /v1/events")
+    assert (int(asked.params["created[gte]"]), int(asked.params["created[lte]"])) == (CREATED - 4, CREATED + 6)
+    assert "charge.succeeded" not in asked.params.values()
+
+
+@pytest.mark.parametrize(("made", "kind"), [((), type(None)), ((charge(),), Declined)], ids=["no charge", "a charge"])
+def test_an_account_too_busy_to_read_to_the_end_gets_an_answer(
+    server: Stub, made: tuple[dict[str, Any], ...], kind: type
+) -> None:
+    crowd = [event("charge.failed", charge(id="ch_9"), OTHERS, number=number) for number in range(100)]
+    server.on(INVOICE, invoice())
+    server.on("GET /v1/charges", listed(*made))
+    server.on("GET /v1/events", listed(*crowd, more=True))
+    limits = Limits(connect_seconds=1, read_seconds=0.5, bound_seconds=1.5, least_try_seconds=0.1)
+    with gateway(server.url, limits=limits) as stripe:
+        assert isinstance(stripe.settle(ORDER), kind)
 
 
 @pytest.mark.parametrize(

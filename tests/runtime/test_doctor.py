@@ -152,8 +152,10 @@ def test_a_merchants_app_that_hears_nothing_is_seen(
     told = {"merchant_url": "http://127.0.0.1:1/", "merchant_secrets": MERCHANT_SECRET}
     with wired(database_url, **told) as wiring:
         life = Life(wiring)
-        life.fail("in_1")
-        assert _findings(healthy | told, database_url, valkey_url)["merchant's app"].health is Health.OK
+        life.fail("in_1", at=machine_now() - timedelta(hours=3))
+        findings = _findings(healthy | told, database_url, valkey_url)
+        assert findings["merchant's app"].health is Health.OK
+        assert "refresh_card of case_in_1" in findings["steps overdue"].detail, "nobody takes its steps up"
         _told_in_vain(life, 1)
         failing = _findings(healthy | told, database_url, valkey_url)["merchant's app"]
         assert (failing.health, "ConnectionError" in failing.detail) == (Health.WARNING, True)

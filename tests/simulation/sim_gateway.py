@@ -35,15 +35,17 @@ from recovery.cases.updating import (
     Updated,
     UpdaterWay,
 )
-from recovery.cases.wallet import Wallet
+from recovery.cases.wallet import KeptCard, Wallet
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.gateways.port import (
     ChargeOrder,
+    ChargesPage,
     Contact,
     Fee,
     Gateway,
     GatewayMisconfigured,
     GatewayUnavailable,
+    InvoicesPage,
     NotFound,
     Notice,
     Renewal,
@@ -297,6 +299,15 @@ class SimGateway(Gateway):
 
     def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
         return SubscriptionsPage(subscriptions=(), last=None)
+
+    def invoices_page(self, *, since: datetime, behind: str | None) -> InvoicesPage:
+        return InvoicesPage(invoices=(), last=None)
+
+    def charges_page(self, *, since: datetime, behind: str | None) -> ChargesPage:
+        return ChargesPage(charges=(), last=None)
+
+    def cards_of(self, customer: str, subscription: str | None) -> tuple[KeptCard, ...]:
+        return ()
 
     def read_fee(self, charge: str) -> Fee | None:
         self._read(f"fee of {charge}")

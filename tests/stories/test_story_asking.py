@@ -69,9 +69,10 @@ def test_a_lost_payment_that_comes_late_is_recovered_after_all(begin: Begin) -> 
     assert life.booked() == {"at_risk": 4900, "written_off": 4900, "reinstated": 4900, "recovered": 4900}
 
 
-def test_who_must_authenticate_is_asked_at_once(begin: Begin) -> None:
+@pytest.mark.parametrize("answer", ["authentication_required", "requires_action"])
+def test_who_must_authenticate_is_asked_at_once(begin: Begin, answer: str) -> None:
     life = begin()
-    life.fail("authentication_required")
+    life.fail(answer)
     case = life.case()
     assert case.exhausted is not None
     assert (case.state, case.exhausted.rule, case.exhausted.at) == (State.DUNNING, Rule.ONLY_CUSTOMER, life.now)

@@ -57,6 +57,14 @@ def test_a_dispute_is_booked_when_it_opens_and_when_it_ends(begin: Begin, won: b
     assert closed.occurred_at > life.now - timedelta(days=2), "a dispute ends on the day of its end, not of its opening"
 
 
+def test_a_dispute_that_was_prevented_is_over_at_once(begin: Begin) -> None:
+    life = begin()
+    _recovered(life)
+    life.sandbox.prevent_dispute(life.invoice, taken=True)
+    life.work()
+    assert life.booked() == {"at_risk": 4900, "recovered": 4900, "dispute_opened": 4900, "dispute_lost": 4900}
+
+
 def test_a_refund_whose_payment_nobody_told_us_of(begin: Begin) -> None:
     life = begin()
     life.fail("lost_card")

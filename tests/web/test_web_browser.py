@@ -24,6 +24,7 @@ SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 360, "height
 PATHS = {
     "report": "/report?from=2026-09-01&to=2026-11-30",
     "hours": "/report?month=2026-09&by=hours&by=country",
+    "subscriptions": "/report/subscriptions?month=2026-09&contract=month&currency=usd&which=all",
     "cases behind": "/report/cases?month=2026-09&state=recovered",
     "bookings behind": "/report/entries?month=2026-09&figure=net_minor",
     "cases": "/cases",
@@ -93,6 +94,19 @@ def test_pages_load_without_a_complaint_and_fit(browser: Browser, site: str, siz
         expected = 1 if name == "error" else 0  # the browser notes the 404 itself
         assert len(complaints) == expected, complaints
         page.close()
+
+
+def test_tables_fit_on_paper(browser: Browser, site: str) -> None:
+    """Landscape: heads above their columns, and nothing beyond the edge."""
+    page, _ = _opened(
+        browser, site + "/report?from=2026-09-01&to=2026-11-30&by=cohort&by=cash&by=hours", "desk", dark=False
+    )
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 1032, "height": 700})
+    right = "Math.max(...[...document.querySelectorAll('table')].map(table => table.getBoundingClientRect().right))"
+    assert page.evaluate(right) <= 1032
+    assert page.locator("table.figures thead").first.is_visible()
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 
 def test_figures_lead_on_and_the_keyboard_is_enough(browser: Browser, site: str) -> None:

@@ -1,18 +1,28 @@
 """The pages: who may read them, what they show, and that nothing on them can be forged."""
 
 import csv
+import html
 import io
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 from building import MONDAY, Life, wired
+from sqlalchemy import text
 from web_serving import client_of
 
+from recovery.cases.holdout import Holdout
+from recovery.cases.subscription import SeenSubscription
+from recovery.reporting.closing import Closing, close_month
+from recovery.runtime.clock import machine_now
 from recovery.runtime.settings import SettingsInvalid
 from recovery.runtime.web.app import create_app
 from recovery.runtime.wiring import Wiring
+from recovery.storage.subscription_store import save_subscriptions
 
 PAGES = ["/", "/report", "/report.csv", "/report.json", "/cases", "/cases/case_in_1"]
 HTML = {"Accept": "text/html"}
@@ -177,3 +187,51 @@ def test_without_a_database_pages_say_so(database_url: str) -> None:
         assert page.status_code == 503
         assert "The database is away" in page.text
         assert "hush" not in page.text
+
+
+def test_every_figure_of_every_table_opens(wiring: Wiring, client: httpx.Client) -> None:
+    """Heat map, churn, arms, closed months and converted sums included: each address answers with a list."""
+    life = Life(wiring)
+    book = wiring.rulebook
+    with wiring.database.connect() as tx:
+        policy = book.rules_for(tx, book.current).policy
+    measured = replace(policy, holdout=Holdout(share=0.5))
+    book.adopt(measured, database=wiring.database, machine_now=machine_now())
+    monthly: dict[str, Any] = {"interval": "month", "subscribed_at": MONDAY - timedelta(days=400)}
+    life.attempt(life.fail("won", minor=2000, at=MONDAY, **monthly))
+    life.fail("open", minor=1000, currency="jpy", at=MONDAY, **monthly)
+    seen = SeenSubscription(
+        id="sub_won",
+        customer="cus_won",
+        currency="usd",
+        amount_minor=2000,
+        interval="month",
+        interval_count=1,
+        started_at=MONDAY - timedelta(days=400),
+        ended_at=MONDAY + timedelta(days=3),
+        ended_because="cancellation_requested",
+    )
+    with wiring.database.begin() as tx:
+        save_subscriptions(tx, [seen], read_at=MONDAY)
+    over = MONDAY + timedelta(days=60)
+    close_month(wiring.database, Closing(month="2026-09", zone="UTC", closed_by="anna"), now=over)
+    with wiring.database.begin() as tx:
+        late = """INSERT INTO ledger (case_id, kind, ref, charge_id, amount_minor, currency, occurred_at, booked_at)
+            SELECT case_id, 'refunded', 're_late', charge_id, 100, currency, :at, :now FROM ledger WHERE kind = 'recovered'"""
+        tx.execute(text(late), {"at": MONDAY + timedelta(days=9), "now": over})
+    page = client.get("/report?month=2026-09&by=all", headers=HTML).text
+    found = {html.unescape(address) for address in re.findall(r'href="(/report/[^"]+)"', page)}
+    for address in found:
+        answer = client.get(address, headers=HTML)
+        assert answer.status_code == 200, address
+    kinds = {address.split("?")[0] for address in found}
+    assert kinds == {"/report/cases", "/report/entries", "/report/subscriptions"}
+    (late_one,) = [address for address in found if "late=1" in address and "figure=refunded_minor" in address]
+    listed = client.get(late_one, headers=HTML).text
+    assert "re_late" in listed
+    assert listed.count("<tr>") == 2, "the head and the one booking that came late"
+    hours = [address for address in found if "hour=" in address]
+    assert any("case_won" in client.get(address, headers=HTML).text for address in hours)
+    (left,) = [address for address in found if "which=voluntary" in address]
+    assert "cancellation requested" in client.get(left, headers=HTML).text
+    assert client.get("/report/subscriptions?month=2026-09&which=nobody", headers=HTML).status_code == 400

@@ -49,6 +49,10 @@ class Calls:
         address = "/".join(("/v1", *(quote(part, safe="") for part in path)))
         return lambda params=None: self.client.raw_request("get", address, **(params or {}))
 
+    def remaining_seconds(self) -> float:
+        """What is left of the bound around this call."""
+        return self._transport.remaining_seconds()
+
     def read(self, get: Callable[..., object], *arguments: object) -> dict[str, Any]:
         """One read as plain JSON, repeated while it may help.
 

@@ -1,6 +1,7 @@
 """One charge and the signals of its decline. Without it a retry that Stripe blocked would count as a network attempt."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from recovery.cases.answers import Declined, NeedsCustomer
 from recovery.cases.obligation import Charge, ChargeStatus
@@ -11,7 +12,10 @@ from recovery.money import Money
 
 # Off-session these two mean the same: without the customer nothing can succeed. The second is what invoices say
 # when their payment intent waits for an action.
-_NEEDS_CUSTOMER = frozenset({"authentication_required", "invoice_payment_intent_requires_action"})
+_NEEDS_CUSTOMER: Final = frozenset({"authentication_required", "invoice_payment_intent_requires_action"})
+
+# Charges carry whole seconds, and the intent is committed a moment before the call.
+CHARGE_MARGIN: Final = timedelta(seconds=5)
 
 
 def charge_of(charge: Json, *, currency: str, created_at: datetime, error: Json | None = None) -> Charge:

@@ -11,13 +11,15 @@ import stripe
 from recovery.cases.answers import Answer
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
-from recovery.cases.wallet import Wallet
+from recovery.cases.wallet import KeptCard, Wallet
 from recovery.declines.signals import Card
 from recovery.gateways.port import (
     ChargeOrder,
+    ChargesPage,
     Contact,
     Fee,
     Gateway,
+    InvoicesPage,
     Notice,
     Renewal,
     RenewalPage,
@@ -33,6 +35,7 @@ from recovery.gateways.stripe.fees import read_fee
 from recovery.gateways.stripe.fields import flag, ident, text
 from recovery.gateways.stripe.listing import notices_since, open_obligations
 from recovery.gateways.stripe.notices import notice_of
+from recovery.gateways.stripe.past import charges_page, invoices_page
 from recovery.gateways.stripe.paying import Paying
 from recovery.gateways.stripe.reading import Reading
 from recovery.gateways.stripe.renewals import renewal_of, renewal_page
@@ -154,6 +157,16 @@ class StripeGateway(Gateway):
 
     def subscriptions_page(self, *, behind: str | None) -> SubscriptionsPage:
         return subscriptions_page(self._calls, behind=behind)
+
+    def invoices_page(self, *, since: datetime, behind: str | None) -> InvoicesPage:
+        return invoices_page(self._calls, since=since, behind=behind)
+
+    def charges_page(self, *, since: datetime, behind: str | None) -> ChargesPage:
+        return charges_page(self._calls, since=since, behind=behind)
+
+    def cards_of(self, customer: str, subscription: str | None) -> tuple[KeptCard, ...]:
+        with self._calls.within():
+            return self._reading.wallet_of(customer, subscription).cards
 
     def read_fee(self, charge: str) -> Fee | None:
         with self._calls.within():

@@ -55,6 +55,7 @@ def obligation_of_invoice(invoice: Json, around: Surroundings) -> Obligation:
         paid_at=instant(invoice, "status_transitions", "paid_at"),
         paid_out_of_band=status is ObligationStatus.PAID and _paid_elsewhere(invoice, around.charges),
         gateway_retry_at=instant(invoice, "next_payment_attempt"),
+        awaits_customer=any(text(intent, "status") == "requires_action" for intent in around.intents),
         subscribed_at=instant(around.subscription, "start_date") or instant(around.subscription, "created"),
         trial_ended_at=instant(around.subscription, "trial_end"),
         interval=_interval(around.subscription),

@@ -21,7 +21,7 @@ from recovery.cases.answers import (
 from recovery.cases.obligation import Charge, ChargeStatus, ObligationStatus
 from recovery.gateways.port import ChargeOrder, GatewayError
 from recovery.gateways.stripe.calls import Calls, plain
-from recovery.gateways.stripe.charges import charge_of, refused, signals_of
+from recovery.gateways.stripe.charges import CHARGE_MARGIN, charge_of, refused, signals_of
 from recovery.gateways.stripe.fields import Json, ident, instant, mapping, rows, text, whole
 from recovery.gateways.stripe.invoices import intents_of, status_of
 from recovery.gateways.stripe.reading import PAYMENTS_EXPAND, Reading
@@ -105,10 +105,15 @@ class Paying:
     def _declined(self, order: ChargeOrder, error: Json) -> Answer:
         """The decline with the outcome of its charge, which only the charge itself tells."""
         intent = mapping(error, "payment_intent")
-        made = ident(error, "charge") or ident(intent, "last_payment_error", "charge") or ident(intent, "latest_charge")
-        charge = self._charge(made) if made else self._newest_failed(order)
-        signals = signals_of(charge, error, mapping(intent, "last_payment_error"))
-        return refused(signals, made or ident(charge))
+        told = mapping(intent, "last_payment_error")
+        if made := ident(error, "charge"):
+            return refused(signals_of(self._charge(made), error, told), made)
+        last = ident(told, "charge") or ident(intent, "latest_charge")
+        charge = self._charge(last) if last else self._newest_failed(order)
+        if charge is None or not _made_for(order, charge):
+            # What the intent still shows may be an earlier attempt's: only the error itself is surely about this one.
+            return refused(signals_of(None, error), None)
+        return refused(signals_of(charge, error, told), ident(charge))
 
     def _newest_failed(self, order: ChargeOrder) -> Json | None:
         """The charge of a decline that names none: the newest of the invoice's payments, if it is this attempt's."""
@@ -124,6 +129,7 @@ class Paying:
                 charge
                 and text(charge, "status") == "failed"
                 and ident(charge, "payment_method") == order.payment_method
+                and _made_for(order, charge)
             ):
                 return charge
         return None
@@ -144,20 +150,23 @@ class Paying:
         if status in (ObligationStatus.VOID, ObligationStatus.UNCOLLECTIBLE):
             return AlreadySettled(detail=f"the invoice is {status.value}")
         for intent in reversed(intents_of(invoice, list(rows(invoice, "payments")))):
-            if answer := self._pending(intent):
+            if answer := self._pending(order, intent):
                 return answer
         return Unknown(detail=f"accepted, but the invoice is {status.value}")
 
-    def _pending(self, intent: Json) -> Answer | None:
+    def _pending(self, order: ChargeOrder, intent: Json) -> Answer | None:
         state, made = text(intent, "status"), ident(intent, "latest_charge")
         if state == "processing":
             return Processing(charge_id=made)
         error = mapping(intent, "last_payment_error")
+        charge = self._charge(made) if made else None
+        earlier = charge is not None and not _made_for(order, charge)
         if state in ("requires_action", "requires_confirmation"):
-            return NeedsCustomer(signals=signals_of(None, error), charge_id=made)
-        if state != "requires_payment_method" or error is None:
+            signals = signals_of(None, None if earlier else error)
+            return NeedsCustomer(signals=signals, charge_id=None if earlier else made)
+        if state != "requires_payment_method" or error is None or earlier:
             return None
-        return refused(signals_of(self._charge(made) if made else None, error), made)
+        return refused(signals_of(charge, error), made)
 
     def _paying_charge(self, order: ChargeOrder, invoice: Json) -> Charge | None:
         """The newest charge that brought money. If it cannot be read, what the answer itself says of it."""
@@ -175,6 +184,12 @@ class Paying:
             return charge_of(charge, currency=currency, created_at=paid_at)
         amount = Money(minor=whole(intent, "amount_received") or order.amount.minor, currency=currency)
         return Charge(id=name, status=ChargeStatus.SUCCEEDED, amount=amount, created_at=paid_at)
+
+
+def _made_for(order: ChargeOrder, charge: Json) -> bool:
+    """Whether a charge is young enough to be this attempt's."""
+    made_at = instant(charge, "created")
+    return made_at is not None and made_at >= order.started_at - CHARGE_MARGIN
 
 
 def _brought_money(intent: Json) -> bool:

@@ -72,8 +72,12 @@ class Reading:
 
     def wallet(self, obligation: Obligation) -> Wallet:
         """The customer's cards, read afresh. The default is None when it is no card, or there is none."""
-        customer = self._customer(obligation.customer) if obligation.customer else None
-        return self._wallet(obligation.customer, self._subscription(obligation.subscription), customer)
+        return self.wallet_of(obligation.customer, obligation.subscription)
+
+    def wallet_of(self, name: str, subscription: str | None) -> Wallet:
+        """The same by the customer's id."""
+        customer = self._customer(name) if name else None
+        return self._wallet(name, self._subscription(subscription), customer)
 
     def _wallet(self, named: str, subscription: Json | None, customer: Json | None) -> Wallet:
         """``named`` is the customer whom the invoice names."""

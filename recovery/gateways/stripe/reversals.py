@@ -36,12 +36,23 @@ def reversal_of(found: Json, charge: Json, *, obligation: str) -> Reversal:
         obligation=obligation,
         charge_id=name,
         amount=money(whole(found, "amount"), text(found, "currency"), otherwise=currency_of(charge)),
-        # Refunds made before 2014 have no status; they had succeeded.
-        status=text(found, "status") or "succeeded",
+        status=reversal_status(found),
         occurred_at=instant(found, "created") or created_at(charge),
         ended_at=_ended_at(found, lines),
         fees=tuple(fee for line in lines if (fee := fee_of(line, charge=name)) is not None and fee.amount.minor != 0),
     )
+
+
+def reversal_status(found: Json) -> str:
+    """The status of a refund or dispute. A dispute that was prevented (since 2025-08-27) is over: lost if its lines show that money
+    was taken and not given back, else won.
+    """
+    # Refunds made before 2014 have no status; they had succeeded.
+    status = text(found, "status") or "succeeded"
+    if status != "prevented":
+        return status
+    moved = sum(whole(line, "amount") or 0 for line in rows(found, "balance_transactions"))
+    return "lost" if moved < 0 else "won"
 
 
 def _ended_at(found: Json, lines: list[Json]) -> datetime | None:

@@ -10,26 +10,25 @@ from recovery.cases.obligation import Charge, ChargeStatus, Obligation, Obligati
 from recovery.declines.signals import Signals
 from recovery.gateways.port import ChargeOrder
 from recovery.gateways.stripe.calls import Calls
-from recovery.gateways.stripe.charges import charge_of, error_about, refused, signals_of
+from recovery.gateways.stripe.charges import CHARGE_MARGIN, charge_of, error_about, refused, signals_of
 from recovery.gateways.stripe.fields import Json, ident, instant, mapping, text
 from recovery.gateways.stripe.notices import cause_of
 from recovery.gateways.stripe.reading import Reading
+from recovery.gateways.stripe.tracing import Search, near
 
-# Charges carry whole seconds, and the intent is committed a moment before the call.
-_CHARGE_MARGIN: Final = timedelta(seconds=5)
 # Our clock and Stripe's may differ; looking a minute further back costs nothing, the key decides.
 _EVENTS_MARGIN: Final = timedelta(minutes=1)
 # An authorisation takes seconds; what a charge's events tell later than this is its ending, not its making.
 _MAKING: Final = timedelta(seconds=30)
-_EVENT_KINDS: Final = [
-    "charge.succeeded",
-    "charge.failed",
-    "charge.pending",
-    "invoice.paid",
-    "invoice.payment_failed",
-    "invoice.payment_action_required",
-    "payment_intent.payment_failed",
-]
+# What a call tells that ended without a charge; its events are written while it runs, and the rest is for clocks that differ.
+_WORDS: Final = ("invoice.payment_action_required", "payment_intent.payment_failed", "invoice.payment_failed")
+_WORDS_MARGIN: Final = timedelta(minutes=3)
+# What tells of a charge, by its status: on a busy account one kind less is hundreds of events less.
+_KINDS: Final = {
+    ChargeStatus.SUCCEEDED: ("charge.succeeded", "charge.pending"),
+    ChargeStatus.FAILED: ("charge.failed", "charge.pending", "payment_intent.payment_failed"),
+    ChargeStatus.PENDING: ("charge.pending",),
+}
 
 
 @dataclass(slots=True)
@@ -49,27 +48,32 @@ class Settling:
 
     def settle(self, order: ChargeOrder) -> Answer | None:
         """The definite answer; AlreadySettled if others settled it; None if there is no trace and it is unpaid."""
-        trace = self._trace(order)
         obligation = self._reading.obligation(order.obligation)
-        if (ours := _own_charge(trace, obligation, order=order)) is not None:
-            return _answer(ours)
+        trace, search = _Trace(), Search(self._calls)
+        for charge in reversed(obligation.charges):
+            if not _fits(charge, order, margin=_EVENTS_MARGIN) or charge.id in trace.others:
+                continue
+            for stretch in near(charge.created_at):
+                _note(trace, search.events(_KINDS[charge.status], stretch), order.key)
+                if (ours := _own_charge(trace, obligation, order=order)) is not None:
+                    return _answer(ours)
+                if charge.id in trace.others:
+                    break
+        made = [one for one in obligation.charges if _may_be_ours(one, order) and one.id not in trace.others]
+        if not made and _is_owed(obligation):
+            _note(trace, search.events(_WORDS, self._call_of(order)), order.key)
         if trace.ours:
             return _told_by_events(trace, obligation, order=order)
-        made = [
-            charge for charge in obligation.charges if _may_be_ours(charge, order) and charge.id not in trace.others
-        ]
-        if made:
-            return _answer(made[-1])
-        return _settled(obligation)
+        return _answer(made[-1]) if made else _settled(obligation)
 
-    def _trace(self, order: ChargeOrder) -> _Trace:
-        since = int((order.started_at - _EVENTS_MARGIN).timestamp())
-        params: dict[str, Any] = {"types": _EVENT_KINDS, "created": {"gte": since}}
-        return _traced(self._calls.pages(self._calls.to("events"), params), order.key)
+    def _call_of(self, order: ChargeOrder) -> dict[str, int]:
+        """The stretch of time in which an attempt's call can have run."""
+        begun, bound = order.started_at - _EVENTS_MARGIN, timedelta(seconds=self._calls.limits.bound_seconds)
+        ended = order.started_at + bound + _WORDS_MARGIN
+        return {"gte": int(begun.timestamp()), "lte": int(ended.timestamp())}
 
 
-def _traced(events: Iterator[dict[str, Any]], key: str) -> _Trace:
-    trace = _Trace()
+def _note(trace: _Trace, events: Iterator[dict[str, Any]], key: str) -> None:
     for event in events:
         kind, thing = text(event, "type") or "", mapping(event, "data", "object") or {}
         _, named_key = cause_of(event)
@@ -77,7 +81,6 @@ def _traced(events: Iterator[dict[str, Any]], key: str) -> _Trace:
             trace.ours.setdefault(kind, thing)
         elif kind.startswith("charge.") and (charge := ident(thing)) and _tells_who_made_it(event, named_key):
             trace.others.add(charge)
-    return trace
 
 
 def _tells_who_made_it(event: Json, key: str | None) -> bool:
@@ -103,8 +106,12 @@ def _own_charge(trace: _Trace, obligation: Obligation, *, order: ChargeOrder) ->
 
 
 def _may_be_ours(charge: Charge, order: ChargeOrder) -> bool:
+    return _fits(charge, order, margin=CHARGE_MARGIN)
+
+
+def _fits(charge: Charge, order: ChargeOrder, *, margin: timedelta) -> bool:
     same_card = charge.card is None or charge.card.payment_method == order.payment_method
-    return same_card and charge.created_at >= order.started_at - _CHARGE_MARGIN
+    return same_card and charge.created_at >= order.started_at - margin
 
 
 def _answer(charge: Charge) -> Answer:
@@ -117,11 +124,7 @@ def _answer(charge: Charge) -> Answer:
 
 def _told_by_events(trace: _Trace, obligation: Obligation, *, order: ChargeOrder) -> Answer | None:
     """Our key caused events, but none of a charge: the intent's or the invoice's own word."""
-    paid = trace.ours.get("invoice.paid")
-    if paid is not None:
-        mine = [charge for charge in obligation.succeeded if _may_be_ours(charge, order)] or obligation.succeeded
-        return Succeeded(charge=mine[-1]) if mine else AlreadySettled(detail="paid without a charge")
-    failed = [charge for charge in obligation.charges if _may_be_ours(charge, order)]
+    failed = [one for one in obligation.charges if _may_be_ours(one, order) and one.id not in trace.others]
     intent = trace.ours.get("payment_intent.payment_failed")
     error = mapping(intent, "last_payment_error")
     if "invoice.payment_action_required" in trace.ours:
@@ -137,7 +140,11 @@ def _last_signals(charges: Iterable[Charge]) -> Signals | None:
     return found[-1] if found else None
 
 
+def _is_owed(obligation: Obligation) -> bool:
+    return obligation.status in (ObligationStatus.OPEN, ObligationStatus.DRAFT)
+
+
 def _settled(obligation: Obligation) -> Answer | None:
-    if obligation.status in (ObligationStatus.OPEN, ObligationStatus.DRAFT):
+    if _is_owed(obligation):
         return None
     return AlreadySettled(detail=f"the invoice is {obligation.status.value}, and not by this attempt")

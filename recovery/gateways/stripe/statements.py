@@ -9,6 +9,7 @@ from recovery.gateways.port import SeenCharge, SeenReversal
 from recovery.gateways.stripe.calls import Calls
 from recovery.gateways.stripe.charges import charge_of, money
 from recovery.gateways.stripe.fields import Json, ident, instant, text, whole
+from recovery.gateways.stripe.reversals import reversal_status
 
 # Each stretch has a time bound of its own, and fits into memory on any account.
 _STRETCH: Final = timedelta(days=1)
@@ -30,7 +31,7 @@ def reversals_between(calls: Calls, start: datetime, end: datetime) -> Iterator[
                 dispute=dispute,
                 charge_id=ident(row, "charge") or "",
                 amount=money(whole(row, "amount"), text(row, "currency"), otherwise=_UNKNOWN),
-                status=text(row, "status") or "succeeded",
+                status=reversal_status(row),
                 occurred_at=instant(row, "created") or start,
             )
 

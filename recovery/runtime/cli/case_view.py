@@ -34,14 +34,13 @@ def case_values(found: CaseFile) -> dict[str, Any]:
     return {
         "id": case.id,
         "gateway": case.gateway,
-        "obligation": case.obligation,
-        "customer": case.customer,
-        "subscription": case.subscription,
+        **{name: getattr(case, name) for name in ("obligation", "customer", "subscription")},
         "state": case.state.value,
         "source": case.source.value if case.source else None,
         "amount_minor": case.amount.minor,
         "currency": case.amount.currency,
         "policy": case.policy,
+        "arm": case.arm,
         "failed_at": case.failed_at.isoformat(),
         "horizon_at": case.horizon_at.isoformat(),
         "ended_at": _iso(case.ended_at),
@@ -126,6 +125,7 @@ def say_case(found: CaseFile) -> None:
         ("failed", instant(case.failed_at)),
         ("ended", instant(case.ended_at)),
         ("policy", case.policy),
+        ("measured as", case.arm.value if case.arm else None),
     ):
         facts.add_row(*cells(name, value))
     out.print(facts)

@@ -71,7 +71,13 @@ def report_command(  # noqa: PLR0913 - the options of one command
         views = by or (HEADLINES if form is Format.TABLE else tuple(View))
         with_days = chart_file is not None or form is Format.HTML
         found = report(
-            stack.wiring.database, span, made_at=made_at, views=views, with_days=with_days, rates=stack.wiring.rates
+            stack.wiring.database,
+            span,
+            made_at=made_at,
+            views=views,
+            with_days=with_days,
+            rates=stack.wiring.rates,
+            networks=stack.wiring.rulebook.networks,
         )
     if chart_file is not None:
         chart_file.write_text(chart(found), encoding="utf-8")

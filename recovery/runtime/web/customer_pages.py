@@ -148,7 +148,7 @@ class CustomerPages:
         try:
             with wiring.database.connect() as tx:
                 case = load_case(tx, case_id)
-                rules = wiring.rulebook.rules_for(tx, case.policy).for_segment(case.segment)
+                rules = wiring.rulebook.rules_for(tx, case.policy).for_case(case)
         except NoSuchCase as error:
             raise LinkRefused("no such case") from error
         contact = self._contact(case.obligation)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from recovery.reporting.table import Kind, money, shown
-from recovery.runtime.web.drill import drilled
+from recovery.runtime.web.drill import drilled, hour_address
 from recovery.storage.user_store import Session
 
 FOLDER = Path(__file__).parent
@@ -46,6 +46,7 @@ _environment.globals["shown"] = shown
 _environment.globals["money"] = money
 _environment.globals["Kind"] = Kind
 _environment.globals["drilled"] = drilled
+_environment.globals["hour_address"] = hour_address
 
 
 _environment.globals["style"] = lambda: Markup((FOLDER / "static" / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file

@@ -18,6 +18,7 @@ from recovery.runtime.web.drill import KINDS
 from recovery.runtime.web.render import rendered
 from recovery.runtime.web.report_view import report_values
 from recovery.runtime.wiring import Wiring
+from recovery.storage.churn_queries import Which, churn_lines
 from recovery.storage.drill_queries import cash_entries, cohort_cases
 
 PAGE_VIEWS = (*HEADLINES, View.REASON, View.ATTEMPT, View.HOURS)
@@ -77,17 +78,47 @@ class ReportPages:
     def entries(self, request: Request) -> Response:
         """The ledger entries behind a figure by cash date."""
         asked, page = self._asked(request), _page(request)
-        figure = request.query_params.get("figure", "")
+        figure, late = request.query_params.get("figure", ""), request.query_params.get("late") == "1"
         if figure not in KINDS:
             raise HTTPException(400, detail=f"there is no figure {figure[:40]!r} by cash date")
         span = span_asked(asked, zone=self._wiring.settings.report_zone, now=self._clock.now())
         currency = asked["currency"] or None
         with self._wiring.database.connect() as tx:
-            found = cash_entries(tx, span, KINDS[figure], currency=currency, limit=LINES + 1, offset=page * LINES)
-        around = self._around(asked | {"figure": figure}, page, len(found))
+            found = cash_entries(
+                tx,
+                span,
+                KINDS[figure],
+                currency=currency,
+                limit=LINES + 1,
+                offset=page * LINES,
+                late_for=asked["month"] if late else None,
+            )
+        around = self._around(asked | {"figure": figure} | ({"late": "1"} if late else {}), page, len(found))
         return rendered(
             "report_entries.html", {"title": "Bookings behind the figure", "lines": found[:LINES], **around}
         )
+
+    def subscriptions(self, request: Request) -> Response:
+        """The subscriptions behind a figure of churn."""
+        asked, page = self._asked(request), _page(request)
+        try:
+            which = Which(request.query_params.get("which", ""))
+        except ValueError as error:
+            raise HTTPException(400, detail=f"which is one of {', '.join(Which)}") from error
+        span = span_asked(asked, zone=self._wiring.settings.report_zone, now=self._clock.now())
+        with self._wiring.database.connect() as tx:
+            found = churn_lines(
+                tx,
+                span,
+                which,
+                contract=asked["contract"],
+                currency=asked["currency"],
+                limit=LINES + 1,
+                offset=page * LINES,
+            )
+        around = self._around(asked | {"which": which.value}, page, len(found))
+        title = "Subscriptions behind the figure"
+        return rendered("report_subscriptions.html", {"title": title, "lines": found[:LINES], **around})
 
     def _asked(self, request: Request) -> dict[str, str]:
         asked = asked_of(request)
@@ -114,7 +145,15 @@ class ReportPages:
             rates = self._wiring.rates
         except RatesInvalid as error:
             raise HTTPException(500, detail=str(error)) from error
-        return report(self._wiring.database, span, made_at=now, views=views, with_days=with_days, rates=rates)
+        return report(
+            self._wiring.database,
+            span,
+            made_at=now,
+            views=views,
+            with_days=with_days,
+            rates=rates,
+            networks=self._wiring.rulebook.networks,
+        )
 
 
 def _page(request: Request) -> int:

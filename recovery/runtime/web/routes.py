@@ -33,6 +33,7 @@ def page_routes(wiring: Wiring, access: Access) -> list[BaseRoute]:
         Route("/report.json", money(reports.json)),
         Route("/report/cases", money(reports.cases)),
         Route("/report/entries", money(reports.entries)),
+        Route("/report/subscriptions", money(reports.subscriptions)),
         Route("/openapi.json", access.guarding(openapi_page)),
         Route("/cases", access.guarding(cases.many)),
         Route("/cases/{case_id}", access.guarding(cases.one)),

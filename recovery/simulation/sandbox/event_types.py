@@ -28,6 +28,7 @@ EVENT_TYPES: tuple[str, ...] = (
     "invoice_payment.paid",
     "payment_intent.payment_failed",
     "payment_intent.processing",
+    "payment_intent.requires_action",
     "payment_intent.succeeded",
     "payment_method.attached",
     "payment_method.automatically_updated",

@@ -68,13 +68,37 @@ def open_dispute(core: Core, charge: Json, cause: Cause, *, reason: str = "gener
 
     Raises Refused (400) for a charge that took no money or is disputed already.
     """
+    dispute = _new_dispute(core, charge, cause, reason=reason)
+    dispute["evidence_details"]["due_by"] = int((cause.at + timedelta(days=_EVIDENCE_DAYS)).timestamp())
+    taken = balance(core, dispute, cause, amount=-dispute["amount"], fee=DISPUTE_FEE_MINOR)
+    dispute["balance_transactions"].append(dict(taken))
+    _book(core, cause, "dispute_opened", dispute)
+    emit(core, cause, "charge.dispute.created", dispute)
+    return dispute
+
+
+def prevent_dispute(core: Core, charge: Json, cause: Cause, *, taken: bool) -> Json:
+    """A dispute that ends before it begins: resolved by giving the money back without a fee (``taken``), or blocked.
+
+    Raises Refused (400) as opening one does.
+    """
+    dispute = _new_dispute(core, charge, cause, reason="general")
+    dispute["status"] = "prevented"
+    if taken:
+        dispute["balance_transactions"].append(dict(balance(core, dispute, cause, amount=-dispute["amount"])))
+    _book(core, cause, "dispute_opened", dispute)
+    _book(core, cause, "dispute_lost" if taken else "dispute_won", dispute)
+    emit(core, cause, "charge.dispute.created", dispute)
+    return dispute
+
+
+def _new_dispute(core: Core, charge: Json, cause: Cause, *, reason: str) -> Json:
     amount = charge["amount_captured"] - charge["amount_refunded"]
     if charge["status"] != "succeeded" or charge["disputed"] or amount <= 0:
         raise invalid(f"Charge {charge['id']} cannot be disputed.")
-    store = core.store
-    dispute = build(
+    made = build(
         "dispute",
-        store.new_id("dp", charge["id"]),
+        core.store.new_id("dp", charge["id"]),
         amount=amount,
         charge=charge["id"],
         created=cause.timestamp,
@@ -82,19 +106,13 @@ def open_dispute(core: Core, charge: Json, cause: Cause, *, reason: str = "gener
         payment_intent=charge["payment_intent"],
         reason=reason,
     )
-    dispute["evidence_details"]["due_by"] = int((cause.at + timedelta(days=_EVIDENCE_DAYS)).timestamp())
-    store.add(dispute)
-    taken = balance(core, dispute, cause, amount=-amount, fee=DISPUTE_FEE_MINOR)
-    dispute["balance_transactions"].append(dict(taken))
     charge["disputed"] = True
-    _book(core, cause, "dispute_opened", dispute)
-    emit(core, cause, "charge.dispute.created", dispute)
-    return dispute
+    return core.store.add(made)
 
 
 def close_dispute(core: Core, dispute: Json, cause: Cause, *, won: bool) -> Json:
     """The bank decides; a won dispute brings the money back. Raises Refused (400) when it is closed."""
-    if dispute["status"] in ("won", "lost"):
+    if dispute["status"] in ("won", "lost", "prevented"):
         raise invalid(f"Dispute {dispute['id']} is already closed.")
     dispute["status"] = "won" if won else "lost"
     if won:

@@ -102,6 +102,12 @@ class Levers(Makers):
         with self.core.store.lock:
             return str(givebacks.open_dispute(self.core, self._charge(invoice), self.core.cause("world"))["id"])
 
+    def prevent_dispute(self, invoice: str, *, taken: bool) -> str:
+        """What would have become a dispute is resolved with the cardholder's bank (the money is taken) or blocked; its id."""
+        with self.core.store.lock:
+            cause = self.core.cause("world")
+            return str(givebacks.prevent_dispute(self.core, self._charge(invoice), cause, taken=taken)["id"])
+
     def close_dispute(self, dispute: str, *, won: bool) -> None:
         """The bank decides a dispute."""
         with self.core.store.lock:

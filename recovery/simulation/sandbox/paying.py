@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recovery.simulation.answers import APPROVE, NOT_SENT, Authorization, CardOnFile, Verdict
+from recovery.simulation.answers import APPROVE, NOT_SENT, REQUIRES_ACTION, Authorization, CardOnFile, Verdict
 from recovery.simulation.sandbox.banks import answer as ask
 from recovery.simulation.sandbox.booking import book, book_refusal
-from recovery.simulation.sandbox.charges import charge_for, fail
+from recovery.simulation.sandbox.charges import charge_for, fail, intent_for
 from recovery.simulation.sandbox.core import Core
 from recovery.simulation.sandbox.errors import Json, Refused, invalid, locked
 from recovery.simulation.sandbox.events import emit
 from recovery.simulation.sandbox.ledger import Cause
 from recovery.simulation.sandbox.methods import method_for
 from recovery.simulation.sandbox.orders import PayOrder, Tried
-from recovery.simulation.sandbox.settling import change, failed, paid
+from recovery.simulation.sandbox.settling import change, failed, paid, refresh_standing
 from recovery.simulation.sandbox.shapes import intent_of, shown
-from recovery.simulation.sandbox.wording import payment_error
+from recovery.simulation.sandbox.wording import message_of, payment_error
 
 PAYABLE = ("open", "uncollectible")
 _NOT_PAYABLE = {
@@ -67,11 +67,11 @@ def finish(core: Core, tried: Tried) -> Json:
     order, answer, cause = tried.order, tried.answer, tried.order.cause
     release(core, order)
     invoice = core.store.get("invoice", order.invoice)
+    if answer == REQUIRES_ACTION:
+        raise _wait_for_customer(core, tried, invoice)
     charge = charge_for(core, tried.question, answer, cause)
     book(core, tried, charge)
-    # Stripe counts the first attempt of anybody, and afterwards only its own retries.
-    counted = cause.initiator == "gateway" or invoice["attempt_count"] == 0
-    count = invoice["attempt_count"] + counted
+    count = _counted(invoice, cause)
     if answer.verdict is Verdict.APPROVED:
         invoice["attempt_count"] = count
         _succeed(core, tried, charge, cause)
@@ -82,6 +82,35 @@ def finish(core: Core, tried: Tried) -> Json:
         return invoice
     failed(core, invoice, cause, charge=charge, answer=answer)
     raise _card_error(core, tried, charge)
+
+
+def _counted(invoice: Json, cause: Cause) -> int:
+    """Stripe counts the first attempt of anybody, and afterwards only its own retries."""
+    return int(invoice["attempt_count"]) + (cause.initiator == "gateway" or invoice["attempt_count"] == 0)
+
+
+def _wait_for_customer(core: Core, tried: Tried, invoice: Json) -> Refused:
+    """The payment intent waits for the cardholder; nothing was sent, no charge made, and an earlier one is still its latest."""
+    cause = tried.order.cause
+    change(core, cause, "invoice.updated", invoice, attempt_count=_counted(invoice, cause), attempted=True)
+    intent = intent_for(core, invoice, cause)
+    method = tried.question.card.payment_method
+    intent.update(
+        status="requires_action",
+        payment_method=method,
+        last_payment_error=None,
+        next_action={"type": "use_stripe_sdk"},
+    )
+    emit(core, cause, "payment_intent.requires_action", intent)
+    emit(core, cause, "invoice.payment_failed", invoice)
+    emit(core, cause, "invoice.payment_action_required", invoice)
+    refresh_standing(core, invoice, cause)
+    store, shape = core.store, core.options.shape
+    error = payment_error(
+        tried.answer, charge=None, payment_method=shown(store, store.get("payment_method", method), shape)
+    )
+    error["payment_intent"] = shown(store, intent, shape)
+    return Refused(402, error)
 
 
 def attempt(core: Core, order: PayOrder) -> Refused | None:
@@ -135,8 +164,8 @@ def _card_error(core: Core, tried: Tried, charge: Json) -> Refused:
     intent = store.get("payment_intent", charge["payment_intent"])
     if tried.order.may_authenticate and tried.answer.verdict is Verdict.AUTHENTICATION:
         intent.update(status="requires_action", next_action={"type": "use_stripe_sdk"})
-        error["code"] = "invoice_payment_intent_requires_action"
-        error["message"] = "This payment requires additional user action before it can be completed successfully."
+        error["code"] = REQUIRES_ACTION.code
+        error["message"] = message_of(REQUIRES_ACTION)
     error["payment_intent"] = shown(store, intent, shape)
     return Refused(402, error)
 

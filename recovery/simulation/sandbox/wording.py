@@ -6,10 +6,11 @@ than production's.
 
 from __future__ import annotations
 
-from recovery.simulation.answers import Answer, Verdict
+from recovery.simulation.answers import REQUIRES_ACTION, Answer, Verdict
 from recovery.simulation.sandbox.errors import Json
 
 _DECLINED = "Your card was declined."
+_ASKS = "This payment requires additional user action before it can be completed successfully."
 _MESSAGES = {
     "insufficient_funds": "Your card has insufficient funds.",
     "expired_card": "Your card has expired.",
@@ -23,6 +24,8 @@ _MESSAGES = {
 
 def message_of(answer: Answer) -> str:
     """The sentence of a decline."""
+    if answer.code == REQUIRES_ACTION.code:
+        return _ASKS
     return _MESSAGES.get(answer.decline_code or "", _DECLINED)
 
 
@@ -48,11 +51,11 @@ def outcome_of(answer: Answer) -> Json:
     }
 
 
-def payment_error(answer: Answer, *, charge: str, payment_method: Json) -> Json:
+def payment_error(answer: Answer, *, charge: str | None, payment_method: Json) -> Json:
     """`payment_intent.last_payment_error`: the error without the intent itself."""
     code = answer.code or "card_declined"
     error: Json = {
-        "charge": charge,
+        **({"charge": charge} if charge else {}),
         "code": code,
         "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
         "message": message_of(answer),

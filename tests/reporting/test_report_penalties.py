@@ -1,0 +1,80 @@
+"""What the networks may charge, estimated: from the advice given, and from tries that broke a rule, each counted once."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from building import MONDAY, Life, wired
+from sqlalchemy import text
+
+from recovery.cases.answers import Declined
+from recovery.reporting.period import Asked, span_of
+from recovery.reporting.report import View, report
+from recovery.reporting.table import Figure
+
+START = MONDAY.replace(day=1, hour=0)
+
+
+@pytest.fixture
+def life(database_url: str) -> Iterator[Life]:
+    with wired(database_url) as wiring:
+        yield Life(wiring)
+
+
+def penalties(life: Life) -> dict[str, dict[str, Figure]]:
+    span = span_of(Asked(month="2026-09"), now=life.at)
+    networks = life.wiring.rulebook.networks
+    found = report(
+        life.wiring.database, span, made_at=life.at, views=[View.PENALTIES], with_days=False, networks=networks
+    )
+    return {row.key: dict(row.figures) for row in found.tables[0].rows}
+
+
+def advised(life: Life, code: str) -> Declined:
+    answer = life.declined()
+    return replace(answer, signals=replace(answer.signals, network_advice_code=code))
+
+
+def _cards(life: Life, brand: str) -> None:
+    """The tries were made on cards of another network; the engine itself would have kept its rules."""
+    with life.wiring.database.begin() as tx:
+        tx.execute(
+            text("""UPDATE attempts SET card = card || jsonb_build_object('brand', CAST(:brand AS text))"""),
+            {"brand": brand},
+        )
+
+
+def test_who_keeps_the_rules_pays_nothing_but_for_advice(life: Life) -> None:
+    assert penalties(life) == {}
+    for name in ("a", "b"):
+        case = life.fail(name, at=MONDAY)
+        life.attempt(case, advised(life, "25"))
+        life.attempt(case)
+    assert penalties(life) == {}, "Visa charges nothing for advice"
+    _cards(life, "mastercard")
+    assert penalties(life) == {"mastercard: advice to wait": {"attempts": 2, "estimated_minor": 4}}
+
+
+def test_tries_that_broke_a_rule_are_counted_once_each(life: Life) -> None:
+    case = life.fail("often", at=MONDAY)
+    life.attempt(case, life.declined())
+    with life.wiring.database.begin() as tx:
+        for number in range(2, 24):
+            tx.execute(
+                text(
+                    """INSERT INTO attempts (id, case_id, step_id, number, card, budget_key, amount_minor, currency, started_at,
+                        purpose, status, signals, counts)
+                    SELECT id || :n, case_id, step_id, :number, card, budget_key, amount_minor, currency, :at, purpose, status,
+                        signals, counts FROM attempts WHERE case_id = :case AND number = 1"""
+                ),
+                {"n": f"_{number}", "number": number, "at": life.at + timedelta(minutes=number), "case": case},
+            )
+    # The failure itself is the gateway's and counts too: of our 23 tries the 20th and later are beyond 20 in 30 days.
+    found = penalties(life)
+    assert found == {"visa: tried beyond a cap": {"attempts": 4, "estimated_minor": 60}}
+    with life.wiring.database.begin() as tx:
+        tx.execute(
+            text("""UPDATE attempts SET signals = signals || '{"network_decline_code": "43"}' WHERE number = 1"""),
+        )
+    assert penalties(life) == {"visa: tried after never again": {"attempts": 22, "estimated_minor": 330}}
