@@ -69,18 +69,19 @@ def penalties_table(
     )
 
 
-def least_tries(rules: NetworkRules) -> tuple[int, dict[str, int], set[str]]:
-    """The smallest cap of all packs, that of each brand, and every code that forbids another try in any edition."""
-    by_brand: dict[str, int] = {}
+def least_tries(rules: NetworkRules) -> tuple[int, dict[tuple[str, str], int], set[str]]:
+    """The smallest cap of all packs, those by brand and issuer's country, and every code that forbids another try in any edition."""
+    caps: dict[tuple[str, str], int] = {}
     never: set[str] = set()
     for pack in rules.packs:
-        caps = [cap.tries_max for cap in (*pack.caps, *(cap for region in pack.regional for cap in region.caps))]
-        for brand in pack.brands:
-            by_brand[brand] = min([by_brand.get(brand, 1000), *caps])
-        listed = [pack.decline_codes, pack.advice_codes]
-        listed += [codes for region in pack.regional for codes in (region.decline_codes, region.advice_codes)]
-        never |= {code for codes in listed for code, rule in codes.items() if rule.advice is Advice.NEVER_AGAIN}
-    return min(by_brand.values(), default=1000), by_brand, never
+        for country in ("*", *(country for region in pack.regional for country in region.countries)):
+            here = pack.in_country(country)
+            for brand in pack.brands:
+                known = caps.get((brand, country), 1000)
+                caps[brand, country] = min([known, *(cap.tries_max for cap in here.caps)])
+            listed = (here.decline_codes, here.advice_codes)
+            never |= {code for codes in listed for code, rule in codes.items() if rule.advice is Advice.NEVER_AGAIN}
+    return min(caps.values(), default=1000), caps, never
 
 
 def _advised(advices: Sequence[Advised], rules: NetworkRules) -> Iterator[tuple[RulePack, FeeFor, int]]:

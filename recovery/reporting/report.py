@@ -78,8 +78,8 @@ class _With:
 def _penalties(tx: Connection, span: Span, networks: NetworkRules | None) -> Table:
     if networks is None:
         return penalties_table([], [], span.start, NetworkRules(packs=()))
-    least, by_brand, never = least_tries(networks)
-    tries = looked_at(tx, span, least=least, by_brand=by_brand, never=never)
+    least, caps, never = least_tries(networks)
+    tries = looked_at(tx, span, least=least, caps=caps, never=never)
     return penalties_table(advised(tx, span), tries, span.start, networks)
 
 

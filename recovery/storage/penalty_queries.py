@@ -49,10 +49,17 @@ WHERE started_at >= :start AND started_at < :end AND counts AND signals ->> 'net
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 
 _LOOKED_AT: Final = """
-WITH least AS (SELECT * FROM unnest(CAST(:brands AS text[]), CAST(:leasts AS int[])) AS l (brand, tries)), often AS (
-    SELECT budget_key FROM attempts a LEFT JOIN least l ON l.brand = a.card ->> 'brand'
+WITH least AS (
+    SELECT * FROM unnest(CAST(:brands AS text[]), CAST(:countries AS text[]), CAST(:leasts AS int[])) AS l (brand, country, tries)
+), most AS (
+    SELECT budget_key, count(*) AS tries, min(id) AS one FROM attempts
     WHERE started_at >= :since AND started_at < :end AND counts AND budget_key <> 'forgotten'
-    GROUP BY budget_key HAVING count(*) >= min(coalesce(l.tries, :least))
+    GROUP BY budget_key HAVING count(*) >= :least
+), often AS (
+    SELECT m.budget_key FROM most m JOIN attempts a ON a.id = m.one
+    LEFT JOIN least l ON l.brand = a.card ->> 'brand' AND l.country = a.card ->> 'country'
+    LEFT JOIN least g ON g.brand = a.card ->> 'brand' AND g.country = '*'
+    WHERE m.tries >= coalesce(l.tries, g.tries, :least)
 ), never AS (
     SELECT budget_key FROM attempts WHERE started_at >= :since AND started_at < :end AND counts
         AND (signals ->> 'network_decline_code' = ANY(:codes) OR signals ->> 'network_advice_code' = ANY(:codes))
@@ -79,15 +86,19 @@ def advised(tx: Connection, span: Span) -> list[Advised]:
 
 
 def looked_at(
-    tx: Connection, span: Span, *, least: int, by_brand: Mapping[str, int], never: Iterable[str]
+    tx: Connection, span: Span, *, least: int, caps: Mapping[tuple[str, str], int], never: Iterable[str]
 ) -> Sequence[Seen]:
-    """All tries, from LOOKED_BACK before the span, on cards that we tried as often as a cap allows or that must not be tried again."""
+    """All tries, from LOOKED_BACK before the span, on cards that we tried as often as a cap allows or that must not be tried again.
+
+    ``caps`` are the smallest of a brand in an issuer's country, ``*`` for all others; ``least`` the smallest of all.
+    """
     given = {
         "since": span.start - LOOKED_BACK,
         "end": span.end,
         "least": least,
-        "brands": list(by_brand),
-        "leasts": list(by_brand.values()),
+        "brands": [brand for brand, _ in caps],
+        "countries": [country for _, country in caps],
+        "leasts": list(caps.values()),
         "codes": sorted(never),
     }
     return [Seen(**row) for row in tx.execute(text(_LOOKED_AT), given).mappings()]
