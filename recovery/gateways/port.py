@@ -18,6 +18,9 @@ from recovery.cases.wallet import KeptCard, Wallet
 from recovery.declines.signals import Card, Initiator
 from recovery.gateways.seen import ChargesPage as ChargesPage
 from recovery.gateways.seen import InvoicesPage as InvoicesPage
+from recovery.gateways.seen import ListedObligation as ListedObligation
+from recovery.gateways.seen import Renewal as Renewal
+from recovery.gateways.seen import RenewalPage as RenewalPage
 from recovery.gateways.seen import SeenCharge as SeenCharge
 from recovery.gateways.seen import SeenReversal as SeenReversal
 from recovery.gateways.seen import SeenSubscription as SeenSubscription
@@ -149,25 +152,6 @@ CLOSED_DISPUTE: Final = WON_DISPUTE | {"lost"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renewal:
-    """A subscription that will be charged by itself: when next, and on which card; None where that is no card."""
-
-    subscription: str
-    customer: str
-    renews_at: datetime
-    card: Card | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewalPage:
-    """One page of them. ``behind`` continues the list; None when it ends. ``odd`` says what of it could not be read, in words."""
-
-    renewals: tuple[Renewal, ...]
-    behind: str | None
-    odd: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What the gateway says about our access: the doctor's view."""
 
@@ -206,7 +190,7 @@ class Gateway(Protocol):
         """The customer's open invoices, oldest first."""
         ...
 
-    def open_obligations(self) -> Iterator[str]:
+    def open_obligations(self) -> Iterator[ListedObligation]:
         """Every open invoice that is charged automatically, page by page, in no order."""
         ...
 

@@ -1,5 +1,5 @@
-"""What a gateway's own lists show: for comparing with the ledger and for counting who left. Without types of their own these would be
-taken for what the engine decides on, which is read more carefully."""
+"""What a gateway's own lists show: to compare with the ledger, to count who left, to look ahead. Without types of their own these
+would be taken for what the engine decides on, which is read more carefully."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +7,7 @@ from datetime import datetime
 from recovery.cases.past import PastCharge as PastCharge
 from recovery.cases.past import PastInvoice as PastInvoice
 from recovery.cases.subscription import SeenSubscription as SeenSubscription
+from recovery.declines.signals import Card
 from recovery.money import Money
 
 
@@ -55,3 +56,30 @@ class InvoicesPage:
 
     invoices: tuple[PastInvoice, ...]
     last: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A subscription that will be charged by itself: when next, and on which card; None where that is no card."""
+
+    subscription: str
+    customer: str
+    renews_at: datetime
+    card: Card | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalPage:
+    """One page of them. ``behind`` continues the list; None when it ends. ``odd`` says what of it could not be read, in words."""
+
+    renewals: tuple[Renewal, ...]
+    behind: str | None
+    odd: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedObligation:
+    """An open invoice as the gateway's list shows it."""
+
+    id: str
+    created_at: datetime

@@ -4,9 +4,10 @@ Reads the gateway's own list of events and its open invoices. Safe at any time a
 failure opens one case, and a fact that is known changes nothing.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from itertools import islice
 
 import structlog
@@ -16,11 +17,11 @@ from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.engine.advance import advance, open_case
 from recovery.engine.door import Door
 from recovery.gateways.port import Gateway, NotFound, Notice
-from recovery.intake.deserving import undeserving
+from recovery.intake.deserving import too_old, undeserving
 from recovery.intake.receive import event_of
-from recovery.storage.case_store import cases_of, load_case, open_cases
+from recovery.storage.case_store import known_obligations, load_case, open_cases
 from recovery.storage.event_store import store_event
-from recovery.storage.flag_store import BACKFILLED, raise_flag, read_flags
+from recovery.storage.flag_store import BACKFILL_LEFT, BACKFILL_REACHED, BACKFILLED, raise_flag, read_flags
 
 log = structlog.get_logger(__name__)
 
@@ -33,47 +34,84 @@ OVERLAP = timedelta(hours=1)
 COMMIT_EVENTS = 100
 """Events stored by one commit."""
 
+MADE_WITHIN_DAYS = 60
+"""Open invoices made earlier are not read every half hour: the first charge comes within days, the last of a gateway's retries
+within weeks, and a failure of today arrives as an event whatever the age of its invoice."""
+
+READING_SECONDS = 300.0
+"""How long one run reads invoices without a case; the next one goes on behind them. An account may have thousands that deserve none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What one run found: events that had never arrived, cases opened, cases told of an end."""
+    """What one run found: events that had never arrived, cases opened, cases told of an end, and failures too old to act upon."""
 
     events_listed: int
     events_new: int
     invoices_open: int
+    invoices_left: int
     cases_opened: int
     cases_told: int
 
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """One reading of the gateway's lists. ``kinds`` are the events that intake keeps."""
+    """One reading of the gateway's lists. ``kinds`` are the events that intake keeps.
+
+    ``any_age`` opens the cases of failures beyond the horizon too, whose customers are then written to at once.
+    """
 
     door: Door
     gateway: Gateway
     kinds: Collection[str]
+    any_age: bool = False
 
     def run(self, *, since: datetime | None = None) -> Found:
         """Read all there is since an instant; by default since the last run, at first as far back as the gateway lists.
 
-        Raises GatewayUnavailable and GatewayMisconfigured: what was found until then is kept, and the next run begins where this did.
+        Raises GatewayUnavailable and GatewayMisconfigured: what was found until then is kept, and the next run goes on behind it.
         """
         began = self.door.clock()
         listed, fresh = self._events(since or self._last(began))
-        open_names = frozenset(self.gateway.open_obligations())
-        opened = sum(1 for name in sorted(open_names) if self._open(name))
-        told = sum(1 for case_id in self._elsewhere_ended(open_names) if self._tell(case_id))
+        self._note(BACKFILLED, began.isoformat())
+        open_now = {each.id: each.created_at for each in self.gateway.open_obligations()}
+        told = sum(1 for case_id in self._elsewhere_ended(frozenset(open_now)) if self._tell(case_id))
+        opened, left = self._without_case(open_now, made_after=began - timedelta(days=MADE_WITHIN_DAYS))
+        self._note(BACKFILL_LEFT, str(left))
         found = Found(
             events_listed=listed,
             events_new=fresh,
-            invoices_open=len(open_names),
+            invoices_open=len(open_now),
+            invoices_left=left,
             cases_opened=opened,
             cases_told=told,
         )
-        with self.door.database.begin() as tx:
-            raise_flag(tx, BACKFILLED, began.isoformat(), at=began)
         log.info("backfilled", **asdict(found))
         return found
+
+    def _note(self, flag: str, detail: str) -> None:
+        with self.door.database.begin() as tx:
+            raise_flag(tx, flag, detail, at=self.door.clock())
+
+    def _without_case(self, open_now: Mapping[str, datetime], *, made_after: datetime) -> tuple[int, int]:
+        """Open the cases that open invoices deserve; how many, and how many invoices are too old for that."""
+        with self.door.database.connect() as tx:
+            caseless = sorted(open_now.keys() - known_obligations(tx, list(open_now)))
+            reached = [flag.detail for flag in read_flags(tx, BACKFILL_REACHED)]
+        turn = [name for name in caseless if self.any_age or open_now[name] >= made_after]
+        left, opened = len(caseless) - len(turn), 0
+        behind = reached[0] if reached and not self.any_age else ""
+        ends = self.door.machine_clock() + timedelta(seconds=READING_SECONDS)
+        for name in sorted(turn, key=lambda each: (each <= behind, each)):
+            if not self.any_age and self.door.machine_clock() >= ends:
+                break
+            self._note(
+                BACKFILL_REACHED, name
+            )  # before the reading: one that always fails must not hold up all behind it
+            outcome = self._open(name)
+            opened += outcome is _Outcome.OPENED
+            left += outcome is _Outcome.TOO_OLD
+        return opened, left
 
     def _last(self, now: datetime) -> datetime:
         with self.door.database.connect() as tx:
@@ -92,20 +130,21 @@ class Backfill:
                     fresh += store_event(tx, event_of(notice, self.gateway.name), machine_now=machine_now)
         return listed, fresh
 
-    def _open(self, name: str) -> bool:
-        """Open the case of a failed invoice that has none; older than the list of events, for one that is on it comes by itself."""
-        with self.door.database.connect() as tx:
-            if cases_of(tx, obligation=name):
-                return False
+    def _open(self, name: str) -> "_Outcome":
+        """Open the case of a failed invoice; older than the list of events, for one that is on it comes by itself."""
         try:
             obligation = self.gateway.read_obligation(name)
         except NotFound:
-            return False
+            return _Outcome.UNDESERVING
         failure = obligation.last_failure
         if failure is None or undeserving(obligation, livemode=self.gateway.livemode) is not None:
-            return False
+            return _Outcome.UNDESERVING
+        with self.door.database.connect() as tx:
+            rules = self.door.rulebook.rules_for(tx, self.door.rulebook.current)
+        if not self.any_age and too_old(obligation, failure, rules=rules, now=self.door.clock()) is not None:
+            return _Outcome.TOO_OLD
         open_case(self.door, PaymentFailed(charge=failure, obligation=obligation), gateway=self.gateway.name)
-        return True
+        return _Outcome.OPENED
 
     def _elsewhere_ended(self, open_names: frozenset[str]) -> Iterator[str]:
         """Our open cases whose invoice the gateway does not list as open."""
@@ -123,6 +162,12 @@ class Backfill:
         except NotFound:
             return False  # the case's own next step finds that out, and asks a person
         return fact is not None and advance(self.door, case_id, fact).decision is not None
+
+
+class _Outcome(Enum):
+    OPENED = auto()
+    UNDESERVING = auto()
+    TOO_OLD = auto()
 
 
 def _end_read(obligation: Obligation) -> Fact | None:

@@ -24,7 +24,7 @@ from recovery.engine.advance import open_case
 from recovery.engine.door import Door
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.intake.changed import card_changed, subscription_changed
-from recovery.intake.deserving import undeserving
+from recovery.intake.deserving import too_old, undeserving
 from recovery.intake.desk import Desk, tell
 from recovery.intake.outcome import Done, Held
 from recovery.intake.reversals import reversal_seen
@@ -90,11 +90,18 @@ def _failed(desk: Desk) -> Done | Held:
     fact = PaymentFailed(charge=charge, obligation=obligation)
     if known:
         return tell(desk, known, fact)
-    reason = undeserving(obligation, livemode=desk.gateway.livemode)
+    reason = undeserving(obligation, livemode=desk.gateway.livemode) or _too_old(desk, fact)
     if reason is not None:
         return Done(f"opens no case: {reason}")
     opened = open_case(desk.door, fact, gateway=desk.gateway.name)
     return Done(f"opened {opened.case.id}")
+
+
+def _too_old(desk: Desk, fact: PaymentFailed) -> str | None:
+    door = desk.door
+    with door.database.connect() as tx:
+        rules = door.rulebook.rules_for(tx, door.rulebook.current)
+    return too_old(fact.obligation, fact.charge, rules=rules, now=door.clock())
 
 
 def _own_failed(desk: Desk, attempt_id: str, case_id: str, status: AttemptStatus) -> Done | Held:

@@ -1,7 +1,7 @@
 """Checks every setting and connection and says what to do. Without it a wrong key would be noticed by the missing money."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import redis
 from sqlalchemy import text
@@ -19,6 +19,7 @@ from recovery.storage import migrate
 from recovery.storage.aside_store import steps_set_aside
 from recovery.storage.event_store import event_counts, events_set_aside
 from recovery.storage.flag_store import (
+    BACKFILL_LEFT,
     BACKFILLED,
     CHARGING_HALTED,
     CONFIRMED,
@@ -34,6 +35,9 @@ from recovery.storage.moment import Moment
 from recovery.storage.overdue_store import OVERDUE_AFTER, overdue_count, overdue_steps
 from recovery.storage.step_store import backlog, orphans
 from recovery.storage.suppression_store import stopped_by_refusals
+
+BACKFILL_HOURS_MAX = 2.0
+"""Looked for longer ago than this, four rounds of beat have come to nothing."""
 
 CONFIRMATIONS = {
     "retries-off": "Stripe's own retries are off (Settings, Billing, Subscriptions and emails, Manage failed payments)",
@@ -195,7 +199,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
     yield from _overdue(wiring)
     yield letters(flags.get(LETTERS_REFUSED), unwritten)
     yield merchants_app(wiring, messages)
-    yield _backfilled(flags.get(BACKFILLED))
+    yield _backfilled(flags.get(BACKFILLED), flags.get(BACKFILL_LEFT), system_clock.now())
     for name, question in CONFIRMATIONS.items():
         flag = flags.get(CONFIRMED + name)
         if flag is None:
@@ -231,13 +235,18 @@ def _charging(halted: Flag | None) -> Finding:
     )
 
 
-def _backfilled(last: Flag | None) -> Finding:
+def _backfilled(last: Flag | None, left: Flag | None, now: datetime) -> Finding:
+    subject = "missed webhooks"
     if last is None:
         detail = "not looked for yet; a worker does so every half hour while beat runs, or: recovery backfill"
-        return Finding(subject="missed webhooks", health=Health.OK, detail=detail)
-    return Finding(
-        subject="missed webhooks", health=Health.OK, detail=f"looked for until {last.seen_at:%Y-%m-%d %H:%M} UTC"
-    )
+        return Finding(subject=subject, health=Health.OK, detail=detail)
+    detail = f"looked for until {last.seen_at:%Y-%m-%d %H:%M} UTC"
+    if now - last.seen_at > timedelta(hours=BACKFILL_HOURS_MAX):
+        remedy = "see that beat and a worker run, then what recovery backfill says"
+        return Finding(subject=subject, health=Health.WARNING, detail=f"last {detail}", remedy=remedy)
+    if left is not None and left.detail != "0":
+        detail += f"; {left.detail} older open invoices left alone (recovery backfill --any-age opens their cases)"
+    return Finding(subject=subject, health=Health.OK, detail=detail)
 
 
 def _foreign_retries(seen: Flag | None) -> Finding:

@@ -1,5 +1,6 @@
 """Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,9 @@ from recovery.storage.tables import (
     ledger,
     steps,
 )
+
+NAMES_MAX = 10_000
+"""Names in one question; PostgreSQL's protocol takes 65,535 values."""
 
 
 class NoSuchCase(LookupError):
@@ -238,6 +242,15 @@ def open_cases(tx: Connection) -> list[tuple[str, str]]:
     """Every open case with its obligation."""
     query = select(cases.c.id, cases.c.obligation).where(cases.c.state.in_(OPEN)).order_by(cases.c.failed_at)
     return [(row.id, row.obligation) for row in tx.execute(query)]
+
+
+def known_obligations(tx: Connection, names: Sequence[str]) -> set[str]:
+    """Those of many obligations that have a case."""
+    known: set[str] = set()
+    for start in range(0, len(names), NAMES_MAX):
+        some = cases.c.obligation.in_(names[start : start + NAMES_MAX])
+        known.update(tx.execute(select(cases.c.obligation).where(some)).scalars())
+    return known
 
 
 def cases_of(

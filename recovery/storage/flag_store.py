@@ -13,6 +13,8 @@ GATEWAY_RETRIES_SEEN = "gateway_retries_seen"
 UNKNOWN_CODE = "unknown_code:"
 CONFIRMED = "confirmed:"
 BACKFILLED = "backfilled"
+BACKFILL_REACHED = "backfill_reached"
+BACKFILL_LEFT = "backfill_left"
 LETTERS_REFUSED = "letters_refused"
 """How many letters in a row did not go out; the first one that does takes it down."""
 

@@ -16,7 +16,14 @@ from recovery.runtime.finding import Finding, Health
 from recovery.runtime.settings import Pages, Settings
 from recovery.runtime.wiring import Wiring
 from recovery.simulation.sandbox import Sandbox, serve_sandbox
-from recovery.storage.flag_store import CHARGING_HALTED, GATEWAY_RETRIES_SEEN, LETTERS_REFUSED, UNKNOWN_CODE, raise_flag
+from recovery.storage.flag_store import (
+    BACKFILLED,
+    CHARGING_HALTED,
+    GATEWAY_RETRIES_SEEN,
+    LETTERS_REFUSED,
+    UNKNOWN_CODE,
+    raise_flag,
+)
 from recovery.storage.message_store import replay_messages
 
 MERCHANT_SECRET = "whsec_" + base64.b64encode(b"shop" * 8).decode()
@@ -112,12 +119,14 @@ def test_signs_that_something_is_wrong_inside_are_shown(
     with wiring.database.begin() as tx:
         raise_flag(tx, CHARGING_HALTED, "401", at=machine_now())
         raise_flag(tx, GATEWAY_RETRIES_SEEN, "invoice in_1", at=machine_now())
+        raise_flag(tx, BACKFILLED, "long ago", at=machine_now() - timedelta(hours=3))
         raise_flag(tx, f"{UNKNOWN_CODE}x", "unknown code brand_new_code", at=machine_now())
     wiring.database.dispose()
     findings = _findings(healthy, database_url, valkey_url)
     assert "recovery charging resume" in findings["charging"].remedy
     assert findings["Stripe's retries"].health is Health.WARNING
     assert "brand_new_code" in findings["decline codes"].detail
+    assert findings["missed webhooks"].health is Health.WARNING
 
 
 def test_letters_refused_in_a_row_are_our_own_matter(

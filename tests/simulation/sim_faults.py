@@ -40,6 +40,7 @@ KINDS: Final = (
     "brand_changed",
     "updater_asked",
     "backups",
+    "own_cards",
     "refund",
     "dispute",
     "processing",

@@ -46,6 +46,7 @@ from recovery.gateways.port import (
     GatewayMisconfigured,
     GatewayUnavailable,
     InvoicesPage,
+    ListedObligation,
     NotFound,
     Notice,
     Renewal,
@@ -140,12 +141,14 @@ class SimGateway(Gateway):
         mine = [i for i in self.till.books.invoices.values() if i.customer == customer]
         return tuple(i.id for i in mine if i.status is ObligationStatus.OPEN)
 
-    def open_obligations(self) -> Iterator[str]:
+    def open_obligations(self) -> Iterator[ListedObligation]:
         self._read("the open invoices")
-        return iter([i.id for i in self.till.books.invoices.values() if i.status is ObligationStatus.OPEN])
+        listed = [i for i in self.till.books.invoices.values() if i.status is ObligationStatus.OPEN]
+        return iter([ListedObligation(id=i.id, created_at=i.created_at) for i in listed])
 
     def read_wallet(self, obligation: Obligation) -> Wallet:
         wallet = self.till.books.wallet_of(self.till.books.invoices[obligation.id])
+        self.till.books.shown.setdefault(obligation.id, []).append((self.clocks.machine_at, wallet))
         self._read(f"cards of {obligation.id}")
         return wallet
 

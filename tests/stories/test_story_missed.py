@@ -1,10 +1,16 @@
 """Webhooks that never arrive: what they would have told is found in the gateway's own lists."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any, cast
 
+import pytest
 from story_support import Begin, Life
 
 from recovery.cases.lifecycle import State
+from recovery.cases.obligation import Obligation
+from recovery.gateways.port import Gateway, GatewayUnavailable, ListedObligation
 from recovery.intake.backfill import Backfill, Found
 from recovery.runtime.wiring import EVENT_KINDS
 from recovery.simulation.sandbox.faults import WebhookFault
@@ -16,9 +22,9 @@ def lose(life: Life, events: int) -> None:
     life.sandbox.faults.queue([WebhookFault(kind="lost") for _ in range(events)])
 
 
-def backfill(life: Life) -> Found:
+def backfill(life: Life, *, any_age: bool = False) -> Found:
     wiring = life.wiring
-    return Backfill(wiring.door, wiring.gateway, EVENT_KINDS).run()
+    return Backfill(wiring.door, wiring.gateway, EVENT_KINDS, any_age=any_age).run()
 
 
 def test_a_failure_and_a_payment_of_which_no_webhook_told_are_found(begin: Begin) -> None:
@@ -41,11 +47,55 @@ def test_a_failure_and_a_payment_of_which_no_webhook_told_are_found(begin: Begin
     assert life.case().source == "customer_unasked"
 
 
-def test_an_invoice_that_failed_before_the_list_of_events_begins_is_found_among_the_open_ones(begin: Begin) -> None:
+def test_a_failure_older_than_the_horizon_opens_a_case_only_on_purpose(begin: Begin) -> None:
     life = begin()
     lose(life, 100)
     life.fail("insufficient_funds", "approve")
-    life.house.clock.set(life.now + timedelta(days=31))
-    found = backfill(life)
-    assert (found.events_new, found.cases_opened) == (0, 1)
-    assert backfill(life).cases_opened == 0
+    life.house.clock.set(life.now + timedelta(days=22))
+    found = backfill(life)  # it is still on the list of events, and among the open invoices
+    assert found.events_new > 0
+    life.work()
+    assert (found.cases_opened, found.invoices_left) == (0, 1)
+    assert life.count("SELECT count(*) FROM cases") == 0
+    assert life.count("SELECT count(*) FROM events WHERE detail LIKE '%beyond the horizon of 21 days%'") > 0
+    life.house.clock.set(life.now + timedelta(days=700))
+    assert (backfill(life).cases_opened, backfill(life).invoices_left) == (0, 1)
+    assert backfill(life, any_age=True).cases_opened == 1
+    again = backfill(life)
+    assert (again.cases_opened, again.invoices_left) == (0, 0)
+
+
+class Ill:
+    """The real gateway, which always fails to read one invoice."""
+
+    def __init__(self, real: Gateway, ill: str) -> None:
+        self.real, self.ill, self.read = real, ill, list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def open_obligations(self) -> Iterator[ListedObligation]:
+        real = next(iter(self.real.open_obligations()))
+        return iter([replace(real, id=self.ill), real])
+
+    def read_obligation(self, obligation: str) -> Obligation:
+        self.read.append(obligation)
+        if obligation == self.ill:
+            raise GatewayUnavailable("400 for this one, for ever")
+        return self.real.read_obligation(obligation)
+
+
+def test_an_invoice_that_cannot_be_read_does_not_hide_those_behind_it(begin: Begin) -> None:
+    life = begin()
+    lose(life, 100)
+    life.fail("insufficient_funds", "approve")
+    life.house.clock.set(life.now + timedelta(days=1))
+    wiring = life.wiring
+    gateway = Ill(wiring.gateway, "in_0")
+    run = Backfill(wiring.door, cast(Gateway, gateway), frozenset())
+    with pytest.raises(GatewayUnavailable):
+        run.run()
+    with pytest.raises(GatewayUnavailable):
+        run.run()
+    assert gateway.read == ["in_0", life.invoice, "in_0"]
+    assert life.case().state is State.SILENT

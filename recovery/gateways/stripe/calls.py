@@ -1,7 +1,7 @@
 """Every call to Stripe, repeated inside one bound. Without it each read would have its own idea of patience and of errors."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -64,11 +64,17 @@ class Calls:
             # Without the cause: a Stripe exception carries the whole body, which a traceback must not show.
             raise _port_error(error) from None
 
-    def pages(self, get: Callable[[Any], object], params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """All rows of a list, newest first as Stripe gives them, page by page. Raises as ``read``."""
+    def pages(
+        self, get: Callable[[Any], object], params: dict[str, Any], *, each: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """All rows of a list, newest first as Stripe gives them, page by page. Raises as ``read``.
+
+        ``each`` page has a bound of its own, for lists whose length depends on the account; else the caller's covers all.
+        """
         after: dict[str, str] = {}
         while True:
-            page = self.read(get, {**params, "limit": _PAGE_ROWS, **after})
+            with self.within() if each else nullcontext():
+                page = self.read(get, {**params, "limit": _PAGE_ROWS, **after})
             found = [dict(row) for row in rows(page)]
             yield from found
             last = ident(found[-1]) if found else None

@@ -20,6 +20,7 @@ from recovery.gateways.port import (
     Fee,
     Gateway,
     InvoicesPage,
+    ListedObligation,
     Notice,
     Renewal,
     RenewalPage,
@@ -112,7 +113,7 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return self._reading.open_obligations(customer)
 
-    def open_obligations(self) -> Iterator[str]:
+    def open_obligations(self) -> Iterator[ListedObligation]:
         """Each page with a bound of its own: a big account has hundreds of them."""
         return open_obligations(self._calls)
 

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from recovery.gateways.port import GatewayUnavailable, Notice, PayloadRejected
+from recovery.gateways.port import GatewayUnavailable, ListedObligation, Notice, PayloadRejected
 from recovery.gateways.stripe.calls import Calls
-from recovery.gateways.stripe.fields import Json, ident, rows, whole
+from recovery.gateways.stripe.fields import Json, ident, instant, rows, whole
 from recovery.gateways.stripe.notices import KINDS, notice_of
 
 # Stripe takes at most so many kinds in one question.
 _KINDS_MAX: Final = 20
-# Stripe's own maximum for one page.
-_PAGE_ROWS: Final = 100
 # Stripe lists newest first: a stretch is collected and turned around. A day of notices fits into memory on any account.
 _STRETCH_SECONDS: Final = 24 * 3600
 
@@ -27,17 +25,13 @@ def notices_since(calls: Calls, at: datetime) -> Iterator[Notice]:
         begins = ends
 
 
-def open_obligations(calls: Calls) -> Iterator[str]:
-    """The ids of all open invoices that are charged automatically. Raises as every read."""
-    params: dict[str, Any] = {"status": "open", "collection_method": "charge_automatically", "limit": _PAGE_ROWS}
-    while True:
-        with calls.within():
-            page = calls.read(calls.client.v1.invoices.list, params)
-        names = [name for row in rows(page) if (name := ident(row))]
-        yield from names
-        if page.get("has_more") is not True or not names:
-            return
-        params = params | {"starting_after": names[-1]}
+def open_obligations(calls: Calls) -> Iterator[ListedObligation]:
+    """All open invoices that are charged automatically. Raises as every read."""
+    params: dict[str, Any] = {"status": "open", "collection_method": "charge_automatically"}
+    for row in calls.pages(calls.client.v1.invoices.list, params, each=True):
+        name, made = ident(row), instant(row, "created")
+        if name and made:
+            yield ListedObligation(id=name, created_at=made)
 
 
 def _newest(calls: Calls, begins: int) -> int | None:
@@ -54,10 +48,9 @@ def _created(calls: Calls, names: list[str], begins: int) -> int | None:
 
 def _stretch(calls: Calls, created: dict[str, int]) -> list[Notice]:
     found: list[Notice] = []
-    with calls.within():
-        for names in _portions():
-            events = list(calls.pages(calls.client.v1.events.list, {"types": names, "created": created}))
-            found.extend(_notice(event) for event in reversed(events))
+    for names in _portions():
+        events = list(calls.pages(calls.client.v1.events.list, {"types": names, "created": created}, each=True))
+        found.extend(_notice(event) for event in reversed(events))
     return sorted(found, key=lambda notice: notice.created_at)
 
 

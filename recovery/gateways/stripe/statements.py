@@ -11,7 +11,7 @@ from recovery.gateways.stripe.charges import charge_of, money
 from recovery.gateways.stripe.fields import Json, ident, instant, text, whole
 from recovery.gateways.stripe.reversals import reversal_status
 
-# Each stretch has a time bound of its own, and fits into memory on any account.
+# A stretch fits into memory on any account.
 _STRETCH: Final = timedelta(days=1)
 _UNKNOWN: Final = "xxx"
 
@@ -53,7 +53,6 @@ def seen_charge(row: Json) -> SeenCharge:
 def _listed(calls: Calls, get: Callable[[Any], object], start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
     while start < end:
         upto = min(end, start + _STRETCH)
-        with calls.within():
-            found = list(calls.pages(get, {"created": {"gte": int(start.timestamp()), "lt": int(upto.timestamp())}}))
-        yield from found
+        created = {"gte": int(start.timestamp()), "lt": int(upto.timestamp())}
+        yield from calls.pages(get, {"created": created}, each=True)
         start = upto

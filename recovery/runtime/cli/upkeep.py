@@ -44,13 +44,19 @@ def backfill(
             min=1, max=LISTED_DAYS, help="How far back; without it since the last run, at first all that is listed."
         ),
     ] = None,
+    any_age: Annotated[
+        bool,
+        typer.Option(
+            "--any-age", help="Open cases of failures beyond the horizon too; their customers are written to at once."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Read the gateway's list of events and its open invoices, and take in what never arrived. Safe at any time."""
     with command_stack(broker=True) as stack:
         door = stack.wiring.door
         since = None if days is None else door.clock() - timedelta(days=days)
-        found = Backfill(door, stack.wiring.gateway, EVENT_KINDS).run(since=since)
+        found = Backfill(door, stack.wiring.gateway, EVENT_KINDS, any_age=any_age).run(since=since)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2))
         return
@@ -58,3 +64,7 @@ def backfill(
     said(
         f"{found.invoices_open} open invoices, {found.cases_opened} cases opened; {found.cases_told} cases told that theirs has ended"
     )
+    if found.invoices_left:
+        said(
+            f"{found.invoices_left} failed longer ago than the horizon and were left alone; --any-age opens their cases"
+        )
