@@ -15,7 +15,7 @@ PYTHON_OK = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
 SETUP = $(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py "$(VENV)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest simulate chaos lock clean setup setup-dev
+.PHONY: help demo test lint pytest simulate chaos pictures lock clean setup setup-dev
 
 help:  ## what can be made
 	@$(IN) sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -44,6 +44,9 @@ simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make s
 
 chaos: setup-dev  ## real processes killed at random, servers too, judged by checkers: make chaos MINUTES=10
 	@$(IN) exec "$(VENV)/bin/python" tests/chaos/chaos_run.py --minutes $(MINUTES) $(ARGS)
+
+pictures: setup-dev  ## the pictures of docs/emails anew, after a change of letters or pages; look at them
+	@$(IN) exec "$(VENV)/bin/python" tools/pictures.py $(ARGS)
 
 lock:  ## write constraints.txt anew from what pyproject.toml admits
 	@$(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py --renew-pins

@@ -93,8 +93,8 @@ class Case:
     read for, ``zone`` is the customer's own time zone if the address tells it; ``arm`` is how the customer is treated where that
     is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it was when it failed, ``woken_at`` when a paid sibling
     made waiting pointless. ``letters_done`` counts the campaign's letters that were sent or left out, ``letter_tries`` the tries at the
-    current one; ``email_tries`` numbers all. ``wished_at`` is
-    the date that the customer chose for a try, ``left_because`` the reason given for leaving.
+    current one; ``email_tries`` numbers all. ``wished_at`` is the date that the customer chose for a try, ``left_because`` the reason
+    given for leaving; ``cancelled`` says that the subscription was ended while the case was open, ``reason_mail`` which email asked.
     ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
     """
 
@@ -136,6 +136,8 @@ class Case:
     wished_at: datetime | None = None
     wishes: int = 0
     left_because: str | None = None
+    cancelled: bool = False
+    reason_mail: int | None = None
     escalations: int = 0
     source: Source | None = None
     ended_at: datetime | None = None

@@ -97,7 +97,7 @@ class Course:
         if busy is None or decision.start is not None or decision.email is not None:
             return None
         ends = step_of(fact) is not None or isinstance(fact, AttemptAnswered | LeaseLapsed)
-        if not ends and busy.kind is not StepKind.SEND_EMAIL:
+        if not ends and busy.kind not in (StepKind.SEND_EMAIL, StepKind.ASK_REASON):
             return None
         self._busy = None
         if self._again is None or decision.case.state not in OPEN or busy.kind in decision.cancel:

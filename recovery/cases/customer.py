@@ -70,7 +70,8 @@ def customer_left(case: Case, fact: facts.CustomerLeft, *, now: datetime) -> Dec
     """The customer wants to leave: voluntary churn with its reason, nothing is tried or sent any more."""
     reasoned = replace(case, left_because=fact.because)
     if case.state not in OPEN:
-        return Decision(case=reasoned, reason=f"the customer gave a reason for leaving: {fact.because}")
+        why = f"the customer gave a reason for leaving: {fact.because}"
+        return Decision(case=reasoned, reason=why, cancel=frozenset({StepKind.ASK_REASON}))
     return money_moves.withdraw(reasoned, now=now, why=f"the customer wants to leave ({fact.because})")
 
 
@@ -79,7 +80,7 @@ def mail_stopped(case: Case, fact: facts.MailStopped) -> Decision:
     return Decision(
         case=replace(case, mail_stopped=True),
         reason=f"no further emails: {fact.why}",
-        cancel=frozenset({StepKind.SEND_EMAIL}),
+        cancel=frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON}),
     )
 
 

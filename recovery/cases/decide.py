@@ -6,7 +6,7 @@ Nothing here reads a clock, a file or a database: ``now``, the rules and the car
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from recovery.cases import answered, customer, facts, firing, letters, money_moves, regrouping
+from recovery.cases import answered, customer, facts, firing, leaving, letters, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
 from recovery.cases.keeping import keep_card
@@ -34,6 +34,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     decision = regrouping.wake(case, decision, now=now, usage=usage)
     own = rules.for_case(case)
     decision = kept_open(case, keep_card(case, decision, now=now, rules=own), rules=own)
+    decision = leaving.asked_why(case, decision, now=now, rules=own)
     _check(case, decision)
     return decision
 
@@ -44,7 +45,8 @@ def _check(before: Case, decision: Decision) -> None:
         raise BrokenInvariant(f"case {before.id}: {before.state} must not become {after.state}")
     if after.state is State.DUNNING and after.exhausted is None:
         raise BrokenInvariant(f"case {before.id} would ask the customer without being exhausted")
-    if decision.email is not None and (after.exhausted is None or after.state is not State.DUNNING):
+    asks_why = decision.email == after.reason_mail and leaving.has_left(after)
+    if decision.email is not None and (after.exhausted is None or not (after.state is State.DUNNING or asks_why)):
         raise BrokenInvariant(f"case {before.id} would write to the customer in state {after.state}")
     if decision.start is not None and before.open_attempt is not None:
         raise BrokenInvariant(f"case {before.id} would start a second attempt")
@@ -120,15 +122,19 @@ def _method_changed(
 def _email_due(case: Case, fact: facts.EmailDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     if usage.no_mail is not None:
         return customer.unwanted(case, usage.no_mail)
-    return letters.email_due(case, fact, now=now, rules=rules, usage=usage)
+    due = leaving.reason_due if fact.asks_why else letters.email_due
+    return due(case, fact, now=now, rules=rules, usage=usage)
 
 
 def _email_sent(case: Case, fact: facts.EmailSent, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    if leaving.is_reason(case, fact.email_id):
+        return leaving.reason_sent(case, fact)
     return letters.email_sent(case, fact, now=now, rules=rules)
 
 
 def _email_refused(case: Case, fact: facts.EmailRefused, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
-    return letters.email_refused(case, fact, now=now, rules=rules)
+    refused = leaving.reason_refused if leaving.is_reason(case, fact.email_id) else letters.email_refused
+    return refused(case, fact, now=now, rules=rules)
 
 
 def _date_wished(case: Case, fact: facts.DateWished, now: datetime, rules: Rules, _usage: CardUse) -> Decision:

@@ -109,10 +109,15 @@ class ChargeDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailDue:
-    """A planned email has come due; the obligation was just read again."""
+    """A planned email has come due; the obligation was just read again.
+
+    ``asks_why`` when it is the question for the reason; ``page`` whether there is a page of ours that takes the answer.
+    """
 
     obligation: Obligation
     step_id: int
+    asks_why: bool = False
+    page: bool = True
 
     @property
     def key(self) -> str:

@@ -61,14 +61,14 @@ def _waits(
     decent = decent_at(case, rules, now)
     if decent > now:
         return decent, f"the email waits for a decent hour: {decent:%a %d %b %H:%M} UTC"
-    allowed = _allowed_at(rules.policy.dunning, usage.mailed, now)
+    allowed = allowed_at(rules.policy.dunning, usage.mailed, now)
     if allowed > now:
         later = decent_at(case, rules, allowed)
         return later, f"the email waits: the customer got enough over all cases; again {later:%a %d %b %H:%M} UTC"
     return None
 
 
-def _allowed_at(dunning: Dunning, mailed: tuple[datetime, ...], now: datetime) -> datetime:
+def allowed_at(dunning: Dunning, mailed: tuple[datetime, ...], now: datetime) -> datetime:
     """When the cap per customer lets another email go, all cases counted."""
     at = now
     if mailed:

@@ -46,6 +46,7 @@ class StepKind(StrEnum):
     CLOSE_CASE = "close_case"
     WAKE_SIBLINGS = "wake_siblings"
     KEEP_CARD = "keep_card"
+    ASK_REASON = "ask_reason"
 
 
 class StepState(StrEnum):

@@ -23,7 +23,7 @@ def apply(case: Case, fact: facts.Fact) -> Decision:
         case facts.InvoiceWrittenOff(at=at):
             return lose(case, now=at, why="the merchant wrote the invoice off")
         case facts.SubscriptionCancelled(detail=detail, at=at):
-            return withdraw(case, now=at, why=f"the subscription was cancelled ({detail or 'no reason given'})")
+            return cancel(case, now=at, why=f"the subscription was cancelled ({detail or 'no reason given'})")
         case facts.PaymentRefunded(amount=amount, at=at, refund_id=ref, charge_id=charge, failed=failed):
             kind = EntryKind.REFUND_FAILED if failed else EntryKind.REFUNDED
             return _booked(case, kind, Entry(kind=kind, amount=amount, occurred_at=at, ref=ref, charge_id=charge))
@@ -57,7 +57,7 @@ def ended_by_reading(case: Case, obligation: Obligation, *, now: datetime) -> De
     if obligation.status is ObligationStatus.UNCOLLECTIBLE:
         return lose(case, now=now, why="the merchant wrote the invoice off")
     if not obligation.subscription_live:
-        return withdraw(case, now=now, why="the subscription is cancelled")
+        return cancel(case, now=now, why="the subscription is cancelled")
     if obligation.remaining.minor <= 0:
         return withdraw(case, now=now, why="nothing remains to be paid")
     return None
@@ -173,6 +173,11 @@ def _source(case: Case, charge: Charge, attempt: Attempt | None) -> Source:
 def withdraw(case: Case, *, now: datetime, why: str) -> Decision:
     """No longer owed, or the customer left. An end that is reached already stays as it is."""
     return _end(case, State.WITHDRAWN, EntryKind.WITHDRAWN, now, why)
+
+
+def cancel(case: Case, *, now: datetime, why: str) -> Decision:
+    """The subscription was ended, by whomever. An end that is reached already stays as it is."""
+    return withdraw(replace(case, cancelled=True) if case.state in OPEN else case, now=now, why=why)
 
 
 def lose(case: Case, *, now: datetime, why: str) -> Decision:

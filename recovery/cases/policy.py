@@ -50,7 +50,9 @@ class Dunning:
 
     Emails leave between ``opens`` and ``closes`` in the customer's local time, on weekends only with ``weekends``. Over all cases a
     customer gets one in ``customer_gap_hours`` and at most ``customer_emails_max`` in 30 days. ``silent_tries_max`` limits the silent
-    tries on paydays between letters, ``wishes_max`` the dates that a customer may choose. ``ask_reason`` asks who was lost once why.
+    tries on paydays between letters, ``wishes_max`` the dates that a customer may choose.
+    ``ask_reason`` asks who was lost or cancelled on their page why, ``ask_reason_by_email`` once also by an email that leads there,
+    ``ask_reason_after_days`` later.
     ``only_customer_wait_days`` holds letters back where only the customer can cure the decline and no silent try came before.
     """
 
@@ -66,6 +68,8 @@ class Dunning:
     silent_tries_max: Annotated[int, Ge(0), Le(10)] = 2
     wishes_max: Annotated[int, Ge(0), Le(5)] = 2
     ask_reason: bool = False
+    ask_reason_by_email: bool = False
+    ask_reason_after_days: Annotated[float, Ge(0), Le(60)] = 1
     only_customer_wait_days: Annotated[float, Ge(0), Le(30)] = 0
 
     def __post_init__(self) -> None:

@@ -82,8 +82,9 @@ class CardUse:
     """What counts against the card the case would charge next, over all cases and whoever tried.
 
     ``elder`` is the oldest of the customer's older invoices that are still tried silently; ``siblings`` is how many other
-    invoices of the customer have an open case. ``mailed`` is when emails to the customer were begun, over all cases;
-    ``no_mail`` is why the customer gets none, whatever the case itself says.
+    invoices of the customer have an open case. ``mailed`` is when emails to the customer were begun, over all cases; ``asked_why``
+    whether the customer was asked why they left, or told it, in any of them; ``no_mail`` is why the customer gets none,
+    whatever the case itself says.
     """
 
     budget_key: str
@@ -91,6 +92,7 @@ class CardUse:
     elder: Elder | None = None
     siblings: int = 0
     mailed: tuple[datetime, ...] = ()
+    asked_why: bool = False
     no_mail: str | None = None
 
 

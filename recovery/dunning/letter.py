@@ -194,7 +194,8 @@ class Letters:
         said: dict[str, object] = {name: filled(getattr(common, name)) for name in shared}
         own = asdict(text)
         said |= {name: filled(own[name]) for name in ("subject", "preview", "heading", "button")}
-        return said | {"lines": [filled(line) for line in text.lines], "summary": summary}
+        said |= {name: filled(own[name]) for name in ("paid_hint", "why_this") if own[name] is not None}
+        return said | {"lines": [filled(line) for line in text.lines], "summary": summary if text.summary else []}
 
 
 __all__ = ["DEFAULT_LANGUAGE", "Ask", "Brand", "LetterError", "Letters", "Written"]

@@ -90,7 +90,9 @@ class SendEmail:
         if unwanted is not None:
             advance(self.door, case.id, unwanted, step=step)
             return
-        due = advance(self.door, case.id, EmailDue(obligation=obligation, step_id=step.id), step=step)
+        asks_why, page = step.kind is StepKind.ASK_REASON, self.outbox.links is not None
+        fact = EmailDue(obligation=obligation, step_id=step.id, asks_why=asks_why, page=page)
+        due = advance(self.door, case.id, fact, step=step)
         if due.email_id is None:
             return
         if self.door.machine_clock() + timedelta(seconds=self.mailer.lease_seconds) >= step.lease_until:

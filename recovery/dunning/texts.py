@@ -33,7 +33,11 @@ class LetterError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterText:
-    """One letter in one language; each value is a Jinja template."""
+    """One letter in one language; each text is a Jinja template.
+
+    Without ``summary`` amount and card are not listed. ``paid_hint`` and ``why_this`` replace what the letters of a language share; an
+    empty one is left out.
+    """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     subject: str
@@ -41,6 +45,9 @@ class LetterText:
     heading: str
     lines: Annotated[tuple[str, ...], MinLen(1)]
     button: str
+    summary: bool = True
+    paid_hint: str | None = None
+    why_this: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

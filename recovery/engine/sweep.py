@@ -88,4 +88,5 @@ def _plan_again(door: Door, step: ClaimedStep) -> None:
 _TAKE_BACK: dict[StepKind, Callable[[Door, ClaimedStep], None]] = {
     StepKind.CHARGE_CARD: _take_back_charge,
     StepKind.SEND_EMAIL: _take_back_email,
+    StepKind.ASK_REASON: _take_back_email,
 }

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from recovery.cases.leaving import TEMPLATE as LEAVING
 from recovery.dunning.checking import letter_mistakes
 from recovery.dunning.letter import Letters
 from recovery.runtime.knowledge import (
@@ -45,7 +46,7 @@ def _templates(folder: Path) -> Iterable[str]:
         campaigns = load_file(path, Campaigns).campaigns
     except ConfigInvalid:
         return set()
-    return {letter.template for campaign in campaigns for letter in campaign.letters}
+    return {LEAVING, *(letter.template for campaign in campaigns for letter in campaign.letters)}
 
 
 def _with_line(folder: Path, mistake: str) -> str:

@@ -163,15 +163,17 @@ class Wiring:
     def performers(self) -> Mapping[StepKind, Performer]:
         """Who performs which step. Cheap and urgent kinds come first."""
         door, gateway = self.door, self.gateway
+        send = SendEmail(door, gateway, self.mailer, self.letters, self.outbox)
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(door, gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(door),
             StepKind.KEEP_CARD: KeepCard(door, gateway),
             StepKind.REFRESH_CARD: RefreshCard(door, gateway),
             StepKind.CHARGE_CARD: ChargeCard(door, gateway, self.breaker),
-            StepKind.SEND_EMAIL: SendEmail(door, gateway, self.mailer, self.letters, self.outbox),
+            StepKind.SEND_EMAIL: send,
             StepKind.CLOSE_CASE: CloseCase(door, gateway),
             StepKind.ESCALATE: Escalate(door),
+            StepKind.ASK_REASON: send,
         }
 
     def perform_steps(self) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, text, update
 
 from recovery.cases.case import Case, Decision
 from recovery.cases.rules import CardUse
@@ -34,7 +34,13 @@ def with_mailed(tx: Connection, case: Case, use: CardUse, *, now: datetime) -> C
     )
     why = objection(tx, case.customer)
     no_mail = None if why is None else f"the customer has {why}"
-    return replace(use, mailed=tuple(tx.execute(found).scalars()), no_mail=no_mail)
+    told = select(cases.c.id).where(
+        cases.c.customer == case.customer,
+        or_(cases.c.left_because.is_not(None), cases.c.reason_mail.is_not(None)),
+        cases.c.id != case.id,
+    )
+    asked_why = tx.execute(select(exists(told))).scalar_one()
+    return replace(use, mailed=tuple(tx.execute(found).scalars()), asked_why=asked_why, no_mail=no_mail)
 
 
 def insert_email(tx: Connection, decision: Decision, *, step_id: int, moment: Moment) -> str:

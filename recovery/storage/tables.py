@@ -87,6 +87,8 @@ cases = Table(
     _instant("wished_at", nullable=True),
     Column("wishes", Integer, nullable=False, server_default=text("0")),
     Column("left_because", Text),
+    Column("cancelled", Boolean, nullable=False, server_default=text("false")),
+    Column("reason_mail", Integer),
     Column("escalations", Integer, nullable=False),
     Column("source", Text),
     _instant("ended_at", nullable=True),

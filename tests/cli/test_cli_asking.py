@@ -40,9 +40,15 @@ def life(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_the_gallery_shows_every_letter_and_sends_nothing(run: Run, tmp_path: Path) -> None:
     told = run("email", "preview", "--out", "gallery", "--json")
     page = (tmp_path / json.loads(told.out)["page"]).read_text(encoding="utf-8")
-    assert page.count("<figure") == 20
+    assert page.count("<figure") == 24 + 4 * 13
     names = {path.name for path in (tmp_path / "gallery").iterdir()}
-    assert {"index.html", "last_notice.zh_Hans.html", "new_card.es.txt"} <= names
+    assert {
+        "index.html",
+        "last_notice.zh_Hans.html",
+        "new_card.es.txt",
+        "page_lost.de.html",
+        "page_day.es.html",
+    } <= names
     assert "http" not in page
 
 

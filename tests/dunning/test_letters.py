@@ -18,7 +18,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config" / "emails"
 BRAND = Brand(name="Example & Sons", sender="billing@example.com", reply_to="help@example.com")
 LETTERS = Letters(CONFIG, BRAND)
 URL = "https://pay.example.com/i/1?a=1&b=2"
-TEMPLATES = {"payment_due", "confirm_payment", "new_card", "reminder", "last_notice"}
+TEMPLATES = {"payment_due", "confirm_payment", "new_card", "reminder", "last_notice", "leaving"}
 
 
 def _letter(*, name: str | None = "Kim", locale: str | None = "en", **ask: Any) -> EmailMessage:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from sim_books import Called
 from sim_checks_cards import cards
+from sim_checks_pages import pages
 from sim_checks_timing import timing
 from sim_play import Run
 from sim_view import LATE, View
@@ -18,7 +19,7 @@ OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
 def judge(run: Run) -> list[str]:
     """Every violation found, in words."""
     view = View(run)
-    checks = (charged_once, keys, no_haste, nothing_waits, effects, emails, money, sources, ends, timing, cards)
+    checks = (charged_once, keys, no_haste, nothing_waits, effects, emails, money, sources, ends, timing, cards, pages)
     return [f"{check.__name__}: {what}" for check in checks for what in check(view)]
 
 

@@ -30,6 +30,7 @@ KINDS: Final = (
     "customer_pays",
     "customer_changes_card",
     "customer_cancels",
+    "customer_visits",
     "merchant_voids",
     "merchant_writes_off",
     "amount_changes",

@@ -1,5 +1,6 @@
 """A mail server at the port: what really left, and every way in which handing over can fail."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,8 @@ class Left:
     message_id: str
     at: datetime
     machine_at: datetime
+    page: str
+    unsubscribe: str
 
 
 @dataclass
@@ -31,6 +34,8 @@ class SimMailer:
     meanwhile: Callable[[str, float], None]
     lease_seconds: float = 60.0
     left: list[Left] = field(default_factory=list)
+    arrived: Callable[[Left], None] = lambda _left: None
+    """Called with each email that reached its customer."""
 
     def send(self, message: EmailMessage, *, to: str) -> None:
         """Hand over one email."""
@@ -47,10 +52,27 @@ class SimMailer:
         arrives = fault is None or self.faults.dice.of("ambiguous").random() < 0.5
         if arrives:
             self.say(f"  email to {to}")
-            left = Left(to=to, message_id=message["Message-ID"], at=self.clocks.at, machine_at=self.clocks.machine_at)
+            left = Left(
+                to=to,
+                message_id=message["Message-ID"],
+                at=self.clocks.at,
+                machine_at=self.clocks.machine_at,
+                page=_page(message),
+                unsubscribe=message["List-Unsubscribe"].strip("<>"),
+            )
             self.left.append(left)
+            self.arrived(left)
         if fault == "mail_ambiguous":
             raise MailAmbiguous("the connection broke")
         if self.faults.strikes("crash"):
             self.say(f"  CRASH after mailing {to}")
             raise Crashed
+
+
+def _page(message: EmailMessage) -> str:
+    """Where the letter's link leads, as its reader finds it."""
+    words = message.get_body(("plain",))
+    assert isinstance(words, EmailMessage)
+    found = re.search(r"https://\S+/r/\S+", words.get_content())
+    assert found is not None, "a letter without a link"
+    return found[0]

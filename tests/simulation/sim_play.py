@@ -12,10 +12,11 @@ from sim_clocks import Clocks
 from sim_edges import EdgedDatabase
 from sim_faults import Crashed, Dice, Faults
 from sim_gateway import SimGateway
-from sim_mailer import SimMailer
+from sim_mailer import Left, SimMailer
 from sim_post import KINDS, Post
 from sim_rules import CONFIG, Shelf, next_edition, shipped, varied
 from sim_till import Till
+from sim_visits import LINKS, Front, Visits
 from sqlalchemy import Engine, text
 
 from recovery.cases.facts import PersonDecided
@@ -28,6 +29,7 @@ from recovery.charging.keep import KeepCard
 from recovery.charging.refresh import RefreshCard
 from recovery.charging.settle import SettleAttempt
 from recovery.charging.siblings import WakeSiblings
+from recovery.dunning.addresses import Addresses
 from recovery.dunning.letter import Brand, Letters
 from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.advance import advance
@@ -143,18 +145,36 @@ class Run:
 
     def _performers(self) -> dict[StepKind, Performer]:
         letters = Letters(CONFIG / "emails", Brand(name="Sim", sender="sim@example.com"))
+        outbox = Outbox(sender_domain="example.com", links=LINKS, addresses=Addresses(key="the key of the simulation"))
+        send = SendEmail(self.door, self.gateway, self.mailer, letters, outbox)
+        front = Front(
+            database=self.door.database,
+            gateway=self.gateway,
+            door=self.door,
+            rulebook=self.shelf,
+            letters=letters,
+            outbox=outbox,
+        )
+        self.visits = Visits(front, self.clocks, self.faults, self.say)
+        self.mailer.arrived = self._arrived
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(self.door, self.gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(self.door),
             StepKind.KEEP_CARD: KeepCard(self.door, self.gateway),
             StepKind.REFRESH_CARD: RefreshCard(self.door, self.gateway),
             StepKind.CHARGE_CARD: ChargeCard(self.door, self.gateway, Breaker(self.clocks.machine)),
-            StepKind.SEND_EMAIL: SendEmail(
-                self.door, self.gateway, self.mailer, letters, Outbox(sender_domain="example.com")
-            ),
+            StepKind.SEND_EMAIL: send,
+            StepKind.ASK_REASON: send,
             StepKind.CLOSE_CASE: CloseCase(self.door, self.gateway),
             StepKind.ESCALATE: Escalate(self.door),
         }
+
+    def _arrived(self, mail: Left) -> None:
+        """Every other email is opened, within days; also when the faults are over, as most letters come late."""
+        dice = self.faults.dice.of("readers")
+        if "customer_visits" not in self.wish.off and dice.random() < 0.6:
+            for _ in range(dice.choice((1, 1, 2))):
+                self.people.plan(dice.uniform(60, 500_000), lambda: self.visits.visit(mail))
 
     def say(self, line: str) -> None:
         """One line of the story."""

@@ -37,7 +37,7 @@ def varied(dice: random.Random) -> Knowledge:
             jitter_minutes=dice.choice((0, 0, 45)),
             review_days=dice.choice((1, 3)),
             unsent_max=dice.choice((2, 8)),
-            dunning=replace(policy.dunning, wait_days=dice.choice((2, 14))),
+            dunning=replace(policy.dunning, wait_days=dice.choice((2, 14)), ask_reason_by_email=dice.random() < 0.5),
             cards=replace(
                 policy.cards,
                 backup=dice.choice(tuple(BackupUse)),

@@ -101,7 +101,9 @@ def _judge_calls(life: Life, file: CaseFile) -> None:
     if case.state in OPEN:
         assert waiting, "an open case without a wake-up"
     else:
-        assert {step.kind for step in waiting} <= {"settle_attempt", "refresh_card"}, "an ended case goes on"
+        assert {step.kind for step in waiting} <= {"settle_attempt", "refresh_card", "ask_reason"}, (
+            "an ended case goes on"
+        )
     assert case.open_attempt is None or waiting
     known = {attempt.id: attempt for attempt in case.attempts}
     for entry in life.sandbox.ledger.entries:

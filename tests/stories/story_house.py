@@ -4,6 +4,7 @@ Without it each story would wire a house of its own. As in production one time s
 with the days.
 """
 
+import dataclasses
 import socket
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import Any
 import uvicorn
 
 from recovery.cases.lifecycle import StepKind
+from recovery.cases.policy import Policy
 from recovery.dunning.mailer import Mailer
 from recovery.dunning.send import SendEmail
 from recovery.engine.claims import Performer
@@ -25,7 +27,7 @@ from recovery.engine.door import Door
 from recovery.gateways.port import Gateway
 from recovery.gateways.stripe import Limits, StripeGateway
 from recovery.runtime.clock import SharedClock, clock_from, machine_now
-from recovery.runtime.knowledge import Knowledge, load_knowledge
+from recovery.runtime.knowledge import Knowledge, load_knowledge, version_of
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import load_settings
 from recovery.runtime.web.app import create_app
@@ -40,6 +42,7 @@ PATIENT = Limits(connect_seconds=10, read_seconds=20, bound_seconds=60)
 HASTY = Limits(connect_seconds=1, read_seconds=0.4, bound_seconds=10, least_try_seconds=0.1)
 """Gives up on an answer long before the sandbox's hanging faults end."""
 START_SECONDS = 20.0
+OWN_ADDRESS = "the web application's own address, which no story knows before it begins"
 LONGEST_SLEEP_SECONDS = 0.02
 """Between the tries of one call; the sandbox's faults are over in no time."""
 
@@ -56,9 +59,10 @@ class Ways:
     """The secret that the gateway signs with."""
     mailer: Callable[[Mailer], Mailer] = lambda real: real
     gateway: Callable[[Gateway], Gateway] = lambda real: real
+    """Ports that a story wraps to let a worker die there."""
+    policy: Callable[[Policy], Policy] = lambda shipped: shipped
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further settings."""
-    """Ports that a story wraps to let a worker die there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +89,11 @@ class StoryWiring(Wiring):
     def rulebook(self) -> StoredRuleBook:
         """The files as they are, read once for all stories."""
         settle_seconds = self.settings.stripe_call_seconds + self.settings.settle_margin_seconds
-        return StoredRuleBook(_knowledge(), settle_seconds=settle_seconds)
+        known = _knowledge()
+        policy = self.ways.policy(known.policy)
+        if policy is not known.policy:
+            known = dataclasses.replace(known, policy=policy, policy_version=version_of(policy))
+        return StoredRuleBook(known, settle_seconds=settle_seconds)
 
     @cached_property
     def door(self) -> Door:
@@ -105,7 +113,7 @@ class StoryWiring(Wiring):
         """The real ones, with the story's mailer."""
         mailer = self.ways.mailer(self.mailer)
         send = SendEmail(self.door, self.gateway, mailer, self.letters, self.outbox)
-        return {**super().performers, StepKind.SEND_EMAIL: send}
+        return {**super().performers, StepKind.SEND_EMAIL: send, StepKind.ASK_REASON: send}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +145,14 @@ def house(database_url: str, folder: Path, *, smtp_port: int, ways: Ways, option
             "stripe_webhook_secrets": ways.secrets,
             "stripe_call_seconds": ways.patience.bound_seconds,
         }
-        told |= ways.more
+        bound = stack.enter_context(socket.socket())
+        bound.bind(("127.0.0.1", 0))
+        own = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        told |= {name: own if value is OWN_ADDRESS else value for name, value in ways.more.items()}
         settings = load_settings(_env_file=None, database_url=database_url, config_dir=CONFIG, threads=2, **told)
         wiring = StoryWiring(settings=settings, database_url=database_url, ways=ways)
         stack.callback(wiring.database.dispose)
-        web_url = stack.enter_context(_served(wiring))
+        web_url = stack.enter_context(_served(wiring, bound))
         stack.callback(_close, wiring.gateway)
         sandbox.add_webhook_endpoint(f"{web_url}/webhooks/stripe", ways.signed_with)
         yield House(sandbox=sandbox, wiring=wiring, clock=clock, web_url=web_url, api_url=api_url)
@@ -159,22 +170,20 @@ def _close(gateway: Gateway) -> None:
 
 
 @contextmanager
-def _served(wiring: Wiring) -> Iterator[str]:
-    """The real web application on a free loopback port."""
+def _served(wiring: Wiring, bound: socket.socket) -> Iterator[str]:
+    """The real web application on a socket that is bound already."""
     app = create_app(wiring, ring=lambda: None)
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        try:
-            ends_at = time.monotonic() + START_SECONDS
-            while not server.started:
-                assert thread.is_alive(), "the web application ended"
-                assert time.monotonic() < ends_at, "the web application did not start"
-                time.sleep(0.005)
-            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread.start()
+    try:
+        ends_at = time.monotonic() + START_SECONDS
+        while not server.started:
+            assert thread.is_alive(), "the web application ended"
+            assert time.monotonic() < ends_at, "the web application did not start"
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

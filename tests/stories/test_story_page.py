@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -13,10 +14,13 @@ from story_support import Begin, Life
 
 from recovery.cases.case import Purpose
 from recovery.cases.lifecycle import Source, State
+from recovery.cases.policy import Policy
 from recovery.dunning.links import For, Links
 from recovery.dunning.standard_webhooks import signed_headers
 from recovery.gateways.port import Contact, Gateway, GatewayUnavailable
+from recovery.reporting.silence import audit
 from recovery.runtime.clock import machine_now
+from recovery.storage.silence_queries import email_records
 
 pytest_plugins = ["story_fixtures"]
 
@@ -137,6 +141,39 @@ def test_who_wants_to_leave_is_let_go_at_once(begin: Begin) -> None:
     life.run(days=20)
     assert (len(life.mails.messages), life.tries()) == (1, [])
     assert "<form" not in _get(life, path).text, "asked once"
+
+
+def _curious(shipped: Policy) -> Policy:
+    return replace(shipped, dunning=replace(shipped.dunning, ask_reason_by_email=True))
+
+
+def test_who_cancelled_is_asked_once_for_the_reason_and_the_page_takes_it(begin: Begin) -> None:
+    life = begin(ways=replace(PAGED, policy=_curious))
+    person = life.sandbox.make_customer(email="kim@example.org", name="Kim")
+    life.sandbox.make_card(person, ("lost_card",) * 9)
+    life.invoice = life.sandbox.make_failed_invoice(person)
+    other = life.sandbox.make_failed_invoice(person, subscription=life.sandbox.make_subscription(person))
+    life.run(hours=1)
+    letters = len(life.mails.messages)
+    for invoice in (life.invoice, other):
+        held = life.sandbox.read(invoice)["parent"]["subscription_details"]["subscription"]
+        life.sandbox.cancel_subscription(str(held))
+    life.run(days=30)
+    assert life.case().state is life.case(other).state is State.WITHDRAWN
+    (question,) = life.mails.messages[letters:]
+    assert question.message["Subject"] == "One question about your Nimbus subscription"
+    assert "49.00" not in question.message.get_body(("plain",)).get_content(), "it asks for no money"
+    path = _path(life)
+    page = _get(life, path)
+    assert "May we ask why?" in page.text
+    assert _post(life, f"{path}/reason", proof=_proof(page), because="nonsense").status_code == 400
+    assert "Thank you for telling us" in _post(life, f"{path}/reason", proof=_proof(page), because="unused").text
+    asked = [each for each in (life.case(), life.case(other)) if each.reason_mail is not None]
+    assert [(each.left_because, each.state) for each in asked] == [("unused", State.WITHDRAWN)]
+    assert "<form" not in _get(life, path).text, "asked once"
+    with life.wiring.database.connect() as tx:
+        proved = audit(email_records(tx, first=life.now - timedelta(days=60), until=life.now))
+    assert (proved.kept, proved.emails) == (True, letters + 1)
 
 
 def test_links_are_for_one_case_one_purpose_and_a_while(begin: Begin) -> None:

@@ -1,14 +1,13 @@
 """The pages in a real browser: they load, complain about nothing, and fit on a phone."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from browsing import too_wide
 from building import MONDAY, Life, wired
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from web_serving import served
 
 from recovery.cases import facts
@@ -17,9 +16,9 @@ from recovery.runtime.web.app import create_app
 from recovery.runtime.web.signing_in import hashed
 from recovery.storage.user_store import User, add_user
 
+pytest_plugins = ["browser_fixtures"]
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}
 PATHS = {
     "report": "/report?from=2026-09-01&to=2026-11-30",
@@ -31,19 +30,6 @@ PATHS = {
     "case": "/cases/case_in_TheOneWithAVeryLongInvoiceId0001",
     "error": "/cases/case_none",
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        assert os.environ.get("RECOVERY_REQUIRE_BROWSER") != "1", "no chromium is installed, and one is required"
-        pytest.skip("no chromium is installed (apt-get install chromium); RECOVERY_REQUIRE_BROWSER=1 makes this fail")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -89,8 +75,7 @@ def test_pages_load_without_a_complaint_and_fit(browser: Browser, site: str, siz
         page, complaints = _opened(browser, site + path, size, dark=size == "phone")
         page.screenshot(path=str(tmp_path / f"{size}-{name}.png"), full_page=True)
         assert page.locator("h1").count() == 1
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"{name} scrolls sideways by {wide} px on a {size}"
+        assert too_wide(page) <= 0, f"{name} scrolls sideways on a {size}"
         expected = 1 if name == "error" else 0  # the browser notes the 404 itself
         assert len(complaints) == expected, complaints
         page.close()

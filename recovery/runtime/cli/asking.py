@@ -19,6 +19,8 @@ from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import cells, console, grid, instant, said, said_json
 from recovery.runtime.cli.session import command_stack, settings_for_command
 from recovery.runtime.clock import clock_from, machine_now
+from recovery.runtime.knowledge import load_knowledge, rules_of
+from recovery.runtime.web.customer_samples import page_samples
 from recovery.runtime.wiring import Wiring
 from recovery.storage.flag_store import LETTERS_REFUSED, lower_flag
 from recovery.storage.message_store import Message, list_messages, replay_messages
@@ -54,8 +56,12 @@ def preview(
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")] = Path("email-preview"),
     as_json: AsJson = False,
 ) -> None:
-    """Write every email in every language to a gallery page. Needs no database and sends nothing."""
-    files = write_gallery(letters_of(settings_for_command()), out)
+    """Write every email and page in every language to a gallery page. Needs no database and sends nothing."""
+    settings = settings_for_command()
+    letters = letters_of(settings)
+    samples = page_samples(letters, rules_of(load_knowledge(settings.config_dir)))
+    pages = ((each.name, each.language, each.title, each.html) for each in samples)
+    files = write_gallery(letters, out, pages=pages)
     if as_json:
         said_json({"page": str(files[0]), "files": [str(path) for path in files]})
     else:

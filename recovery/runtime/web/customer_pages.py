@@ -21,7 +21,7 @@ from recovery.dunning.wording import REASONS, Wording, wording_for
 from recovery.engine.advance import advance
 from recovery.gateways.port import Contact, GatewayError
 from recovery.runtime.web.customer_view import View, shell
-from recovery.runtime.web.render import rendered
+from recovery.runtime.web.render import page_of, rendered
 from recovery.runtime.wiring import Wiring
 from recovery.storage.case_store import NoSuchCase, load_case
 
@@ -47,6 +47,7 @@ class CustomerPages:
         actions = {"card": self.card, "day": self.day, "leave": self.leave, "reason": self.reason}
         return [
             Route("/r/style.css", self.style),
+            Route("/r/icon.svg", self.icon),
             Route("/r/{token}", self.page, methods=["GET"]),
             *(Route(f"/r/{{token}}/{name}", _posted(each), methods=["POST"]) for name, each in actions.items()),
             Route("/u/{token}", self.unsubscribing, methods=["GET"]),
@@ -55,9 +56,15 @@ class CustomerPages:
 
     def style(self, _request: Request) -> Response:
         """The style sheet, with the brand's colour."""
-        sheet = rendered("customer.css", {"colour": self._wiring.settings.brand_colour})
-        headers = {"Cache-Control": "public, max-age=3600"}
-        return Response(sheet.body, media_type="text/css", headers=headers)
+        return self._coloured("customer.css", "text/css")
+
+    def icon(self, _request: Request) -> Response:
+        """A dot in the brand's colour: browsers ask for an icon, and ours would be a stranger's to the reader."""
+        return self._coloured("customer_icon.svg", "image/svg+xml")
+
+    def _coloured(self, template: str, media_type: str) -> Response:
+        made = page_of(template, {"colour": self._wiring.settings.brand_colour})
+        return Response(made, media_type=media_type, headers={"Cache-Control": "public, max-age=3600"})
 
     def page(self, request: Request) -> Response:
         """What is open and what can be done about it."""

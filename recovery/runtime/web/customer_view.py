@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from recovery.cases.case import Case
 from recovery.cases.customer import WISH_DAYS_MAX, may_wish
+from recovery.cases.leaving import has_left
 from recovery.cases.lifecycle import State
 from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineClass
@@ -83,7 +84,12 @@ class View:
         return self.wording.say("day_planned", day=self.told_day(wished_at))
 
     def _survey(self) -> bool:
-        return self.case.left_because is None and self.rules.policy.dunning.ask_reason
+        dunning = self.rules.policy.dunning
+        return (
+            has_left(self.case)
+            and self.case.left_because is None
+            and (dunning.ask_reason or dunning.ask_reason_by_email)
+        )
 
 
 _SHOWN = {State.RECOVERED: "paid", State.WITHDRAWN: "closed", State.LOST: "lost"}

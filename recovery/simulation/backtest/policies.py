@@ -187,8 +187,9 @@ class EnginePolicy:
             case StepKind.CHARGE_CARD:
                 due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
                 self._charge(course, due, now)
-            case StepKind.SEND_EMAIL:
-                decision = course.tell(EmailDue(obligation=obligation, step_id=step), now=now)
+            case StepKind.SEND_EMAIL | StepKind.ASK_REASON:
+                why = plan.kind is StepKind.ASK_REASON
+                decision = course.tell(EmailDue(obligation=obligation, step_id=step, asks_why=why), now=now)
                 if decision is not None and decision.email is not None:
                     self._scene.mail(now)
                     course.tell(EmailSent(email_id=f"{course.case.id}-{decision.email}"), now=now)
