@@ -53,7 +53,7 @@ def test_who_unsubscribed_before_customers_were_remembered_is_remembered(life: L
     }
     for invoice, why in told.items():
         life.tell(life.fail(invoice), facts.MailStopped(why=why))
-    migration = import_module("recovery.storage.migrations.versions.0019_objections")
+    migration = import_module("recovery.storage.migrations.versions.0020_objections")
     with database.begin() as tx:
         tx.execute(text(migration._FROM_THE_JOURNAL))
         found = tx.execute(select(mail_tables.mail_objections).order_by(text("customer"))).all()
