@@ -87,7 +87,8 @@ def mail_stopped(case: Case, fact: facts.MailStopped) -> Decision:
 def unwanted(case: Case, why: str) -> Decision:
     """A letter has come due for a customer who wants none, whatever this case knew of it."""
     stopped = replace(case, mail_stopped=True)
-    return Decision(case=stopped, reason=f"no email, now or later: {why}", cancel=frozenset({StepKind.SEND_EMAIL}))
+    letters = frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON})
+    return Decision(case=stopped, reason=f"no email, now or later: {why}", cancel=letters)
 
 
 def mail_resumed(case: Case, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
