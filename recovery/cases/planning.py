@@ -161,7 +161,7 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
         return turn
     if kind is DeclineClass.STALE_CARD or kind in RETRIED or _curable(case, rules):
         # Retried classes come here with a dead card on file again: the newest decline was on another one.
-        since = case.failed_at
+        since = case.last_failure_at or case.failed_at  # a card may die late: networks learn of the new one after that
         days = [d for d in rules.policy.refresh_days if since + timedelta(days=d) > now]
         due_at = since + timedelta(days=days[0]) if days else None
         if due_at is not None and due_at <= case.horizon_at:

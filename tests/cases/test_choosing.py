@@ -199,3 +199,17 @@ def test_an_account_that_the_network_forbids_is_still_looked_up_before_the_custo
     decision = read(case, wallet(kept(mastercard, Place.CUSTOMER)))
     assert decision.case.state is State.SILENT
     assert StepKind.REFRESH_CARD in plans(decision)
+
+
+def test_a_card_that_dies_late_is_read_again_as_often_as_one_that_died_first() -> None:
+    """The days counted from the first failure: two weeks in, the customer was asked without a single day's patience."""
+    late = FAILED_AT + timedelta(days=15, hours=2)
+    case = opened(attempts=(attempt(card=CARD, started_at=late),))
+    died = facts.AttemptAnswered(attempt_id="case_in_1-1", answer=Declined(signals=EXPIRED, charge_id="ch_7"))
+    usage = CardUse(budget_key="fp_1", uses=())
+    refused = decide(case, died, now=late, rules=rules(), usage=usage)
+    assert plans(refused) == {StepKind.REFRESH_CARD: late}, "at once"
+    waits = read(refused.case, wallet(OWN), now=late)
+    assert (waits.case.state, plans(waits)) == (State.SILENT, {StepKind.REFRESH_CARD: late + timedelta(days=1)})
+    horizon = read(waits.case, wallet(OWN), now=late + timedelta(days=3))
+    assert horizon.case.state is State.DUNNING, "never beyond the horizon"

@@ -85,6 +85,10 @@ class People:
             pays_by_card=not (self.faults.allows("not_by_card") and dice.random() < 0.03),
         )
         self.books.invoices[name] = invoice
+        own = self.faults.dice.of("own cards")
+        if self.faults.allows("own_cards") and own.random() < 0.4:
+            invoice.card = self._card(own.choice(FAILING))
+            customer.own_cards.append(invoice.card)
         self.plan(dice.uniform(0, 400_000), lambda: self._first_failure(invoice))
 
     def _first_failure(self, invoice: Invoice) -> None:
@@ -199,7 +203,7 @@ class People:
     def _renewed(self, customer: Customer, old: Card) -> Card:
         self._cards += 1
         new = replace(old, fingerprint=f"fp_{self._cards}", exp_year=2030, last4=f"{self._cards:04d}")
-        if self.faults.allows("brand_changed") and self.faults.dice.of("updater").random() < 0.2:
+        if self.faults.allows("brand_changed") and self.faults.dice.of("updater").random() < 0.4:
             new = replace(new, brand="mastercard" if old.brand == "visa" else "visa")
         self.books.moods[new.budget_key] = self.faults.dice.of("updater").choice(("good", "funds"))
         customer.own_cards = [new if card.payment_method == old.payment_method else card for card in customer.own_cards]
@@ -283,4 +287,5 @@ _ACTS: dict[str, Callable[[People, Invoice], None]] = {
     "gone": People.vanishes,
 }
 _RARER = {"customer_cancels": 1, "merchant_voids": 1, "merchant_writes_off": 1, "gone": 1, "card_detached": 1}
-"""What ends most stories at once happens less often than the rest, which has weight 3."""
+_RARER |= {"card_updated": 6}
+"""What ends most stories at once happens less often than the rest, which has weight 3; new details more often."""

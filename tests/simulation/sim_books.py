@@ -108,6 +108,8 @@ class Books:
     """Details that came to be charged by default: when, whose, which, and whether the customer saved them."""
     closed: list[tuple[datetime, Card]] = field(default_factory=list)
     """What the updater, being asked, called closed."""
+    shown: dict[str, list[tuple[datetime, Wallet]]] = field(default_factory=dict)
+    """What the engine was shown of the cards for each invoice, and when in real time."""
     consents: dict[str, bool] = field(default_factory=dict)
     """What each customer said about backup cards; the others said nothing."""
 

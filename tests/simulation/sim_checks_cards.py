@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from sim_books import Booked
-from sim_view import Row, View
+from sim_view import LATE, Row, View
 
+from recovery.cases.wallet import Place, Wallet
 from recovery.declines.signals import Card
 from recovery.storage.codec import policy_from
 
@@ -19,6 +20,7 @@ def cards(view: View) -> Iterator[str]:
         if charge.beyond:
             continue
         yield from _brand(view, attempt, charge)
+        yield from _own_card(view, attempt, charge)
         for at, card in view.books.closed:
             if at < attempt.started_at and charge.card.same_details(card):
                 yield f"{attempt.id} presents details that the updater had called closed"
@@ -33,6 +35,31 @@ def _brand(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
         same = old.card.payment_method == charge.card.payment_method and old.at < attempt.started_at
         if same and old.id != charge.id and old.card.brand != charge.card.brand:
             yield f"{attempt.id} was made on {charge.card.brand}, which was {old.card.brand} before"
+
+
+def _own_card(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
+    """What the subscription itself names is charged, unless it names nothing or the customer wished for another card since."""
+    if attempt.purpose not in ("silent", "refreshed_card", "between_emails"):
+        return
+    intended = view.intended_at(attempt.id)
+    shown = [wallet for at, wallet in view.books.shown[charge.obligation] if intended - LATE <= at <= intended]
+    named = {_named(wallet) for wallet in shown}
+    own = next(iter(named)) if len(named) == 1 else None
+    if own is None or own == charge.card.payment_method:
+        return
+    customer, saved = view.books.invoices[charge.obligation].customer, view.books.saved_at
+    mine = [
+        at
+        for at, whose, card, by_customer in view.books.arrived
+        if by_customer and whose == customer and card == charge.card
+    ]
+    later = saved[charge.card.payment_method] > saved[own]  # by policy the customer's choice too
+    if not later and not any(at < attempt.started_at for at in mine):
+        yield f"{attempt.id} charged {charge.card.payment_method} although the subscription names {own}"
+
+
+def _named(wallet: Wallet) -> str | None:
+    return next((kept.card.payment_method for kept in wallet.cards if kept.place is Place.SUBSCRIPTION), None)
 
 
 def _backup(view: View, attempt: Row, charge: Booked) -> Iterator[str]:

@@ -41,6 +41,7 @@ KINDS: Final = (
     "brand_changed",
     "updater_asked",
     "backups",
+    "own_cards",
     "refund",
     "dispute",
     "processing",

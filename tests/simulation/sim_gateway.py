@@ -148,6 +148,7 @@ class SimGateway(Gateway):
 
     def read_wallet(self, obligation: Obligation) -> Wallet:
         wallet = self.till.books.wallet_of(self.till.books.invoices[obligation.id])
+        self.till.books.shown.setdefault(obligation.id, []).append((self.clocks.machine_at, wallet))
         self._read(f"cards of {obligation.id}")
         return wallet
 

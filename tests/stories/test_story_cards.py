@@ -7,6 +7,8 @@ from story_house import CONFIG
 from story_support import Begin, Life
 
 from recovery.cases.lifecycle import Source, State, StepKind
+from recovery.reporting.period import Asked, span_of
+from recovery.reporting.report import View, report
 from recovery.runtime.clock import machine_now
 from recovery.runtime.knowledge import load_knowledge
 from recovery.storage.card_history import card_stories
@@ -121,6 +123,11 @@ def test_another_card_pays_only_with_its_owners_consent(begin: Begin) -> None:
     case = life.case(second)
     assert (case.state, case.source, life.card(second)) == (State.RECOVERED, Source.BACKUP_CARD, backup)
     assert "the customer's other card" in life.reasons(second)
+    assert case.silent_tries == 0, "a backup has a budget of its own"
+    found = report(life.wiring.database, span_of(Asked(), now=life.now), made_at=life.now, views=[View.SOURCE])
+    (table,) = found.tables
+    shown = {row.key: (row.figures["recovered_minor"], row.figures["credited"]) for row in table.rows}
+    assert shown["backup_card"] == (4900, "yes")
 
 
 def test_a_dead_backup_card_does_not_end_the_wait_for_fresh_details(begin: Begin) -> None:
