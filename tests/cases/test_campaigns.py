@@ -94,7 +94,7 @@ def test_the_cap_counts_over_all_cases_of_the_customer() -> None:
 def test_who_unsubscribed_gets_nothing_and_stays_asked_nothing() -> None:
     case = asked(opened(), emails=1)
     stopped = told(case, facts.MailStopped(why="unsubscribed"))
-    assert stopped.cancel == {StepKind.SEND_EMAIL}
+    assert stopped.cancel == {StepKind.SEND_EMAIL, StepKind.ASK_REASON}
     assert told(stopped.case, EMAIL).email is None
     late = told(stopped.case, facts.EmailSent(email_id="mail-9"))
     assert StepKind.SEND_EMAIL not in planned(late)
