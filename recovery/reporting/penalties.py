@@ -106,10 +106,14 @@ def _violated(tries: Sequence[Seen], since: datetime, rules: NetworkRules) -> It
 
 
 def _broken(one: Seen, before: Sequence[Seen], pack: RulePack) -> FeeFor | None:
-    for earlier in before:
+    for earlier in (each for each in before if each.decline_code or each.advice_code):
         found = (pack.decline_codes.get(earlier.decline_code or ""), pack.advice_codes.get(earlier.advice_code or ""))
         if any(rule is not None and rule.advice is Advice.NEVER_AGAIN for rule in found):
             return FeeFor.AFTER_NEVER_AGAIN
+    # Fewer tries than a cap allows, whenever they were, cannot be beyond it.
+    tight = [cap for cap in pack.caps if len(before) >= cap.tries_max]
+    if not tight:
+        return None
     uses = [
         Use(
             at=each.at,
@@ -120,7 +124,7 @@ def _broken(one: Seen, before: Sequence[Seen], pack: RulePack) -> FeeFor | None:
         for each in before
     ]
     amount = Money(minor=one.amount_minor, currency=one.currency)
-    for cap in pack.caps:
+    for cap in tight:
         window = cap.window_hours * 3600
         counted = [at for at in counted_uses(cap, uses, amount) if (one.at - at).total_seconds() < window]
         if len(counted) >= cap.tries_max:

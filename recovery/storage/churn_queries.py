@@ -78,11 +78,11 @@ WITH months AS (
         s.ended_at < m.ends AS ended,
         coalesce(first.before_minor, s.monthly_minor) AS monthly_minor,
         coalesce(last.before_minor, s.monthly_minor) AS later_minor,
-        s.ended_at < m.ends AND (s.ended_because IN ('payment_failed', 'payment_disputed') OR EXISTS (
+        CASE WHEN s.ended_at < m.ends THEN s.ended_because IN ('payment_failed', 'payment_disputed') OR EXISTS (
             SELECT 1 FROM cases c WHERE c.subscription = s.id AND c.failed_at <= s.ended_at
               AND (c.ended_at IS NULL OR c.state = 'lost' OR c.ended_at >= s.ended_at)
               AND s.ended_because IS DISTINCT FROM 'cancellation_requested'
-        )) AS involuntary
+        ) ELSE false END AS involuntary
     FROM months m JOIN subscriptions s ON s.started_at < m.begins AND (s.ended_at IS NULL OR s.ended_at >= m.begins)
     LEFT JOIN first ON first.month = m.month AND first.subscription = s.id
     LEFT JOIN last ON last.month = m.month AND last.subscription = s.id
@@ -111,8 +111,8 @@ _CHURN: Final = """{had}, persons AS (
         count(DISTINCT c.customer) FILTER (WHERE f.state = 'recovered' AND f.source = ANY(:credited)) AS saved_customers,
         coalesce(sum(f.monthly_minor) FILTER (WHERE f.state = 'recovered' AND f.source = ANY(:credited)), 0) AS saved_minor
     FROM months m JOIN case_figures_now f ON f.failed_at >= m.begins AND f.failed_at < m.ends
-    JOIN cases c ON c.id = f.case_id
-    WHERE f.contract <> 'one-off'
+    CROSS JOIN LATERAL (SELECT customer FROM cases k WHERE k.id = f.case_id OFFSET 0) c
+    WHERE f.contract <> 'one-off' AND f.failed_at >= (SELECT min(begins) FROM months) AND f.failed_at < (SELECT max(ends) FROM months)
     GROUP BY m.month, f.contract, f.currency
 )
 SELECT c.month, c.contract, c.currency, c.customers, c.left_customers, c.involuntary_customers,

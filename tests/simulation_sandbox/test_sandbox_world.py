@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -10,10 +11,11 @@ import pytest
 
 from recovery.simulation.answers import APPROVE, Answer, Authorization, CardOnFile, PastTry, Verdict
 from recovery.simulation.sandbox import RunSettings, Sandbox, populated_sandbox
+from recovery.simulation.sandbox.inhabit import Inhabitants
 from recovery.simulation.sandbox.orders import PayOrder
 from recovery.simulation.sandbox.paying import attempt
 from recovery.simulation.world import World, build_world
-from recovery.simulation.world.parameters import Cause
+from recovery.simulation.world.parameters import Cause, Parameters
 from recovery.simulation.world.paydays import last_payday, paydays
 from recovery.simulation.world.people import CardFace, Person
 
@@ -214,3 +216,18 @@ def test_a_card_without_trouble_is_simply_approved() -> None:
     ]
     assert APPROVE in answers
     assert _share(answers) > 0.9
+
+
+def test_a_wallets_token_goes_on_working_behind_a_passed_expiry() -> None:
+    parameters = replace(Parameters(), causes={Cause.FUNDS: 1.0}, token_share=0.5)
+    world = build_world(seed=1, customers=60, days=45, start_at=START, parameters=parameters)
+    sandbox = Sandbox(now=lambda: START)
+    Inhabitants(sandbox.core, world).move_in()
+    by_print = {row["card"]["fingerprint"]: row["card"] for row in sandbox.core.store.newest("payment_method")}
+    tokens = [person for person in world.people if person.tokenized and not person.trouble.chronic]
+    assert 10 < len(tokens) < 50
+    for person in world.people:
+        assert (by_print[person.card.fingerprint]["wallet"] is not None) is person.tokenized
+    paid = [next(paydays(p.payday_rule, p.zone, hour=p.payday_hour, since=p.fails_at)) for p in tokens]
+    later = [_asked(world, person, at + timedelta(hours=3)) for person, at in zip(tokens, paid, strict=True)]
+    assert _share(later) > 0.7

@@ -24,6 +24,7 @@ from recovery.simulation.world.people import CardFace, Person
 
 # A person who finds the invoice busy (somebody else is paying it) looks again a little later.
 _LOOKS_AGAIN = timedelta(minutes=2)
+_WALLET: Json = {"apple_pay": {}, "dynamic_last4": None, "type": "apple_pay"}
 
 
 class Inhabitants:
@@ -82,7 +83,8 @@ class Inhabitants:
         if known is not None:
             return known
         core, customer = self._core, self._customers[person.index]
-        made = new_card(core.store, created=cause.timestamp, scope=customer, **_details(card))
+        wallet = _WALLET if person.tokenized and card == person.card else None
+        made = new_card(core.store, created=cause.timestamp, scope=customer, wallet=wallet, **_details(card))
         made["customer"] = customer
         emit(core, cause, "payment_method.attached", made)
         self._methods[person.index, card.fingerprint] = made["id"]

@@ -70,6 +70,12 @@ class Person:
         return self.home.place
 
     @property
+    def tokenized(self) -> bool:
+        """Whether a network token in a wallet pays: its card's expiry has passed, and banks go on approving."""
+        passed = (self.card.exp_year, self.card.exp_month) < (self.fails_at.year, self.fails_at.month)
+        return passed and self.trouble.cause is not Cause.EXPIRED
+
+    @property
     def zone(self) -> str:
         """The name of the local time zone."""
         return self.home.zone
