@@ -7,6 +7,8 @@ ARGS ?=
 JOBS ?= 3
 SEEDS ?= 200
 MINUTES ?= 5
+# In each of the worlds.
+CASES ?= 60
 
 # Works with `make -C checkout` and `make -f checkout/Makefile` alike, blanks in the path included.
 IN = cd "$$(dirname "$(strip $(MAKEFILE_LIST))")" &&
@@ -15,7 +17,7 @@ PYTHON_OK = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
 SETUP = $(IN) $(PYTHON_OK); "$(PYTHON)" tools/environment.py "$(VENV)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest simulate chaos pictures lock clean setup setup-dev
+.PHONY: help demo test lint pytest simulate parity chaos pictures lock clean setup setup-dev
 
 help:  ## what can be made
 	@$(IN) sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -41,6 +43,9 @@ pytest: setup-dev
 
 simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make simulate SEEDS=2000
 	@$(IN) exec "$(VENV)/bin/python" tests/simulation/run.py --seeds $(SEEDS) $(ARGS)
+
+parity: setup-dev  ## hundreds of cases over HTTP and a real database, decision by decision against the backtest: make parity CASES=100
+	@$(IN) RECOVERY_PARITY_CUSTOMERS=$(CASES) exec "$(VENV)/bin/python" -m pytest -n $(JOBS) --timeout 3600 tests/backtest/test_backtest_parity.py $(ARGS)
 
 chaos: setup-dev  ## real processes killed at random, servers too, judged by checkers: make chaos MINUTES=10
 	@$(IN) exec "$(VENV)/bin/python" tests/chaos/chaos_run.py --minutes $(MINUTES) $(ARGS)

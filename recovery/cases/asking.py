@@ -139,7 +139,12 @@ def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, last_at: datetim
         window = issuer_window(case, rules, None)
         payday = rules.paydays.next(window, case.card.country, case.card.funding, soonest)
         # A try so shortly before a payday would keep the payday's own from being made.
-        if payday.at < wanted + timedelta(hours=ladder.payday_gap_hours) or advised_at >= wanted:
+        until = wanted + timedelta(hours=ladder.payday_gap_hours)
+        if ladder.payday_within_hours is not None:
+            near = payday.at < max(until, advised_at + timedelta(hours=ladder.payday_within_hours))
+        else:
+            near = payday.at < until or advised_at >= wanted
+        if near:
             return payday.at, Sentence(lambda: f"payday {payday.day:%a %d %b} ({payday.rule})"), True
     if advised_at > wanted:
         told = Sentence(lambda: f"not before {wait_hours} hours have passed, as the network advises")

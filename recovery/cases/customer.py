@@ -84,6 +84,13 @@ def mail_stopped(case: Case, fact: facts.MailStopped) -> Decision:
     )
 
 
+def unwanted(case: Case, why: str) -> Decision:
+    """A letter has come due for a customer who wants none, whatever this case knew of it."""
+    stopped = replace(case, mail_stopped=True)
+    letters = frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON})
+    return Decision(case=stopped, reason=f"no email, now or later: {why}", cancel=letters)
+
+
 def mail_resumed(case: Case, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """Emails that the mail server had refused go on, unless the customer does not want them: the letter that was due comes next."""
     if usage.no_mail is not None:

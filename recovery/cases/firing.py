@@ -214,11 +214,11 @@ def _held_back(case: Case, card: Card, *, now: datetime, rules: Rules, usage: Ca
 
 
 def _judged_anew(case: Case, *, now: datetime, rules: Rules) -> Case:
-    """The last decline under the network's edition in force now: it may have become one that is never tried again."""
+    """The last decline under the network's edition in force now: it may have become one that is never tried again, or not so soon."""
     if case.signals is None or case.verdict is None or case.tried_card is None:
         return case
     verdict = rules.verdict(case.signals, case.tried_card, now)
-    if verdict.decline_class is case.verdict.decline_class:
+    if verdict == case.verdict:
         return case
     return replace(case, verdict=verdict, dead_cards=case.dead_after(case.tried_card, verdict))
 

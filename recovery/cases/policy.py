@@ -29,9 +29,10 @@ class Ladder:
 
     ``gaps_hours`` are the waits before the 1st, 2nd, … try, counted from the try before (the last one repeats). At most
     ``tries_max`` tries follow declines of this class. With ``paydays`` the next payday of the issuer's country comes first if it
-    lies at least ``payday_gap_hours`` after the last try, and not so long after the wait ends. ``risk_max`` replaces the policy's.
-    ``one_per_day`` allows one try per card and local day of the issuer. A try that would only come after the horizon is made before it
-    instead, if that is at least ``last_gap_hours`` after the last one; None gives it up.
+    lies at least ``payday_gap_hours`` after the last try, and not so long after the wait ends, or within ``payday_within_hours`` of the
+    last try, or of the end of the wait that the network advised; None waits for any payday after advice. ``risk_max`` replaces the
+    policy's. ``one_per_day`` allows one try per card and local day of the issuer. A try that would only come after the horizon is made
+    before it instead, if that is at least ``last_gap_hours`` after the last one; None gives it up.
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
@@ -39,6 +40,7 @@ class Ladder:
     tries_max: Annotated[int, Ge(1), Le(30)]
     paydays: bool = False
     payday_gap_hours: Annotated[float, Ge(0)] = 20
+    payday_within_hours: Annotated[float, Ge(0)] | None = None
     risk_max: Threshold | None = None
     one_per_day: bool = True
     last_gap_hours: Annotated[float, Ge(0)] | None = None

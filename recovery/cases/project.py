@@ -56,6 +56,13 @@ class Projected:
     planned_because: str
     """The decision that planned it."""
 
+    @property
+    def what(self) -> str:
+        """In a few words: "try 3", "card read again", or that a planned try was decided anew when it came due."""
+        if self.number is not None:
+            return f"try {self.number}"
+        return "planned anew" if self.kind is StepKind.CHARGE_CARD else "card read again"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:

@@ -126,11 +126,17 @@ class Letters:
         if self._brand.logo:
             page = message.get_payload()[1]  # type: ignore[index]
             assert isinstance(page, EmailMessage)
-            page.add_related(self._brand.logo.read_bytes(), "image", "png", cid=f"<{LOGO_ID}>")
+            page.add_related(self._picture(self._brand.logo), "image", "png", cid=f"<{LOGO_ID}>")
         message["Content-Language"] = written.language.replace(
             "_", "-"
         )  # last: setting the content drops every Content- header
         return message
+
+    def _picture(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise LetterError(f"RECOVERY_BRAND_LOGO: {path}: {error.strerror}") from error
 
     def words(self, ask: Ask, contact: Contact, *, logo: str | None = None) -> Written:
         """What the email says, as text and as HTML. Raises LetterError."""

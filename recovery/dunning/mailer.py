@@ -1,7 +1,7 @@
 """Hands one email to the mail server over SMTP. Without the distinction of its failures a customer would get it twice or never.
 
 A crash or a broken connection after the content was handed over cannot be told from success: that is MailAmbiguous, and such
-an email is not sent again.
+an email is not sent again. Whatever goes wrong before, in the library or in our own words too, is a MailError: nobody got anything.
 """
 
 import smtplib
@@ -24,7 +24,7 @@ from recovery.dunning.replies import about_connection, about_content, about_reci
 
 
 class Mailer(Protocol):
-    """Sends one email. Raises MailRefused, MailUnavailable or MailAmbiguous."""
+    """Sends one email. Raises MailRefused, MailUnavailable or MailAmbiguous; anything else counts as a letter that may have left."""
 
     @property
     def lease_seconds(self) -> float:
@@ -87,7 +87,7 @@ class SmtpMailer:
     def _connected(self) -> smtplib.SMTP:
         try:
             return self._opened()
-        except (smtplib.SMTPException, OSError) as error:
+        except Exception as error:
             raise about_connection(error) from error
 
     def _opened(self) -> smtplib.SMTP:
@@ -101,7 +101,7 @@ class SmtpMailer:
                 connection.starttls(context=_trusting())
             if self.username is not None:
                 connection.login(self.username, self.password or "")
-        except (smtplib.SMTPException, OSError):
+        except Exception:
             connection.close()
             raise
         return connection
@@ -113,16 +113,16 @@ class SmtpMailer:
             code, answer = connection.mail(self.sender, options)
         except smtplib.SMTPNotSupportedError as error:
             raise MailRefused("the mail server takes no address of this alphabet") from error
-        except (smtplib.SMTPException, OSError) as error:
+        except Exception as error:
             raise about_connection(error) from error
         if code != 250:
             raise about_us(code, answer, "our sender")
 
     def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, address: str, *, utf8: bool) -> None:
-        content = message.as_bytes(policy=policy.SMTPUTF8 if utf8 else policy.SMTP)
         try:
+            content = message.as_bytes(policy=policy.SMTPUTF8 if utf8 else policy.SMTP)
             code, answer = connection.rcpt(address)
-        except (smtplib.SMTPException, OSError) as error:
+        except Exception as error:
             raise about_connection(error) from error
         if code not in (250, 251):
             raise about_recipient(code, answer)
@@ -130,7 +130,7 @@ class SmtpMailer:
             code, answer = connection.data(content)
         except smtplib.SMTPDataError as error:
             raise about_content(error.smtp_code, _bytes(error.smtp_error)) from error
-        except (smtplib.SMTPException, OSError) as error:
+        except Exception as error:
             raise MailAmbiguous(f"the connection broke after the content: {type(error).__name__}") from error
         if code != 250:
             raise about_content(code, answer)

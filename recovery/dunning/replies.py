@@ -79,7 +79,9 @@ def about_connection(error: Exception) -> MailUnavailable:
         return MailUnavailable("the mail server refused our login", soon=False)
     if isinstance(error, smtplib.SMTPResponseException):
         return MailUnavailable(f"the mail server refused us: {error.smtp_code}", soon=error.smtp_code < 500)
-    return MailUnavailable(f"the mail server is not to be had: {type(error).__name__}")
+    if isinstance(error, smtplib.SMTPException | OSError):
+        return MailUnavailable(f"the mail server is not to be had: {type(error).__name__}")
+    return MailUnavailable(f"the hand-over could not begin: {type(error).__name__}", soon=False)
 
 
 def _by_enhanced(code: int, answer: bytes, what: str) -> MailError:

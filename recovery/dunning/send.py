@@ -6,6 +6,7 @@ whose worker died in between may have gone out: it is recorded as ambiguous and 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 
 from sqlalchemy import Connection
 
@@ -111,25 +112,35 @@ class SendEmail:
         return None if reason is None else listed(reason)
 
     def _send(self, due: Advanced, contact: Contact) -> EmailSent | EmailRefused:
-        email_id = due.email_id
+        email_id, address = due.email_id, contact.email
         assert email_id is not None
-        ask = self._ask(due, contact)
-        if contact.email is None or not ask.url:
-            missing = "address" if contact.email is None else "payment page"
-            return EmailRefused(email_id=email_id, detail=f"the gateway has no {missing} for it", permanent=True)
+        if address is None:
+            return EmailRefused(email_id=email_id, detail="the gateway has no address for it", permanent=True)
         try:
-            mailbox(contact.email)
-            letter = self.letters.write(ask, contact, message_id=f"<{email_id}@{self.outbox.sender_domain}>")
-            self.mailer.send(letter, to=contact.email)
+            mailbox(address)
+            self.mailer.send(self._written(due, contact), to=address)
         except MailAmbiguous:
             return EmailSent(email_id=email_id, ambiguous=True)
         except MailRefused as error:
             if error.address:
-                self._suppress(contact.email)
+                self._suppress(address)
             return EmailRefused(email_id=email_id, detail=str(error), permanent=True)
         except (MailUnavailable, LetterError) as error:
             return EmailRefused(email_id=email_id, detail=str(error), permanent=False)
         return EmailSent(email_id=email_id)
+
+    def _written(self, due: Advanced, contact: Contact) -> EmailMessage:
+        """The letter. Raises MailRefused or LetterError, whatever goes wrong: what was not even written must not count as sent."""
+        try:
+            ask = self._ask(due, contact)
+            if not ask.url:
+                raise MailRefused("the gateway has no payment page for it")
+            return self.letters.write(ask, contact, message_id=f"<{due.email_id}@{self.outbox.sender_domain}>")
+        except (LetterError, MailRefused):
+            raise
+        except Exception as error:
+            # By its kind alone: its words may be the customer's.
+            raise LetterError(f"the letter cannot be written: {type(error).__name__}") from error
 
     def _suppress(self, address: str) -> None:
         if self.outbox.addresses is None:

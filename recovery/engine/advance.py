@@ -122,7 +122,7 @@ def _let_in(
     if isinstance(fact, EmailDue):
         usage = with_mailed(tx, case, usage, now=moment.now)
     if isinstance(fact, MailResumed):
-        usage = replace(usage, no_mail=stopped_otherwise(tx, case.id))
+        usage = replace(usage, no_mail=stopped_otherwise(tx, case))
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
     grounds = grounds_of(case, decision, now=moment.now, rules=rules, usage=usage)
     journal_id = save_decision(tx, case, fact, decision, grounds=grounds, moment=moment)

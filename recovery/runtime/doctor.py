@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from recovery.dunning.checking import letter_mistakes
 from recovery.gateways.port import GatewayError, GatewayMisconfigured
+from recovery.runtime.account import named, other_account
 from recovery.runtime.clock import machine_now, system_clock
 from recovery.runtime.doctor_asking import customers_page, letters, mail_server, merchants_app
 from recovery.runtime.finding import Finding, Health
@@ -61,7 +62,7 @@ def examine(wiring: Wiring, broker_url: Callable[[], str]) -> Iterator[Finding]:
     yield database
     yield _broker(broker_url)
     yield mail_server(wiring)
-    yield from _stripe(wiring)
+    yield from _stripe(wiring, database=database.health is Health.OK)
     yield _pages(wiring)
     yield customers_page(wiring)
     if database.health is Health.OK:
@@ -117,7 +118,7 @@ def _broker(broker_url: Callable[[], str]) -> Finding:
     return Finding(subject="broker", health=Health.OK, detail=f"reachable, {kept}")
 
 
-def _stripe(wiring: Wiring) -> Iterator[Finding]:
+def _stripe(wiring: Wiring, *, database: bool) -> Iterator[Finding]:
     settings = wiring.settings
     try:
         standing = wiring.gateway.standing()
@@ -130,6 +131,10 @@ def _stripe(wiring: Wiring) -> Iterator[Finding]:
         remedy = "check the network, RECOVERY_STRIPE_API_BASE and Stripe's status page"
         yield Finding(subject="Stripe key", health=Health.FAILED, detail=str(error), remedy=remedy)
     else:
+        if database and (other := other_account(wiring, standing)):
+            remedy = "correct RECOVERY_STRIPE_SECRET_KEY, or name a database of its own; no worker starts until then"
+            detail = f"belongs to {named(standing)}, the cases in this database to {other}"
+            yield Finding(subject="account", health=Health.FAILED, detail=detail, remedy=remedy)
         mode = "live mode: real money" if standing.livemode else "test mode"
         yield Finding(
             subject="Stripe key", health=Health.OK, detail=f"{standing.account}, {mode}. {standing.detail}".strip()

@@ -19,6 +19,7 @@ from recovery.charging.siblings import WakeSiblings
 from recovery.dunning.letter import Letters
 from recovery.dunning.mailer import SmtpMailer
 from recovery.dunning.merchant import Merchant
+from recovery.dunning.objecting import list_addresses
 from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
@@ -215,7 +216,8 @@ class Wiring:
         return done + book_fees(self.door, self.gateway, limit=self.settings.batch)
 
     def backfill(self) -> int:
-        """Read the gateway's lists for what never arrived; returns how many events and cases were new."""
+        """Read what never arrived or could not be read before; returns how many events and cases were new."""
+        list_addresses(self.door, self.gateway, self.outbox.addresses)
         found = Backfill(self.door, self.gateway, EVENT_KINDS).run()
         return found.events_new + found.cases_opened + found.cases_told
 

@@ -9,6 +9,7 @@ from recovery.cases.case import Case, Decision
 from recovery.cases.rules import CardUse
 from recovery.storage.mail_tables import emails
 from recovery.storage.moment import Moment
+from recovery.storage.objection_store import objection
 from recovery.storage.tables import cases, exhaustions
 
 LOOK_BACK_DAYS = 31
@@ -16,8 +17,10 @@ LOOK_BACK_DAYS = 31
 
 
 def with_mailed(tx: Connection, case: Case, use: CardUse, *, now: datetime) -> CardUse:
-    """The same use, with the instants of emails to the customer over all cases. Holds the customer's mail until the end, so that
-    two cases never use up its last place together."""
+    """The same use, with the instants of emails to the customer over all cases, and whether there must be none.
+
+    Holds the customer's mail until the end, so that two cases never use up its last place together.
+    """
     tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(text(":key"), 1))), {"key": case.customer})
     found = (
         select(emails.c.begun_at)
@@ -29,13 +32,15 @@ def with_mailed(tx: Connection, case: Case, use: CardUse, *, now: datetime) -> C
         )
         .order_by(emails.c.begun_at)
     )
+    why = objection(tx, case.customer)
+    no_mail = None if why is None else f"the customer has {why}"
     told = select(cases.c.id).where(
         cases.c.customer == case.customer,
         or_(cases.c.left_because.is_not(None), cases.c.reason_mail.is_not(None)),
         cases.c.id != case.id,
     )
     asked_why = tx.execute(select(exists(told))).scalar_one()
-    return replace(use, mailed=tuple(tx.execute(found).scalars()), asked_why=asked_why)
+    return replace(use, mailed=tuple(tx.execute(found).scalars()), asked_why=asked_why, no_mail=no_mail)
 
 
 def insert_email(tx: Connection, decision: Decision, *, step_id: int, moment: Moment) -> str:

@@ -21,8 +21,9 @@ ERASED = "forgotten"
 KEPT_OF_A_CARD = ("brand", "funding", "country")
 """What outcomes are counted by; nobody is found by it."""
 
-DELETED = ("card_history", "renewals")
-"""Tables of which nothing is left to count once the customer is gone."""
+DELETED = ("card_history", "mail_objections", "renewals")
+"""Tables of which nothing is left to count once the customer is gone. That they wanted no emails goes with the id; the address's keyed
+hash stays, which names nobody and alone can keep the promise if the same person comes back."""
 
 
 class StillOpen(ValueError):

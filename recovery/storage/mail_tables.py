@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -19,6 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from recovery.storage.tables import metadata
 
 MESSAGE_STATES = ("delivered", "given_up", "waiting")
+OBJECTIONS = ("complained", "unsubscribed")
 SUPPRESSION_REASONS = ("bounced", "complained", "refused", "unsubscribed")
 
 emails = Table(
@@ -62,6 +64,16 @@ suppressions = Table(
     Column("reason", Text, nullable=False),
     Column("since", DateTime(timezone=True), nullable=False),
     CheckConstraint(f"reason IN {SUPPRESSION_REASONS}", name="reason_known"),
+)
+
+mail_objections = Table(
+    "mail_objections",
+    metadata,
+    Column("customer", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("address_listed", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint(f"reason IN {OBJECTIONS}", name="reason_known"),
 )
 
 messages = Table(

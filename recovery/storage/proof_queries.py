@@ -63,8 +63,9 @@ class Level:
 _MEASURED: Final = """
 WITH measured AS MATERIALIZED (
     SELECT c.customer, f.*, f.recovered_at < f.failed_at + :within AS won
-    FROM case_figures_now f JOIN cases c ON c.id = f.case_id
-    WHERE f.arm <> 'not measured' AND f.failed_at < :end AND f.failed_at <= :ripe{only}
+    FROM (
+        SELECT * FROM case_figures_now WHERE arm <> 'not measured' AND failed_at < :end AND failed_at <= :ripe{only}
+    ) f JOIN cases c ON c.id = f.case_id
 ), """
 
 _ARMS: Final = """{measured}persons AS (

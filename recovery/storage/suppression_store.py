@@ -5,9 +5,11 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from recovery.cases.case import Case
 from recovery.cases.customer_facts import MailStopped, listed
 from recovery.cases.lifecycle import OPEN
-from recovery.storage.mail_tables import suppressions
+from recovery.storage.mail_tables import mail_objections, suppressions
+from recovery.storage.objection_store import count_objections, objection
 from recovery.storage.tables import cases, journal
 
 _OTHER_STOP = (journal.c.fact == MailStopped.__name__) & (journal.c.fact_key != listed("refused").key)
@@ -34,9 +36,11 @@ def release(tx: Connection, address_hash: str) -> bool:
 
 
 def suppression_counts(tx: Connection) -> dict[str, int]:
-    """How many addresses there are by reason."""
+    """How many addresses there are by reason, and customers who object, where there are any."""
     rows = tx.execute(select(suppressions.c.reason, func.count()).group_by(suppressions.c.reason))
-    return {reason: int(count) for reason, count in rows}
+    counts = {reason: int(count) for reason, count in rows}
+    customers = count_objections(tx)
+    return counts | ({"customers_who_object": customers} if customers else {})
 
 
 def release_refused(tx: Connection) -> int:
@@ -47,11 +51,16 @@ def release_refused(tx: Connection) -> int:
 def stopped_by_refusals(tx: Connection) -> list[str]:
     """Open cases that get no emails for no other reason than that the mail server refused one for good."""
     other = exists().where(journal.c.case_id == cases.c.id, _OTHER_STOP)
-    found = select(cases.c.id).where(cases.c.state.in_(OPEN), cases.c.mail_stopped, ~other).order_by(cases.c.id)
+    objects = exists().where(mail_objections.c.customer == cases.c.customer)
+    stopped = (cases.c.state.in_(OPEN), cases.c.mail_stopped, ~other, ~objects)
+    found = select(cases.c.id).where(*stopped).order_by(cases.c.id)
     return list(tx.execute(found).scalars())
 
 
-def stopped_otherwise(tx: Connection, case_id: str) -> str | None:
+def stopped_otherwise(tx: Connection, case: Case) -> str | None:
     """For which other reason a case gets no emails, in words, or None."""
-    found = select(journal.c.reason).where(journal.c.case_id == case_id, _OTHER_STOP).order_by(journal.c.id.desc())
+    why = objection(tx, case.customer)
+    if why is not None:
+        return f"the customer has {why}"
+    found = select(journal.c.reason).where(journal.c.case_id == case.id, _OTHER_STOP).order_by(journal.c.id.desc())
     return tx.execute(found.limit(1)).scalar_one_or_none()

@@ -1,6 +1,7 @@
 """A comparison that can be trusted: the same cases, figures that add up, an oracle above all."""
 
 import json
+import math
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +18,14 @@ from recovery.runtime.worlds import START_AT, load_world, world_names
 from recovery.simulation.answers import Answer, Verdict, decline
 from recovery.simulation.backtest.account import Account, Tried, signals_of
 from recovery.simulation.backtest.breaches import breaches
-from recovery.simulation.backtest.compare import NOTHING, ORACLE, OURS, compare, judged, one_life, strategies
+from recovery.simulation.backtest.compare import NOTHING, ORACLE, OURS, Played, compare, judged, one_life, strategies
 from recovery.simulation.backtest.lives import Ending
 from recovery.simulation.backtest.many import PART, Plan, backtest
+from recovery.simulation.backtest.pairs import Pairs
 from recovery.simulation.backtest.policies import STRIPE_RHYTHM
 from recovery.simulation.backtest.tally import Tally, wilson
 from recovery.simulation.world import World, build_world
+from recovery.simulation.world.parameters import Cause
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +162,41 @@ def test_the_command_writes_table_json_and_picture(tmp_path: Path, capsys: pytes
 def test_a_picture_has_to_be_one(tmp_path: Path) -> None:
     assert _run("--picture", str(tmp_path / "f.pdf")) == 2
     assert _run("--world", "atlantis") == 1
+
+
+def _played(*, won: bool, tries: int, by_try: bool | None = None) -> Played:
+    return Played(
+        strategy="any",
+        cause=Cause.FUNDS,
+        dollars=49.0,
+        kept=1.0 if won else 0.0,
+        paid_days=2.0 if won else None,
+        by_try=won if by_try is None else by_try,
+        silent=won,
+        tries=tries,
+        emails=0,
+        breaches=0,
+    )
+
+
+def test_a_difference_on_the_same_cases_is_judged_case_by_case() -> None:
+    """Both win nearly the same cases: side by side the difference is certain, although each share by itself is not."""
+    halves = [Pairs(), Pairs()]
+    ours, theirs = Tally(), Tally()
+    for number in range(400):
+        mine = _played(won=number % 4 != 0, tries=2)
+        other = _played(won=number % 4 != 0 and number % 20 != 1, tries=3)
+        halves[number % 2].add(mine, other)
+        ours.add(mine)
+        theirs.add(other, ours=mine)
+    halves[0].merge(halves[1])
+    assert halves[0] == theirs.pairs
+    gap = theirs.pairs.recovered(400)
+    assert gap.value == pytest.approx(ours.by_count.value - theirs.by_count.value) == pytest.approx(0.05)
+    assert gap.half == pytest.approx(1.96 * math.sqrt(0.05 * 0.95 / 400), rel=0.01)
+    assert ours.by_count.low < theirs.by_count.high, "apart they could be the same"
+    fewer = theirs.pairs.tries_per_win()
+    assert fewer is not None
+    assert fewer.value == pytest.approx(2 / 0.75 - 3 / 0.7)
+    assert 0 < fewer.half < 0.5
+    assert Pairs().tries_per_win() is None

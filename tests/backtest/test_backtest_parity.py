@@ -18,7 +18,7 @@ from recovery.intake.receive import event_of
 from recovery.runtime.clock import SharedClock, machine_now
 from recovery.runtime.knowledge import load_knowledge, rules_of
 from recovery.runtime.wiring import EVENT_KINDS, Wiring
-from recovery.runtime.worlds import START_AT, load_world
+from recovery.runtime.worlds import START_AT, load_world, world_names
 from recovery.simulation.backtest.lives import Scene, play
 from recovery.simulation.backtest.policies import EnginePolicy
 from recovery.simulation.sandbox import Sandbox
@@ -31,10 +31,11 @@ from recovery.storage.outcome_queries import obligations
 from recovery.storage.step_store import backlog
 
 DAYS = 40
-CUSTOMERS = int(os.environ.get("RECOVERY_PARITY_CUSTOMERS", "10"))
-"""In each of the worlds. Each customer costs about half a second of two busy cores; set the variable for some hundreds."""
+LONG = os.environ.get("RECOVERY_PARITY_CUSTOMERS")
+CUSTOMERS = int(LONG or "10")
+"""In each of the worlds: `make parity` sets the variable, and plays all of them."""
 ENDS_AT = START_AT + timedelta(days=DAYS)
-WORLDS = ("mixed", "hours", "outages")
+WORLDS = world_names(CONFIG) if LONG else ["mixed", "hours", "outages"]
 
 
 @dataclass(slots=True)

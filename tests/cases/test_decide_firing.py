@@ -30,8 +30,11 @@ from cases_support import (
 
 from recovery.cases import facts
 from recovery.cases.case import Purpose
+from recovery.cases.decide import decide
 from recovery.cases.lifecycle import ENDS, AttemptStatus, EntryKind, Rule, Source, State, StepKind
 from recovery.cases.obligation import ChargeStatus, ObligationStatus
+from recovery.cases.rules import CardUse
+from recovery.declines.networks import NetworkRules
 from recovery.money import Money
 from recovery.timing.budgets import Use
 
@@ -210,3 +213,24 @@ def test_the_policys_number_of_silent_tries_is_kept() -> None:
     assert decision.start is None
     assert decision.case.exhausted is not None
     assert decision.case.exhausted.rule is Rule.ATTEMPTS
+
+
+def test_a_longer_wait_by_a_new_edition_holds_for_what_is_planned_already() -> None:
+    shipped, card = rules(), replace(CARD, brand="mastercard")
+    signals = replace(FUNDS, network_advice_code="24")
+    case = replace(opened(signals), card=card, tried_card=card)
+    case = replace(case, verdict=shipped.verdict(signals, card, FAILED_AT))
+    pack = next(each for each in shipped.networks.packs if each.network == "mastercard")
+    longer = replace(
+        pack,
+        edition="2026-10",
+        in_force_from=OPEN_HOUR.date(),
+        advice_codes={**pack.advice_codes, "24": replace(pack.advice_codes["24"], hours=96)},
+    )
+    changed = replace(shipped, networks=NetworkRules(packs=(*shipped.networks.packs, longer)))
+    due = facts.ChargeDue(obligation=owed(), card=card, step_id=1)
+    usage = CardUse(budget_key=card.budget_key, uses=())
+    assert decide(case, due, now=OPEN_HOUR, rules=shipped, usage=usage).start is not None
+    held = decide(case, due, now=OPEN_HOUR, rules=changed, usage=usage)
+    assert held.start is None
+    assert planned(held)[StepKind.CHARGE_CARD] >= FAILED_AT + timedelta(hours=96)

@@ -15,6 +15,7 @@ from recovery.declines.classify import DeclineClass
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.money import Money
 from recovery.runtime.knowledge import load_knowledge, rules_of
+from recovery.storage.codec import policy_from, policy_json
 
 FAILED_AT = datetime(2026, 9, 14, 5, 0, tzinfo=UTC)
 """A Monday before banks open: the horizon of three weeks ends on a Monday before they open again after the weekend."""
@@ -84,3 +85,31 @@ def test_a_shorter_advice_to_somebody_else_does_not_end_a_longer_wait(theirs: st
     assert after.verdict is not None
     assert after.last_failure_at is not None
     assert after.last_failure_at + timedelta(hours=after.verdict.wait_hours) == OPENED_AT + timedelta(hours=until_hours)
+
+
+@pytest.mark.parametrize(
+    ("within", "advice", "first"), [(168, "29", 8), (168, None, 3), (None, "29", 17), (None, None, 3)]
+)
+def test_a_payday_is_waited_for_a_week_at_most_unless_the_policy_is_older(
+    within: float | None, advice: str | None, first: int
+) -> None:
+    """Policies that were pinned before the limit was there go on as they did: after advice to the next payday, however far."""
+    shipped = rules_of(load_knowledge(CONFIG))
+    stored = policy_json(shipped.policy)
+    for ladder in stored["ladders"].values():
+        ladder.pop("payday_within_hours")
+        if within is not None:
+            ladder["payday_within_hours"] = within
+    older = replace(shipped, policy=policy_from(stored))
+    scenario = replace(_SCENARIO, signals=replace(_SCENARIO.signals, network_advice_code=advice))
+    tried = project(scenario, older).tries[0].at
+    assert (tried - scenario.failed_at).days == first
+
+
+_SCENARIO = Scenario(
+    signals=Signals(decline_code="insufficient_funds"),
+    card=Card(payment_method="pm", brand="mastercard", funding="credit", country="CH", fingerprint="f"),
+    amount=Money(minor=4900, currency="chf"),
+    failed_at=datetime(2026, 9, 7, 8, 0, tzinfo=UTC),
+)
+"""A Monday in bank hours; the next payday is Friday the 25th."""

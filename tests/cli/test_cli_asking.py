@@ -14,6 +14,7 @@ from recovery.cases import facts
 from recovery.cases.customer_facts import listed
 from recovery.cases.lifecycle import State, StepKind
 from recovery.dunning.addresses import Addresses
+from recovery.dunning.objecting import unsubscribe
 from recovery.engine.advance import advance
 from recovery.runtime.clock import SharedClock, machine_now
 from recovery.storage.flag_store import LETTERS_REFUSED, read_flags
@@ -75,6 +76,17 @@ def test_suppressed_addresses_are_counted_asked_for_and_lifted(life: Life, run: 
     assert run("email", "suppressed").out == "none\n"
 
 
+def test_a_customer_who_unsubscribed_is_counted_and_may_come_back(life: Life, run: Run) -> None:
+    unsubscribe(life.door, "cus_1")
+    assert run("email", "suppressed").out == "1 customers who object\n"
+    assert run("email", "suppressed", "cus_1").out == "gets nothing: unsubscribed\n"
+    assert json.loads(run("email", "suppressed", "cus_1", "--lift", "--json").out) == {
+        "reason": "unsubscribed",
+        "lifted": True,
+    }
+    assert run("email", "suppressed", "cus_1").out == "the customer may be written to\n"
+
+
 def _refused_for_good(life: Life, invoice: str) -> str:
     """A case whose first letter the mail server refused for good."""
     case_id = life.fail(invoice, code="lost_card")
@@ -91,7 +103,7 @@ def _refused_for_good(life: Life, invoice: str) -> str:
 
 def test_what_the_mail_server_refused_goes_on_once_it_is_mended(life: Life, run: Run) -> None:
     refused = [_refused_for_good(life, f"in_{number}") for number in range(5)]
-    life.tell(refused[0], facts.MailStopped(why="the customer unsubscribed"))
+    unsubscribe(life.door, life.case(refused[0]).customer)
     life.tell(refused[1], facts.MailStopped(why="the address bounced"))
     life.tell(refused[2], listed("refused"))
     life.tell(refused[3], facts.PersonDecided(to=State.LOST, note="over", decided_at=MONDAY))
@@ -105,11 +117,10 @@ def test_what_the_mail_server_refused_goes_on_once_it_is_mended(life: Life, run:
         assert life.case(case_id).step(StepKind.SEND_EMAIL) is not None
         assert not life.case(case_id).mail_stopped
     for case_id in (refused[0], refused[1]):
-        life.tell(
-            case_id, facts.MailResumed(resumed_at=MONDAY)
-        )  # said by somebody who looked before the customer spoke
+        # Said by somebody who looked before the customer spoke.
+        life.tell(case_id, facts.MailResumed(resumed_at=MONDAY))
         assert (life.case(case_id).mail_stopped, life.case(case_id).step(StepKind.SEND_EMAIL)) == (True, None)
-    assert run("email", "suppressed").out == "1 bounced, 1 unsubscribed\n"
+    assert run("email", "suppressed").out == "1 bounced, 1 unsubscribed, 1 customers who object\n"
     assert run("email", "resume").out.startswith("0 cases get their emails again; 0 addresses")
     with life.wiring.database.connect() as tx:
         assert read_flags(tx, LETTERS_REFUSED) == []

@@ -50,6 +50,8 @@ def test_two_demos_at_once_tie_out_and_agree_to_the_cent(tmp_path: Path) -> None
 
 def test_a_demo_with_faults_still_ties_out(tmp_path: Path) -> None:
     faults = ["charge_then_500=0.2", "reset_after=0.1", "reset_before=0.1", "rate_limited=0.1", "doubled=0.2"]
+    # A person resumes charging, and the gateway's lists tell what no webhook told.
+    faults += ["forbidden=0.1", "lost=0.3"]
     options = [word for fault in faults for word in ("--faults", fault)]
     run = _started(tmp_path / "broken", "--customers", "4", "--days", "7", *options)
     outcome = _outcome(run, tmp_path / "broken")

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.message import EmailMessage
 from typing import Any
 
@@ -185,6 +186,25 @@ def test_addresses_of_other_alphabets_are_written_to_where_the_server_can(
     able = start_smtp(enable_SMTPUTF8=True)
     _mailer(able.port).send(_message(), to="jürgen@example.com")
     assert able.messages[0].recipients == ("jürgen@example.com",)
+
+
+@pytest.mark.parametrize("ways", [{"sender": "jörg@example.com"}, {"username": "jörg", "password": "ü"}])
+def test_our_own_failures_before_the_hand_over_are_for_later_too(smtp_catcher: Any, ways: dict[str, Any]) -> None:
+    wrong = replace(_mailer(smtp_catcher.port), **ways)
+    for ask in (wrong.check, lambda: wrong.send(_message(), to="kim@example.com")):
+        with pytest.raises(MailUnavailable):
+            ask()
+    assert smtp_catcher.messages == []
+
+
+def test_a_letter_that_cannot_be_put_into_bytes_is_for_later(smtp_catcher: Any) -> None:
+    letter = EmailMessage()
+    letter["Subject"] = "hello"
+    letter.set_payload("\ud83d", charset=None)
+    letter.set_type("text/plain")
+    with pytest.raises(MailUnavailable, match="UnicodeEncodeError"):
+        _mailer(smtp_catcher.port).send(letter, to="kim@example.com")
+    assert smtp_catcher.messages == []
 
 
 def test_the_password_is_not_in_its_repr() -> None:

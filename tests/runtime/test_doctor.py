@@ -10,18 +10,21 @@ import pytest
 from building import Life, wired
 
 from recovery.dunning.merchant import WAITS_SECONDS, Merchant
+from recovery.runtime.account import keep_account
 from recovery.runtime.clock import machine_now
 from recovery.runtime.doctor import CONFIRMATIONS, confirm, examine
 from recovery.runtime.finding import Finding, Health
-from recovery.runtime.settings import Pages, Settings
+from recovery.runtime.settings import Pages, Settings, SettingsInvalid
 from recovery.runtime.wiring import Wiring
 from recovery.simulation.sandbox import Sandbox, serve_sandbox
 from recovery.storage.flag_store import (
     BACKFILLED,
     CHARGING_HALTED,
+    GATEWAY_ACCOUNT,
     GATEWAY_RETRIES_SEEN,
     LETTERS_REFUSED,
     UNKNOWN_CODE,
+    lower_flag,
     raise_flag,
 )
 from recovery.storage.message_store import replay_messages
@@ -142,6 +145,21 @@ def test_letters_refused_in_a_row_are_our_own_matter(
     found = _findings(healthy, database_url, valkey_url)["letters"]
     assert (found.health, "the last 5 did not go out" in found.detail) == (Health.FAILED, True)
     assert "recovery email resume" in found.remedy
+
+
+def test_a_key_of_another_account_is_refused(healthy: dict[str, Any], database_url: str, valkey_url: str) -> None:
+    with wired(database_url, **healthy) as wiring:
+        keep_account(wiring)
+        keep_account(wiring)
+        with wiring.database.begin() as tx:
+            assert lower_flag(tx, GATEWAY_ACCOUNT)
+            raise_flag(tx, GATEWAY_ACCOUNT, "acct_ours (live mode)", at=AT)
+        with pytest.raises(
+            SettingsInvalid, match=r"acct_sandbox \(test mode\), the cases in this database to acct_ours"
+        ):
+            keep_account(wiring)
+    finding = _findings(healthy, database_url, valkey_url)["account"]
+    assert finding.health is Health.FAILED
 
 
 def _told_in_vain(life: Life, tries: int) -> None:

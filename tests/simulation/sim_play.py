@@ -38,7 +38,7 @@ from recovery.engine.door import Door
 from recovery.engine.leases import Extend
 from recovery.engine.sweep import sweep
 from recovery.gateways.port import GatewayError
-from recovery.intake.backfill import Backfill
+from recovery.intake.backfill import LISTED_DAYS, Backfill
 from recovery.intake.events import Intake
 from recovery.storage.aside_store import replay_steps
 from recovery.storage.event_store import replay_set_aside
@@ -357,8 +357,9 @@ class Run:
         except GatewayError as error:
             self.say(f"backfill: {error}")
             return 0
+        listed_from = self.clocks.at - timedelta(days=LISTED_DAYS)
         for name, notice in self.post.notices.items():
-            if notice.created_at <= self.clocks.at:
+            if listed_from <= notice.created_at <= self.clocks.at:
                 self.post.accepted.setdefault(name, len(self.post.accepted))
         self.say(f"backfill: {found}")
         return found.events_new + found.cases_opened + found.cases_told

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from building import Life, wired
 from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from recovery.cases import facts
 from recovery.runtime.clock import machine_now
 from recovery.storage import mail_tables, migrate, tables
 from recovery.storage.report_tables import case_figures
@@ -41,6 +43,24 @@ def test_migrations_lead_to_exactly_the_tables(database: Engine) -> None:
 
 def test_migrating_twice_changes_nothing(database: Engine, database_url: str) -> None:
     assert migrate.upgrade(database_url) == migrate.head()
+
+
+def test_who_unsubscribed_before_customers_were_remembered_is_remembered(life: Life, database: Engine) -> None:
+    told = {
+        "in_1": "the customer unsubscribed",
+        "in_2": "the customer complained about our email",
+        "in_3": "the address bounced",
+    }
+    for invoice, why in told.items():
+        life.tell(life.fail(invoice), facts.MailStopped(why=why))
+    migration = import_module("recovery.storage.migrations.versions.0020_objections")
+    with database.begin() as tx:
+        tx.execute(text(migration._FROM_THE_JOURNAL))
+        found = tx.execute(select(mail_tables.mail_objections).order_by(text("customer"))).all()
+    assert [row[:4] for row in found] == [
+        ("cus_in_1", "unsubscribed", life.at, False),
+        ("cus_in_2", "complained", life.at, False),
+    ]
 
 
 def test_a_migration_gives_up_rather_than_queue_before_payments(empty_database_url: str) -> None:

@@ -19,13 +19,13 @@ JITTER = timedelta(minutes=45)
 @pytest.mark.parametrize(
     ("country", "code", "failed", "opens", "why"),
     [
-        ("US", "insufficient_funds", "2026-10-09T18:00Z", "2026-10-13T16:00Z", "bank holiday (Columbus Day)"),
+        ("US", "do_not_honor", "2026-10-11T18:00Z", "2026-10-13T16:00Z", "bank holiday (Columbus Day)"),
         ("SA", "insufficient_funds", "2026-10-06T08:00Z", "2026-10-11T06:30Z", "bank weekend"),
         ("JP", "insufficient_funds", "2026-10-31T03:00Z", "2026-11-04T00:00Z", "bank holiday ("),
         ("GB", "insufficient_funds", "2026-10-07T12:00Z", "2026-10-12T08:00Z", "bank weekend"),
         ("NP", "insufficient_funds", "2026-11-18T06:00Z", "2026-11-22T04:15Z", "bank weekend"),
         # An ill issuer is tried in the evening and on weekends too, but not at night.
-        ("DE", "processing_error", "2026-10-05T14:30Z", "2026-10-07T04:00Z", "issuer night"),
+        ("DE", "processing_error", "2026-10-05T09:00Z", "2026-10-07T04:00Z", "issuer night"),
         ("NP", "processing_error", "2026-11-19T05:30Z", "2026-11-21T00:15Z", "issuer night"),
     ],
 )

@@ -1,6 +1,7 @@
 """A mail server that refuses, for now or for good, and a worker that dies over an email."""
 
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 from story_house import Ways
@@ -88,6 +89,34 @@ def test_a_payment_that_nobody_told_us_of_is_found_before_writing(begin: Begin) 
     life.work()
     assert life.case().state is State.RECOVERED
     assert life.mails.messages == []
+
+
+def test_a_letter_that_could_not_be_written_does_not_count_as_sent(begin: Begin, tmp_path: Path) -> None:
+    logo = tmp_path / "logo.png"
+    logo.write_bytes(b"\x89PNG logo")
+    life = begin(ways=Ways(more={"brand_logo": logo}))
+    logo.unlink()
+    life.fail("lost_card")
+    assert [(email.status, email.detail) for email in life.file().emails] == [
+        ("refused", f"RECOVERY_BRAND_LOGO: {logo}: No such file or directory")
+    ]
+    logo.mkdir()
+    life.run(hours=9)
+    logo.rmdir()
+    logo.write_bytes(b"\x89PNG logo")
+    life.run(days=2)
+    assert [email.status for email in life.file().emails] == ["refused", "refused", "sent"]
+    assert life.case().emails_sent == 1
+
+
+def test_a_customers_name_that_cannot_be_written_does_not_count_as_a_letter(begin: Begin) -> None:
+    life = begin()
+    life.fail_on(("authentication_required",), {"email": "kim@example.org", "name": "Kim\ud83d Lee"})
+    life.run(days=1)
+    assert {email.status for email in life.file().emails} == {"refused"}
+    life.sandbox.customer_pays(life.invoice)
+    life.work()
+    assert life.case().source is Source.CUSTOMER_UNASKED
 
 
 class _Broken:

@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -17,6 +17,7 @@ from recovery.cases.lifecycle import Source, State
 from recovery.cases.policy import Policy
 from recovery.dunning.links import For, Links
 from recovery.dunning.standard_webhooks import signed_headers
+from recovery.gateways.port import Contact, Gateway, GatewayUnavailable
 from recovery.reporting.silence import audit
 from recovery.runtime.clock import machine_now
 from recovery.storage.silence_queries import email_records
@@ -213,6 +214,79 @@ def test_one_click_ends_all_emails_to_the_address(begin: Begin) -> None:
     assert len(life.mails.messages) == 1, "the same address of another customer"
     assert "nothing (unsubscribed)" in life.reasons()
     assert life.count("SELECT count(*) FROM suppressions WHERE address_hash LIKE '%kim%'") == 0
+
+
+class _Away:
+    """The real gateway, which cannot tell who anybody is while it is away."""
+
+    def __init__(self, real: Gateway) -> None:
+        self._real = real
+        self.away = False
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def read_contact(self, obligation: str) -> Contact:
+        """As the real one, when it is there."""
+        if self.away:
+            raise GatewayUnavailable("no answer")
+        return self._real.read_contact(obligation)
+
+
+def _begun_with(begin: Begin, **others: str) -> tuple[Life, _Away]:
+    """A life without a key for addresses, unless one is given, and its gateway."""
+    made: list[_Away] = []
+
+    def wrapped(real: Gateway) -> Gateway:
+        made.append(_Away(real))
+        return cast(Gateway, made[0])
+
+    kept = {name: value for name, value in PAGED.more.items() if name != "address_key"}
+    life = begin(ways=Ways(more=kept | others, gateway=wrapped))
+    life.fail_on(("lost_card",), {"email": "kim@example.org"})
+    return life, made[0]
+
+
+def _another_invoice(life: Life) -> None:
+    life.invoice = life.sandbox.make_failed_invoice(life.customer())
+    life.work()
+    life.run(days=15)
+
+
+def test_who_unsubscribed_gets_nothing_about_the_next_invoice_either(begin: Begin) -> None:
+    """Without a key for addresses, and although the gateway could tell none at that moment."""
+    life, gateway = _begun_with(begin)
+    gateway.away = True
+    assert _post(life, _letter(life)["List-Unsubscribe"].strip("<>").removeprefix(BASE)).status_code == 200
+    gateway.away = False
+    _another_invoice(life)
+    assert len(life.mails.messages) == 1
+    assert (life.case().state, life.case().mail_stopped) == (State.LOST, True)
+    assert "no email, now or later: the customer has unsubscribed" in life.reasons()
+
+
+def test_who_complained_gets_nothing_about_the_next_invoice_either(begin: Begin) -> None:
+    life, gateway = _begun_with(begin)
+    complaint = json.dumps({"type": "complained", "data": {"message_id": _letter(life)["Message-ID"]}}).encode()
+    gateway.away = True
+    assert _told_of_mail(life, complaint).status_code == 503, "to be sent again"
+    gateway.away = False
+    _another_invoice(life)
+    assert (len(life.mails.messages), "the customer has complained" in life.reasons()) == (1, True)
+
+
+def test_an_address_that_could_not_be_read_at_once_is_listed_later(begin: Begin) -> None:
+    life, gateway = _begun_with(begin, address_key="a key")
+    gateway.away = True
+    assert _post(life, _letter(life)["List-Unsubscribe"].strip("<>").removeprefix(BASE)).status_code == 200
+    life.wiring.backfill()
+    assert life.count("SELECT count(*) FROM suppressions") == 0
+    gateway.away = False
+    life.wiring.backfill()
+    assert life.count("SELECT count(*) FROM suppressions WHERE reason = 'unsubscribed'") == 1
+    life.fail_on(("stolen_card",), {"email": "KIM@example.org"})
+    life.run(days=5)
+    assert len(life.mails.messages) == 1, "the same address of another customer"
 
 
 def test_a_bounced_address_gets_nothing_more(begin: Begin) -> None:

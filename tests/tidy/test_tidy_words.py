@@ -27,6 +27,8 @@ TEXTS = (
 )
 # Whoever catches everything says why here and leaves a trace: a log line, a row, or the exception itself.
 CATCHES_ALL = {
+    "recovery/dunning/mailer.py": "whatever goes wrong before the content is told as a letter that did not leave, or may have after it",
+    "recovery/dunning/send.py": "what went wrong while a letter was written is told as one that was not sent",
     "recovery/engine/claims.py": "one step's failure is recorded on its row; the batch goes on",
     "recovery/engine/sweep.py": "what cannot be taken back is set aside with the reason; the others are taken back",
     "recovery/intake/events.py": "one event's failure is recorded on its row; the batch goes on",

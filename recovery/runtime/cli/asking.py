@@ -24,6 +24,7 @@ from recovery.runtime.web.customer_samples import page_samples
 from recovery.runtime.wiring import Wiring
 from recovery.storage.flag_store import LETTERS_REFUSED, lower_flag
 from recovery.storage.message_store import Message, list_messages, replay_messages
+from recovery.storage.objection_store import lift_objection, objection
 from recovery.storage.silence_queries import email_records
 from recovery.storage.suppression_store import (
     release,
@@ -90,28 +91,37 @@ def send_test(
 
 @email_app.command("suppressed")
 def suppressed_addresses(
-    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="Ask for one address.")] = None,
-    lift: Annotated[bool, typer.Option("--lift", help="Let the address be written to again.")] = False,
+    who: Annotated[str | None, typer.Argument(metavar="[ADDRESS or CUSTOMER]", help="Ask for one of them.")] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="Let the address or customer be written to again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """How many addresses get nothing any more, and why; or whether one of them does. Addresses are kept as hashes only."""
+    """How many addresses and customers get nothing any more, and why; or whether one does. Addresses are kept as hashes only."""
     with command_stack() as stack, stack.wiring.database.begin() as tx:
-        if address is None:
+        if who is None:
             counts = suppression_counts(tx)
-            said_json(counts) if as_json else said(", ".join(f"{n} {why}" for why, n in counts.items()) or "none")
+            said_json(counts) if as_json else said(_counted(counts))
             return
-        addresses = stack.wiring.outbox.addresses
-        if addresses is None:
-            raise Refused("RECOVERY_ADDRESS_KEY is not set: no addresses are kept.")
-        hashed = addresses.hashed(address)
-        why = suppressed(tx, hashed)
-        lifted = lift and release(tx, hashed)
+        if "@" in who:
+            addresses = stack.wiring.outbox.addresses
+            if addresses is None:
+                raise Refused("RECOVERY_ADDRESS_KEY is not set: no addresses are kept.")
+            hashed = addresses.hashed(who)
+            why = suppressed(tx, hashed)
+            lifted = lift and release(tx, hashed)
+        else:
+            why = objection(tx, who)
+            lifted = lift and lift_objection(tx, who)
+    thing = "address" if "@" in who else "customer"
     if as_json:
         said_json({"reason": why, "lifted": lifted})
     elif lifted:
-        said("the address may be written to again")
+        said(f"the {thing} may be written to again")
     else:
-        said(f"gets nothing: {why}" if why else "the address may be written to")
+        said(f"gets nothing: {why}" if why else f"the {thing} may be written to")
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in counts.items()) or "none"
 
 
 @email_app.command("resume")

@@ -59,7 +59,7 @@ def sources() -> str:
         "its advice, above its caps). mails: per case. days: median from failure to money. kept: cases saved from "
         "involuntary churn, against nothing. missed: cases in a hundred that the oracle wins and the policy does not. "
         f"Every ladder writes one email after its last try and waits {CUSTOMER_DAYS} days for the customer; the policy "
-        "writes the letters of its campaigns."
+        "writes one too, so that the difference is timing."
     )
 
 

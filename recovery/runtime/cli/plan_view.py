@@ -43,7 +43,7 @@ def say_plan(plan: Projection, zone: str, title: str) -> None:
     table = grid(title, ">try", f"when ({zone})", "what", "why then")
     for step in plan.steps:
         local = step.at.astimezone(ZoneInfo(step.zone or zone))
-        what = "read the card again" if step.number is None else "try the card"
+        what = "try the card" if step.number is not None else step.what
         table.add_row(*cells(step.number or "", f"{local:%a %d %b %Y %H:%M}", what, points(step.planned_because)))
     ends = plan.ends_at.astimezone(ZoneInfo(zone))
     rule = f" (rule {plan.rule.value})" if plan.rule else ""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recovery.cases.case import Decision
+from recovery.cases.case import Case, Decision
 from recovery.cases.facts import PolicyMoved
 from recovery.cases.lifecycle import State, StepKind
 from recovery.cases.project import replanned
@@ -85,7 +85,7 @@ def diff(
             changes = [
                 change
                 for planned in planned_tries(tx, now=now)
-                if planned.case.card is not None and planned.case.card.brand in after.brands
+                if _governed(planned.case, book.networks, now) == after.network
                 if (change := _moved(planned, book.rules_for(tx, planned.case.policy), before, after, now)) is not None
             ]
     lines = list(_differences(before, after))
@@ -107,6 +107,12 @@ def _pack(name: str, packs: Any) -> RulePack:  # noqa: ANN401 - any sequence of 
         return load_file(path, RulePack)
     except tomllib.TOMLDecodeError as error:
         raise Refused(f"{name}: {error}") from error
+
+
+def _governed(case: Case, networks: NetworkRules, now: datetime) -> str | None:
+    """The network whose rules hold for the case's card; brands that no pack lists fall to the one for the others."""
+    card = case.card
+    return networks.in_force(card.brand, now, card.country).network if card is not None else None
 
 
 def _moved(planned: PlannedTry, rules: Rules, before: RulePack, after: RulePack, now: datetime) -> _Change | None:

@@ -39,10 +39,12 @@ def serve_web(settings: Settings) -> None:
 
 def serve_worker(settings: Settings) -> None:
     """Work through events and due steps until told to stop."""
+    from recovery.runtime.account import keep_account
     from recovery.runtime.celery_app import run_worker
 
     with opened(settings, broker=True) as stack:
         assert stack.broker_url is not None
+        keep_account(stack.wiring)
         run_worker(settings, database_url=stack.wiring.database_url, broker_url=stack.broker_url)
 
 

@@ -32,7 +32,7 @@ def forget_customer(
     except StillOpen as error:
         raise Refused(str(error)) from error
     said(
-        f"{gone.cases} cases and {gone.events} events name nobody any more, {gone.rows_deleted} rows about cards are deleted"
+        f"{gone.cases} cases and {gone.events} events name nobody any more, {gone.rows_deleted} rows about them are deleted"
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from recovery.runtime.celery_app import Bell
 from recovery.runtime.clock import SharedClock, machine_now
+from recovery.runtime.demo.operator import Operator
 from recovery.runtime.demo.world_link import WorldLink
 from recovery.storage.event_store import event_counts
 from recovery.storage.moment import Moment
@@ -43,7 +44,7 @@ def _nobody() -> int:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
     """Drives one demo. ``check`` raises when a process has died; ``watch`` is told after every jump and now and then,
-    ``visit`` lets customers use their pages and says how many did."""
+    ``visit`` lets customers use their pages and says how many did. ``operator`` is the person at the desk, if there is one."""
 
     clock: SharedClock
     database: Engine
@@ -52,13 +53,14 @@ class Driver:
     check: Callable[[], None]
     watch: Callable[[datetime], None]
     visit: Callable[[], int] = _nobody
+    operator: Operator | None = None
 
     def run(self, until: datetime) -> None:
         """Play until a business instant. Raises DemoStuck."""
         while True:
             ours, theirs = self._settled()
-            if self.visit():
-                continue  # what customers did on their pages is worked through at the same instant
+            if self.visit() or (self.operator and self.operator.round()):
+                continue  # what came of it is worked through at the same instant
             due_at = min((at for at in (ours, theirs) if at is not None), default=None)
             if due_at is None or due_at > until:
                 break
@@ -69,6 +71,8 @@ class Driver:
                 self.ring(Bell.STEPS)
             self.watch(due_at)
         self.clock.set(until)
+        if self.operator and self.operator.round(last=True):
+            self._settled()
         self.watch(until)
 
     def _settled(self) -> tuple[datetime | None, datetime | None]:
@@ -98,6 +102,8 @@ class Driver:
     def _ring_again(self) -> None:
         for bell in (Bell.EVENTS, Bell.STEPS, Bell.SWEEP):
             self.ring(bell)
+        if self.operator:
+            self.operator.resume()
         self.check()
         self.watch(self.clock.now())
 

@@ -18,6 +18,7 @@ from recovery.runtime.celery_app import doorbell, make_app
 from recovery.runtime.clock import SharedClock
 from recovery.runtime.demo.catcher import Caught, catch_mail
 from recovery.runtime.demo.driver import Driver
+from recovery.runtime.demo.operator import Operator
 from recovery.runtime.demo.outcome import outcome_of
 from recovery.runtime.demo.visitors import Visitors
 from recovery.runtime.demo.world_link import WorldLink
@@ -92,6 +93,8 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
         _start(group, environment, options, sandbox_port=sandbox_port, web_port=web_port)
         app = make_app(broker_url, ring_seconds=1.0)
         stack.callback(app.close)
+        ring = doorbell(app)
+        operator = Operator(database=database, clock=clock.now, ring=ring, reads_lists=bool(options.faults))
         visitors = Visitors(caught=caught, clock=clock.now)
 
         def driver(watch: Callable[[datetime], None]) -> Driver:
@@ -99,7 +102,8 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
                 clock=clock,
                 database=database,
                 world=world,
-                ring=doorbell(app),
+                ring=ring,
+                operator=operator,
                 check=group.check,
                 watch=watch,
                 visit=visitors.visit,

@@ -14,16 +14,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from recovery.cases.facts import CustomerLeft, DateWished, MailStopped
+from recovery.cases.facts import CustomerLeft, DateWished
 from recovery.dunning.links import For, LinkRefused, Links
+from recovery.dunning.objecting import list_addresses, unsubscribe
 from recovery.dunning.wording import REASONS, Wording, wording_for
 from recovery.engine.advance import advance
 from recovery.gateways.port import Contact, GatewayError
 from recovery.runtime.web.customer_view import View, shell
 from recovery.runtime.web.render import page_of, rendered
 from recovery.runtime.wiring import Wiring
-from recovery.storage.case_store import NoSuchCase, cases_of, load_case
-from recovery.storage.suppression_store import suppress
+from recovery.storage.case_store import NoSuchCase, load_case
 
 log = structlog.get_logger(__name__)
 
@@ -137,16 +137,11 @@ class CustomerPages:
             token = request.path_params["token"]
             case_id, _ = self._links.case_of(token, now=self._now(), purpose=For.UNSUBSCRIBE)
             with wiring.database.connect() as tx:
-                case = load_case(tx, case_id)
-                known = cases_of(tx, customer=case.customer)
+                customer = load_case(tx, case_id).customer
         except (LinkRefused, NoSuchCase):
             return self._told(request, "wrong", status=404)
-        for each in known:
-            advance(wiring.door, each, MailStopped(why="the customer unsubscribed"))
-        address = self._contact(case.obligation).email
-        if address is not None and wiring.outbox.addresses is not None:
-            with wiring.database.begin() as tx:
-                suppress(tx, wiring.outbox.addresses.hashed(address), "unsubscribed", at=self._now())
+        unsubscribe(wiring.door, customer)
+        list_addresses(wiring.door, wiring.gateway, wiring.outbox.addresses, customer=customer)
         return self._told(request, "unsubscribed")
 
     def _view(self, request: Request, form: dict[str, str] | None = None) -> View:

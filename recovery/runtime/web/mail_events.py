@@ -22,6 +22,7 @@ from recovery.runtime.clock import machine_now
 from recovery.runtime.wiring import Wiring
 from recovery.storage.case_store import load_case
 from recovery.storage.email_store import case_of_email
+from recovery.storage.objection_store import keep_objection
 from recovery.storage.suppression_store import suppress
 
 log = structlog.get_logger(__name__)
@@ -80,6 +81,9 @@ def _stop(wiring: Wiring, kind: str, data: dict[str, Any]) -> str:
             case_id = case_of_email(tx, email_id)
             obligation = load_case(tx, case_id).obligation if case_id is not None else None
         if obligation is not None:
+            if kind == "complained":
+                with wiring.database.begin() as tx:
+                    keep_objection(tx, load_case(tx, case_id or "").customer, kind, at=wiring.door.clock())
             advance(wiring.door, case_id or "", MailStopped(why=KINDS[kind]))
             address = wiring.gateway.read_contact(obligation).email
     addresses = wiring.outbox.addresses

@@ -7,6 +7,10 @@ from recovery.cases.case import Case
 from recovery.runtime.standing import CaseStanding, standing_of
 from recovery.runtime.wiring import Wiring
 
+_SIGNS = {True: "●", False: "○"}
+_THEN = "✉"
+"""What a day is marked with where there is no room for words."""
+
 
 def schedule_of(wiring: Wiring, case: Case) -> dict[str, object]:
     """The values that the template ``_schedule.html`` needs."""
@@ -22,7 +26,7 @@ def _rows(standing: CaseStanding) -> list[dict[str, object]]:
     return [
         {
             "local": f"{step.at.astimezone(ZoneInfo(standing.zone)):%a %d %b %Y %H:%M}",
-            "what": "card read again" if step.number is None else f"try {step.number}",
+            "what": step.what,
             "points": step.planned_because.split("; "),
         }
         for step in standing.to_come.steps
@@ -34,13 +38,11 @@ def _weeks(standing: CaseStanding) -> list[list[dict[str, object]]]:
     plan = standing.to_come
     if plan is None or not plan.steps:
         return []
-    marks: dict[date, list[str]] = {}
+    marks: dict[date, list[tuple[str, str]]] = {}
     for step in plan.steps:
-        marks.setdefault(_day(standing, step.at), []).append(
-            "card read again" if step.number is None else f"try {step.number}"
-        )
+        marks.setdefault(_day(standing, step.at), []).append((_SIGNS[step.number is not None], step.what))
     last = _day(standing, plan.ends_at)
-    marks.setdefault(last, []).append(f"then {plan.state.value}")
+    marks.setdefault(last, []).append((_THEN, f"then {plan.state.value}"))
     day = min(marks)
     day -= timedelta(days=day.weekday())
     weeks: list[list[dict[str, object]]] = []

@@ -122,7 +122,8 @@ class Account:
         return self.person.card.fingerprint if first else face.fingerprint
 
     def _card_of(self, face: CardFace) -> Card:
-        return replace(card_of(face), payment_method=self._method(face))
+        card, name = card_of(face), self._method(face)
+        return card if card.payment_method == name else replace(card, payment_method=name)
 
     def update(self, renewed: CardFace) -> None:
         """The network tells new details of the card that failed."""

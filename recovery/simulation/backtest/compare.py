@@ -37,6 +37,8 @@ class Played:
     """Days from the failure to the money; None: it never came."""
     by_try: bool
     """A charge of the strategy brought it, not the customer on the page."""
+    silent: bool
+    """It did so before any email was sent."""
     tries: int
     """Charges of the strategy that reached the network."""
     emails: int
@@ -91,6 +93,7 @@ def _best(oracle: Ending, endings: dict[str, Ending]) -> Ending:
 def judged(name: str, world: World, person: Person, ending: Ending, networks: NetworkRules) -> Played:
     """What one ending amounts to."""
     won = ending.won
+    by_try = won is not None and won in ending.tried
     owed = Money(minor=person.amount_minor, currency=person.place.currency)
     return Played(
         strategy=name,
@@ -98,7 +101,8 @@ def judged(name: str, world: World, person: Person, ending: Ending, networks: Ne
         dollars=float(owed.major()) * person.place.dollars,
         kept=_kept(world, person, won) if won else 0.0,
         paid_days=(won.charge.created_at - person.fails_at).total_seconds() / 86400 if won else None,
-        by_try=won is not None and won in ending.tried,
+        by_try=by_try,
+        silent=by_try and won is not None and not any(at <= won.charge.created_at for at in ending.mailed_at),
         tries=sum(1 for tried in ending.tried if tried.charge.signals is None or tried.charge.signals.reached_network),
         emails=len(ending.mailed_at),
         breaches=breaches(ending.charges, networks),

@@ -70,6 +70,7 @@ def play_part(part: tuple[Plan, int, int]) -> dict[str, Tally]:
     )
     tallies: dict[str, Tally] = {}
     for lives in compare(world, plan.policies):
+        ours = next(played for played in lives if played.strategy in plan.policies)
         for played in lives:
-            tallies.setdefault(played.strategy, Tally()).add(played)
+            tallies.setdefault(played.strategy, Tally()).add(played, ours=ours)
     return tallies

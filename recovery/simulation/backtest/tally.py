@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from recovery.simulation.backtest.compare import Played
+from recovery.simulation.backtest.pairs import Pairs
 from recovery.simulation.world.parameters import Cause
 
 _Z95 = 1.959964
@@ -30,6 +31,7 @@ class Tally:
     cases: int = 0
     paid: int = 0
     by_try: int = 0
+    silent: int = 0
     tries: int = 0
     emails: int = 0
     breaches: int = 0
@@ -40,13 +42,17 @@ class Tally:
     squares_paid: float = 0.0
     days: list[float] = field(default_factory=list)
     causes: dict[Cause, list[int]] = field(default_factory=dict)
+    pairs: Pairs = field(default_factory=Pairs)
 
-    def add(self, played: Played) -> None:
-        """Count one life."""
+    def add(self, played: Played, *, ours: Played | None = None) -> None:
+        """Count one life; ``ours`` is the same case under our policy, which it is compared with."""
+        if ours is not None:
+            self.pairs.add(ours, played)
         paid = played.paid_days is not None
         self.cases += 1
         self.paid += paid
         self.by_try += played.by_try
+        self.silent += played.silent
         self.tries += played.tries
         self.emails += played.emails
         self.breaches += played.breaches
@@ -65,6 +71,7 @@ class Tally:
         """Add what another process counted."""
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.pairs.merge(other.pairs)
         self.days += other.days
         for cause, (cases, paid) in other.causes.items():
             mine = self.causes.setdefault(cause, [0, 0])
@@ -109,7 +116,7 @@ class Tally:
 
 
 _SUMS = (
-    *("cases", "paid", "by_try", "tries", "emails", "breaches"),
+    *("cases", "paid", "by_try", "silent", "tries", "emails", "breaches"),
     *("dollars", "dollars_paid", "dollars_kept", "squares", "squares_paid"),
 )
 
@@ -136,6 +143,7 @@ def as_json(tally: Tally, *, nothing: Tally, oracle: Tally) -> dict[str, Any]:
         "recovered_share": shown(tally.by_count),
         "recovered_value_share": shown(tally.by_value),
         "net_value_share": round(tally.net_value, 5),
+        "silent_share": round(tally.silent / tally.cases, 5) if tally.cases else None,
         "share_of_oracle": round(tally.paid / oracle.paid, 5) if oracle.paid else None,
         "value_share_of_oracle": round(tally.dollars_paid / oracle.dollars_paid, 5) if oracle.dollars_paid else None,
         "tries": tally.tries,
