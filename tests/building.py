@@ -5,7 +5,7 @@ Raw rows would test pages and reports against states that the engine can never b
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,14 @@ class Life:
         self.tell(case_id, facts.InvoicePaid(obligation_id=self._owed[case_id].id, charges=(charge,), at=self.at))
         return charge.id
 
+    def pay_part(self, case_id: str, minor: int) -> None:
+        """The customer pays a part of what is owed."""
+        owed = self._owed[case_id]
+        part = replace(self.paid_by(case_id), amount=Money(minor=minor, currency=owed.remaining.currency))
+        self._owed[case_id] = replace(owed, charges=(*owed.charges, part))
+        self.owe(case_id, owed.remaining.minor - minor)
+        self.tell(case_id, facts.PartPaid(obligation=self._owed[case_id]))
+
     def owed(self, case_id: str) -> Obligation:
         """The invoice as a reading shows it."""
         return self._owed[case_id]
@@ -163,10 +171,7 @@ class Life:
     def owe(self, case_id: str, minor: int) -> None:
         """The merchant changes what is owed; the next reading will tell."""
         owed = self._owed[case_id]
-        changed = {name: getattr(owed, name) for name in owed.__dataclass_fields__}
-        self._owed[case_id] = Obligation(
-            **changed | {"remaining": Money(minor=minor, currency=owed.remaining.currency)}
-        )
+        self._owed[case_id] = replace(owed, remaining=Money(minor=minor, currency=owed.remaining.currency))
 
     def _charge_id(self) -> str:
         self._charges += 1

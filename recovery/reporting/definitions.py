@@ -92,7 +92,7 @@ COHORT: Final = (
     _money(
         "at_risk_minor",
         "At risk",
-        "What is owed on these cases as last read at the gateway, and never less than what was paid of it: the denominator by value.",
+        "What was owed on these cases when they failed, as last read at the gateway, what was paid of it included: the denominator by value.",
     ),
     GROSS,
     CREDITED,
@@ -111,9 +111,13 @@ COHORT: Final = (
         "One-off cash",
         "Gross recovered money of invoices without a subscription: it does not come again.",
     ),
-    _money("open_minor", "Still open", "What is owed on cases that are still being worked on."),
-    _money("lost_minor", "Lost", "What was owed on cases given up or written off and not paid since."),
-    _money("withdrawn_minor", "Withdrawn", "What was asked on cases no longer owed or cancelled, and not paid since."),
+    _money("open_minor", "Still open", "What remains to be paid on cases that are still being worked on."),
+    _money("lost_minor", "Lost", "What remained to be paid on cases given up or written off and not paid since."),
+    _money(
+        "withdrawn_minor",
+        "Withdrawn",
+        "What remained to be paid on cases no longer owed or cancelled, and not paid since.",
+    ),
 )
 
 CASH: Final = (

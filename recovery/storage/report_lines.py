@@ -53,9 +53,9 @@ _MEASURES: Final = {
     },
     "monthly_minor": f"CASE WHEN {_WON} THEN w * monthly_minor ELSE 0 END",
     "one_off_minor": "CASE WHEN contract = 'one-off' THEN w * recovered_minor ELSE 0 END",
-    "open_minor": "CASE WHEN state = ANY(:open) THEN w * at_risk_minor ELSE 0 END",
-    "lost_minor": "CASE WHEN state = 'lost' THEN w * at_risk_minor ELSE 0 END",
-    "withdrawn_minor": "CASE WHEN state = 'withdrawn' THEN w * at_risk_minor ELSE 0 END",
+    "open_minor": "CASE WHEN state = ANY(:open) THEN w * (at_risk_minor - recovered_minor) ELSE 0 END",
+    "lost_minor": "CASE WHEN state = 'lost' THEN w * (at_risk_minor - recovered_minor) ELSE 0 END",
+    "withdrawn_minor": "CASE WHEN state = 'withdrawn' THEN w * (at_risk_minor - recovered_minor) ELSE 0 END",
 }
 _MONTH: Final = KEYS[Cut.MONTH]
 _DAY_OF: Final = "to_char({at} AT TIME ZONE :zone, 'YYYY-MM-DD')"

@@ -193,6 +193,23 @@ def test_what_is_at_risk_follows_the_amount_owed_and_equals_the_ledgers_last_wor
     assert last_words == 4900
 
 
+def test_a_part_payment_is_recovered_and_only_the_rest_is_lost(life: Life) -> None:
+    case = life.fail("parts", minor=10000, at=MONDAY)
+    life.pay_part(case, 7000)
+
+    found = figures(asked(life), View.COHORT, "2026-09")
+    assert [found[name] for name in ("at_risk_minor", "recovered_minor", "open_minor")] == [10000, 7000, 3000]
+    assert found["rate_by_value"] == Rate(part=7000, whole=10000)
+
+    life.owe(case, 2500)  # the merchant credits the customer something
+    life.refresh(case)
+    life.tell(case, facts.InvoiceWrittenOff(obligation_id="parts", at=life.at))
+    found = asked(life)
+    cohort = figures(found, View.COHORT, "2026-09")
+    assert [cohort[name] for name in ("at_risk_minor", "recovered_minor", "lost_minor")] == [9500, 7000, 2500]
+    assert figures(found, View.CASH, "2026-09")["lost_minor"] == 2500
+
+
 def test_months_begin_in_the_zone_that_is_asked_for(life: Life) -> None:
     new_year_in_berlin = datetime(2026, 9, 30, 22, 30, tzinfo=UTC)
     life.fail("edge", at=new_year_in_berlin)
