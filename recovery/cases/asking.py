@@ -123,6 +123,8 @@ def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, j
         risk_max=rules.policy.risk_max if ladder.risk_max is None else ladder.risk_max,
         last_try_at=spaced_from,
         jitter_seconds=jitter_seconds,
+        # Else planning would take for too late what firing, without jitter, would not: decided anew for ever at one instant.
+        spread_until=case.horizon_at,
         rule=f"ladders.{case.verdict.decline_class.value}",
     )
 

@@ -92,7 +92,7 @@ COHORT: Final = (
     _money(
         "at_risk_minor",
         "At risk",
-        "What was owed on these cases when they failed, as last read at the gateway, what was paid of it included: the denominator by value.",
+        "What was owed on these cases when they failed, as last read, what was paid of it included: the denominator by value.",
     ),
     GROSS,
     CREDITED,

@@ -27,7 +27,8 @@ class Question:
     ``not_before`` carries the wait of the class and the network's advice, ``because`` says in words what it waits for.
     ``window`` is always the issuer's; ``risk_max`` None switches its weights off. ``last_try_at`` is the last try on the
     card, for one try per local day (None where spacing does not apply). ``jitter_seconds`` spreads the slot out, as far as
-    the stretch of hours it falls in allows. ``rule`` names what asks, for the journal.
+    the stretch of hours it falls in and ``spread_until`` allow: a slot before that instant stays before it. ``rule`` names what
+    asks, for the journal.
     """
 
     not_before: datetime
@@ -41,6 +42,7 @@ class Question:
     risk_max: float | None
     last_try_at: datetime | None
     jitter_seconds: int = 0
+    spread_until: datetime | None = None
     rule: str = ""
 
 
@@ -147,6 +149,8 @@ def _spaced(question: Question, at: datetime, moves: list[Move]) -> datetime:
 def _spread(question: Question, at: datetime, ends: datetime | None) -> timedelta:
     """The jitter, shortened in proportion where the stretch of hours ends before it."""
     wanted = timedelta(seconds=question.jitter_seconds)
+    if question.spread_until is not None and at < question.spread_until:
+        ends = question.spread_until if ends is None else min(ends, question.spread_until)
     if ends is None or at + wanted < ends:
         return wanted
     left = int((ends - at).total_seconds())

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cases_support import CARD, CONFIG, charge, opened, owed, rules, told
+from cases_support import CARD, CONFIG, charge, opened, owed, planned, rules, told
 from cases_support import FAILED_AT as OPENED_AT
 
-from recovery.cases.facts import PaymentFailed
-from recovery.cases.lifecycle import Rule, State
+from recovery.cases.facts import CardRefreshed, ChargeDue, PaymentFailed
+from recovery.cases.lifecycle import Rule, State, StepKind
 from recovery.cases.project import Projection, Scenario, project
 from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineClass
@@ -113,3 +113,20 @@ _SCENARIO = Scenario(
     failed_at=datetime(2026, 9, 7, 8, 0, tzinfo=UTC),
 )
 """A Monday in bank hours; the next payday is Friday the 25th."""
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_jitter_never_carries_a_try_beyond_the_horizon_and_what_is_planned_may_fire(number: int) -> None:
+    """Else planning, with jitter, and firing, without, would send the try to and fro between two instants for ever."""
+    read = CardRefreshed(obligation=owed(), card=CARD, step_id=1)
+    case = replace(opened(), id=f"case_{number}")
+    slot = told(case, read, now=OPENED_AT).slot
+    assert slot is not None
+    assert slot.at is not None
+    assert slot.settled_at is not None
+    near = replace(case, horizon_at=slot.settled_at + (slot.at - slot.settled_at) / 2 + timedelta(seconds=1))
+    decision = told(near, read, now=OPENED_AT)
+    due_at = planned(decision)[StepKind.CHARGE_CARD]
+    assert slot.settled_at <= due_at <= near.horizon_at
+    fired = told(decision.case, ChargeDue(obligation=owed(), card=CARD, step_id=2), now=due_at)
+    assert fired.start is not None, fired.reason

@@ -294,7 +294,9 @@ def test_a_table_alone_is_the_same_as_among_others(life: Life, view: View) -> No
         View.CHURN,
         View.CONVERTED,
         View.PROOF,
-    )  # nothing imported, no rates, no holdout
+        View.RENEWALS,
+        View.PENALTIES,
+    )  # nothing imported, no rates, no holdout, no limit passed
     assert alone.days == ()
 
 

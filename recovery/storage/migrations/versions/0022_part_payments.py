@@ -10,12 +10,9 @@ branch_labels = None
 depends_on = None
 
 _BEFORE: str = import_module("recovery.storage.migrations.versions.0017_holdout")._AFTER
-# The last reading of what was owed says nothing of what had been paid until then.
 _OWED = """
     FROM (SELECT coalesce((
-        SELECT x.amount_minor + coalesce((SELECT sum(e.amount_minor) FROM ledger e
-            WHERE e.case_id = c.id AND e.kind = 'recovered' AND e.currency = c.currency AND e.id < x.id), 0)::bigint
-        FROM ledger x WHERE x.case_id = c.id AND x.kind = 'at_risk_changed' ORDER BY x.id DESC LIMIT 1
+        SELECT x.amount_minor FROM ledger x WHERE x.case_id = c.id AND x.kind = 'at_risk_changed' ORDER BY x.id DESC LIMIT 1
     ), opened.amount_minor, c.amount_minor) AS minor) owed
 ) s
 """
