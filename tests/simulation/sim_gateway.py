@@ -221,7 +221,8 @@ class SimGateway(Gateway):
         return Unknown(detail=call.fault)
 
     def _later(self, order: ChargeOrder, call: Called, seconds: float, *, beyond: bool) -> None:
-        call.lands_at = self.clocks.machine_at + timedelta(seconds=seconds)
+        """``seconds`` after the call began, however much of that has passed: its bound counts from there."""
+        call.lands_at = call.machine_at + timedelta(seconds=seconds)
         self.landings.append((call.lands_at, order, beyond, call))
 
     def _twice(self, order: ChargeOrder, call: Called) -> None:
