@@ -89,7 +89,8 @@ class Case:
 
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
-    presented again; one without a fingerprint is a stored entry that was mistyped. ``segment`` names the segments that its policy is
+    presented again, declined for good or given up for another brand; one without a fingerprint is a stored entry that was mistyped.
+    ``segment`` names the segments that its policy is
     read for, ``zone`` is the customer's own time zone if the address tells it; ``arm`` is how the customer is treated where that
     is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it was when it failed, ``woken_at`` when a paid sibling
     made waiting pointless. ``letters_done`` counts the campaign's letters that were sent or left out, ``letter_tries`` the tries at the
@@ -187,7 +188,7 @@ class Case:
 
     def brand_before(self, card: Card) -> str | None:
         """The brand that this payment method had when it was charged, if it is another one now; else None."""
-        known = (self.tried_card, *self.dead_cards, *(a.card for a in self.attempts))
+        known = (self.tried_card, *self.dead_cards, *(a.card for a in self.attempts if a.status in SPENT))
         for old in known:
             if old is None or old.payment_method != card.payment_method or None in (old.brand, card.brand):
                 continue

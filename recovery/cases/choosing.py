@@ -130,8 +130,12 @@ def turned_to(case: Case, card: Card, charges: Iterable[Charge], *, now: datetim
     last = max(mine, key=lambda charge: charge.created_at, default=None)
     if last is None or last.signals is None:
         return case
+    before = case.tried_card
+    other_brand = before.payment_method == card.payment_method and case.brand_before(card) is not None
     return replace(
         case,
+        # Else nothing would remember that this stored card was another brand's, and its holder would not be asked.
+        dead_cards=(*case.dead_cards, before) if other_brand and not case.is_dead(before) else case.dead_cards,
         verdict=rules.verdict(last.signals, last.card, now),
         signals=last.signals,
         tried_card=last.card,

@@ -24,7 +24,7 @@ from cases_support import planned as plans
 from recovery.cases import facts
 from recovery.cases.answers import Declined
 from recovery.cases.case import Case, Decision, Purpose
-from recovery.cases.choosing import card_read
+from recovery.cases.choosing import card_read, needs_agreement, turned_to
 from recovery.cases.decide import decide
 from recovery.cases.lifecycle import AttemptStatus, State, StepKind
 from recovery.cases.policy import BackupUse, Policy
@@ -153,6 +153,26 @@ def test_another_brand_needs_the_holders_agreement_unless_the_policy_says_otherw
     assert read(opened(EXPIRED), seen).case.state is State.DUNNING
     policy = replace(rules().policy, cards=replace(rules().policy.cards, charge_after_brand_change=True))
     assert StepKind.CHARGE_CARD in plans(read(opened(EXPIRED), seen, policy=policy))
+
+
+REBRANDED = replace(CARD, brand="mastercard", fingerprint="fp_7", last4="0007", exp_year=2031)
+
+
+def test_a_decline_of_the_new_brand_does_not_make_the_old_one_forgotten() -> None:
+    """The gateway, or the customer, tried the new brand meanwhile; that is nobody's agreement to our charges."""
+    case = opened()
+    foreign = charge("ch_9", card=REBRANDED, created_at=FAILED_AT + timedelta(days=1))
+    turned = turned_to(case, REBRANDED, (foreign,), now=OPEN_HOUR, rules=rules())
+    assert turned.tried_card == REBRANDED
+    assert needs_agreement(turned, REBRANDED, rules().policy)
+
+
+def test_a_brand_that_was_never_presented_is_no_earlier_brand() -> None:
+    unsent = attempt(card=REBRANDED, status=AttemptStatus.NOT_SENT)
+    back = replace(CARD, last4="0008", fingerprint="fp_8")
+    assert not needs_agreement(opened(attempts=(unsent,)), back, rules().policy)
+    sent = replace(unsent, status=AttemptStatus.DECLINED)
+    assert needs_agreement(opened(attempts=(sent,)), back, rules().policy)
 
 
 def test_fresh_details_read_while_an_attempt_is_open_are_used_after_it() -> None:
