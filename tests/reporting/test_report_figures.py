@@ -204,10 +204,10 @@ def test_a_part_payment_is_recovered_and_only_the_rest_is_lost(life: Life) -> No
     life.owe(case, 2500)  # the merchant credits the customer something
     life.refresh(case)
     life.tell(case, facts.InvoiceWrittenOff(obligation_id="parts", at=life.at))
-    found = asked(life)
-    cohort = figures(found, View.COHORT, "2026-09")
+    later = asked(life)
+    cohort = figures(later, View.COHORT, "2026-09")
     assert [cohort[name] for name in ("at_risk_minor", "recovered_minor", "lost_minor")] == [9500, 7000, 2500]
-    assert figures(found, View.CASH, "2026-09")["lost_minor"] == 2500
+    assert figures(later, View.CASH, "2026-09")["lost_minor"] == 2500
 
 
 def test_months_begin_in_the_zone_that_is_asked_for(life: Life) -> None:
