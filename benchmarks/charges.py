@@ -62,6 +62,9 @@ class Sleepy:
     def read_wallet(self, obligation: Obligation) -> Wallet:
         return Wallet(default=obligation.card)
 
+    def read_owed(self, name: str) -> tuple[Obligation, Wallet]:
+        return self.owed[name], self.read_wallet(self.owed[name])
+
     def charge(self, order: ChargeOrder) -> Answer:
         time.sleep(LATENCY_SECONDS)
         self.charges += 1
