@@ -19,8 +19,8 @@ SOURCES = (Path("pyproject.toml"), PINS)
 # What builds the project itself, in place; pinned like the rest, so no second, unpinned environment is made for building.
 BUILDERS = ("hatchling", "editables")
 QUIET = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-warn-script-location")
-# Compiling every module of every package takes as long as fetching them; Python compiles what is imported by itself.
-LAZILY = "--no-compile"
+# pip compiles on one core; ``compile_all`` does it on all of them.
+LATER = "--no-compile"
 # The broker's client needs it on early releases of Python 3.11 only; the machine that renews the pins may be newer.
 ON_SOME_PYTHONS = {"async-timeout": "5.0.1"}
 # Enough of pip's words to see the cause, not the whole download log.
@@ -79,11 +79,21 @@ def create(folder: Path) -> None:
 def install(folder: Path, extras: list[str], *, pinned: bool) -> None:
     """Install the project in place (edits count at once) and what it needs."""
     python = folder / "bin" / "python"
-    pip = ("-m", "pip", "install", LAZILY, *QUIET, *(("--constraint", str(PINS)) if pinned else ()))
+    pip = ("-m", "pip", "install", LATER, *QUIET, *(("--constraint", str(PINS)) if pinned else ()))
     hint = "Can this machine reach its package index?"
     run(python, *pip, *BUILDERS, hint=hint)
     target = f".[{','.join(extras)}]" if extras else "."
     run(python, *pip, "--no-build-isolation", "--editable", target, hint=hint)
+
+
+def compile_all(folder: Path) -> None:
+    """Compile packages and project once. Where Python may not write bytecode, each process would compile all it imports, every time.
+
+    What cannot be compiled, such as another Python's examples, is left: importing it would tell.
+    """
+    python, packages = str(folder / "bin" / "python"), str(folder / "lib")
+    command = [python, "-m", "compileall", "-qq", "-j", "0", packages, "recovery"]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # noqa: S603 - a fixed command
 
 
 def bring_up_to_date(folder: Path, extras: set[str]) -> None:
@@ -99,6 +109,7 @@ def bring_up_to_date(folder: Path, extras: set[str]) -> None:
         if noted(folder).get("fingerprint") != fingerprint():
             create(folder)
         install(folder, sorted(extras), pinned=True)
+        compile_all(folder)
         note = {"fingerprint": fingerprint(), "extras": sorted(extras)}
         (folder / "installed.json").write_text(json.dumps(note), encoding="ascii")
         say("done")
