@@ -1,13 +1,13 @@
 """Ten thousand emails due at once: do they leave at the configured pace, each once, and what do charges wait beside them?
 
 Run: ``python benchmarks/emails.py [emails] [per second]``; by default 10,000 at 50 a second. Two processes run the loop of a worker's
-pool over the performers of production, and the one that letters have to themselves theirs, on a durable PostgreSQL; letters go by SMTP to a mail server in a process of its own that
-takes a moment for each. Only the gateway is a stand-in, which answers at once and declines. A charge comes due every quarter of a
-second, first alone, then beside the emails, then while the mail server hangs: its wait is the time from its due instant to the call,
-and the ratio of the medians to the wait alone is what to compare.
+pool over the performers of production, and the one that letters have to themselves theirs, on a durable PostgreSQL; letters go by SMTP
+to a mail server in a process of its own that takes a moment for each. Only the gateway is a stand-in, which answers at once and
+declines. A charge comes due every quarter of a second, first alone, then beside the emails, then while the mail server hangs: its wait
+is the time from its due instant to the call, and the ratio of the medians to the wait alone is what to compare.
 
-What holds: no email is lost or doubled, and none leaves ahead of the pace. A charge waits for no email, only for its share of processors
-and database; and not at all for a mail server that hangs, as then nothing but one process waits and letters soon rest.
+What holds: no email is lost or doubled, and none leaves ahead of the pace. A charge waits for no email, only for its share of
+processors and database; and not at all for a mail server that hangs, as then nothing but one process waits and letters soon rest.
 """
 
 import contextlib
