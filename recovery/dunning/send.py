@@ -20,17 +20,14 @@ from recovery.dunning.links import Links
 from recovery.dunning.mailer import MailAmbiguous, Mailer, MailRefused, MailUnavailable, mailbox
 from recovery.dunning.recess import note_ill
 from recovery.engine.advance import Advanced, advance
-from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
-from recovery.gateways.port import Contact, Gateway, GatewayError, NotFound
+from recovery.engine.patience import patiently
+from recovery.gateways.port import Contact, Gateway
 from recovery.storage.case_store import load_case
 from recovery.storage.moment import Moment
 from recovery.storage.pace_store import EMAILS, take_places
 from recovery.storage.step_store import ClaimedStep
 from recovery.storage.suppression_store import suppress, suppressed
-
-AWAY_SECONDS = 60.0
-"""How long an email waits when the gateway, where its address is read, is away."""
 
 BOOKKEEPING_SECONDS = 30.0
 """Room in the lease for the transactions around the calls."""
@@ -80,13 +77,9 @@ class SendEmail:
         """Check that the customer must still be asked, then send one email."""
         with self.door.database.begin() as tx:
             case = load_case(tx, step.case_id)
-        try:
+        with patiently():
             obligation = self.gateway.read_obligation(case.obligation)
             contact = self.gateway.read_contact(case.obligation)
-        except NotFound:
-            raise  # the case goes to a person
-        except GatewayError as error:
-            raise Postponed(f"the gateway cannot be read: {error}", hold_seconds=AWAY_SECONDS) from error
         unwanted = self._unwanted(contact)
         if unwanted is not None:
             advance(self.door, case.id, unwanted, step=step)
