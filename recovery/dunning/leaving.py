@@ -1,4 +1,4 @@
-"""Lets a customer go who wants to leave. Without it the other open invoices of the same subscription would be charged after the goodbye."""
+"""Lets a customer go who wants to leave. Without it other invoices of that subscription would be charged after the goodbye."""
 
 from recovery.cases.facts import CustomerLeft
 from recovery.engine.advance import advance
