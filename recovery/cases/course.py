@@ -34,6 +34,8 @@ LOOK_BACK = timedelta(days=31)
 
 _URGENT = tuple(StepKind)
 _NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
+_READINGS = (ChargeDue, CardRefreshed)
+_OUTCOMES = (AttemptAnswered, LeaseLapsed)
 _NEEDS_STEPS = (CardRefreshed, ChargeDue, EmailDue, EmailSent, EmailRefused)
 
 
@@ -96,7 +98,7 @@ class Course:
         busy = self._busy
         if busy is None or decision.start is not None or decision.email is not None:
             return None
-        ends = step_of(fact) is not None or isinstance(fact, AttemptAnswered | LeaseLapsed)
+        ends = step_of(fact) is not None or isinstance(fact, _OUTCOMES)
         if not ends and busy.kind not in (StepKind.SEND_EMAIL, StepKind.ASK_REASON):
             return None
         self._busy = None
@@ -127,7 +129,7 @@ class Course:
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
         policy = self._rules.for_case(self.case).policy
-        read = card_read(self.case, fact, policy) if isinstance(fact, ChargeDue | CardRefreshed) else None
+        read = card_read(self.case, fact, policy) if isinstance(fact, _READINGS) else None
         card = read or self.case.card
         if card is None:
             return NO_USE

@@ -8,6 +8,7 @@ from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Source, Sta
 from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.planning import ALL_STEPS
 from recovery.declines.signals import Initiator
+from recovery.sentences import Sentence
 from recovery.values import replace
 
 
@@ -88,7 +89,7 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
             attempts[attempt.id] = replace(attempt, status=AttemptStatus.SUCCEEDED, charge_id=charge.id)
         entries.append(_recovered(charge, source))
     assert source is not None
-    total = ", ".join(str(entry.amount) for entry in entries)
+    brought = tuple(entry.amount for entry in entries)
     if case.state in _TAKEN_BACK:
         entries.append(_reinstated(case, at=max(charge.brought_at for charge in charges)))
     ended = replace(
@@ -100,7 +101,7 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
     )
     return Decision(
         case=ended,
-        reason=f"paid: {total}, source {source.value.replace('_', ' ')}",
+        reason=Sentence(lambda: f"paid: {', '.join(map(str, brought))}, source {source.value.replace('_', ' ')}"),
         cancel=_all_but_settling(ended) - (_AFTERWARDS if case.state is State.RECOVERED else frozenset()),
         entries=tuple(entries),
     )
@@ -119,6 +120,8 @@ def _reinstated(case: Case, *, at: datetime) -> Entry:
 
 def part_entries(case: Case, charges: tuple[Charge, ...]) -> tuple[Entry, ...]:
     """Money that came in while something is still owed; booking it again changes nothing."""
+    if not charges:
+        return ()
     since = _since_failure(case, charges)
     return tuple(_recovered(charge, _source(case, charge, _attempt_of(case, charge))) for charge in since)
 
@@ -191,7 +194,7 @@ def _end(case: Case, state: State, kind: EntryKind, now: datetime, why: str) -> 
     entry = Entry(kind=kind, amount=case.amount, occurred_at=now, ref=case.obligation)
     return Decision(
         case=replace(case, state=state, ended_at=now),
-        reason=f"{why}: {case.amount} {kind.value.replace('_', ' ')}",
+        reason=Sentence(lambda: f"{why}: {case.amount} {kind.value.replace('_', ' ')}"),
         cancel=_all_but_settling(case),
         entries=(entry,),
     )
