@@ -57,7 +57,7 @@ class Course:
         self._taken = 0
         self._others: list[tuple[str, Use]] = list(uses)
         self._counted: tuple[Attempt, ...] = ()
-        self._own: list[tuple[str, Use]] = []
+        self._own: list[tuple[str | None, Use]] = []
 
     @property
     def next_plan(self) -> Plan | None:
@@ -135,20 +135,22 @@ class Course:
             return NO_USE
         key, since = card.budget_key, now - LOOK_BACK
         if self._counted is not self.case.attempts:
+            known = dict(zip(map(id, self._counted), self._own, strict=True))  # each attempt changes once or twice
             self._counted = self.case.attempts
-            self._own = [(attempt.card.budget_key, _use(attempt)) for attempt in self._counted if _counts(attempt)]
+            self._own = [known.get(id(attempt)) or _use(attempt) for attempt in self._counted]
         uses = [use for other, use in (*self._others, *self._own) if other == key and use.at > since]
-        return CardUse(budget_key=key, uses=sorted(uses, key=_WHEN))
+        if len(uses) > 1:
+            uses.sort(key=_WHEN)
+        return CardUse(budget_key=key, uses=uses)
 
 
 _WHEN = attrgetter("at")
 
 
-def _counts(attempt: Attempt) -> bool:
-    return attempt.status in SPENT and (attempt.signals is None or attempt.signals.reached_network)
-
-
-def _use(attempt: Attempt) -> Use:
+def _use(attempt: Attempt) -> tuple[str | None, Use]:
+    """What an attempt counts as, and against which card: none where the network never saw it."""
+    counts = attempt.status in SPENT and (attempt.signals is None or attempt.signals.reached_network)
     open_still = attempt.status in OPEN_ATTEMPTS
     declined = None if open_still else attempt.status is not AttemptStatus.SUCCEEDED
-    return Use(at=attempt.started_at, amount=attempt.amount, declined=declined)
+    use = Use(at=attempt.started_at, amount=attempt.amount, declined=declined)
+    return attempt.card.budget_key if counts else None, use

@@ -123,8 +123,7 @@ class Account:
         return self.person.card.fingerprint if first else face.fingerprint
 
     def _card_of(self, face: CardFace) -> Card:
-        card, name = card_of(face), self._method(face)
-        return card if card.payment_method == name else replace(card, payment_method=name)
+        return card_of(face, self._method(face))
 
     def update(self, renewed: CardFace) -> None:
         """The network tells new details of the card that failed."""
@@ -251,10 +250,10 @@ def on_file(face: CardFace) -> CardOnFile:
 
 
 @lru_cache(maxsize=64)
-def card_of(face: CardFace) -> Card:
+def card_of(face: CardFace, payment_method: str) -> Card:
     """A card's details as the engine reads them."""
     return Card(
-        payment_method=face.fingerprint,
+        payment_method=payment_method,
         brand=face.brand,
         funding=face.funding,
         country=face.country,
