@@ -144,9 +144,8 @@ def _let_in(
     again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
     apply_steps(tx, _with_repeats(decision, again), moment=moment)
     _raise_flags(tx, case, fact, decision, moment)
-    log.info(
-        "decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=str(decision.reason)
-    )
+    told = {"state": decision.case.state.value, "reason": str(decision.reason)}
+    log.info("decided", case=case.id, fact=fact_name(fact), **told)
     return Advanced(
         case=decision.case,
         decision=decision,
