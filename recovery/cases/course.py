@@ -15,6 +15,7 @@ from recovery.cases.facts import (
     AttemptAnswered,
     CardRefreshed,
     ChargeDue,
+    CloseDue,
     EmailDue,
     EmailRefused,
     EmailSent,
@@ -36,7 +37,7 @@ _URGENT = tuple(StepKind)
 _NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
 _READINGS = (ChargeDue, CardRefreshed)
 _OUTCOMES = (AttemptAnswered, LeaseLapsed)
-_NEEDS_STEPS = (CardRefreshed, ChargeDue, EmailDue, EmailSent, EmailRefused)
+_NEEDS_STEPS = (CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused)
 
 
 class Course:
