@@ -1,7 +1,7 @@
 """Puts the report together from one consistent view of the database. Without it two tables of one page could disagree."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -18,16 +18,15 @@ from recovery.reporting.figures import (
     restated_table,
     source_table,
 )
-from recovery.reporting.penalties import least_tries, penalties_table
+from recovery.reporting.penalties import penalties, penalties_table
 from recovery.reporting.proof import proof_table, uplift_by_count
 from recovery.reporting.rates import Rates
 from recovery.reporting.renewals import renewals_table
 from recovery.reporting.table import Table
-from recovery.reporting.views import CUTS
+from recovery.reporting.views import CUTS, NOT_OF_CASES
 from recovery.reporting.views import View as View
 from recovery.storage.churn_queries import churn_sums
 from recovery.storage.past_queries import invoice_sums
-from recovery.storage.penalty_queries import advised, looked_at
 from recovery.storage.proof_queries import arm_sums, levels_of, lot_of
 from recovery.storage.report_cohorts import cohort_sums, day_sums, source_sums, try_sums
 from recovery.storage.report_queries import cash_sums, prepare
@@ -61,7 +60,8 @@ def report(
     snapshot = database.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with snapshot.begin() as tx:
         prepare(tx)
-        tables = tuple(_tables(tx, span, views, _With(rates=rates, networks=networks, made_at=made_at)))
+        asked = _With(rates=rates, networks=networks, made_at=made_at)
+        tables = tuple(_whole(table, span) for table in _tables(tx, span, views, asked))
         days = tuple(day_sums(tx, span)) if with_days else ()
     return Report(span=span, made_at=made_at, tables=tables, days=days)
 
@@ -75,12 +75,15 @@ class _With:
     made_at: datetime
 
 
-def _penalties(tx: Connection, span: Span, networks: NetworkRules | None) -> Table:
-    if networks is None:
-        return penalties_table([], [], span.start, NetworkRules(packs=()))
-    least, caps, never = least_tries(networks)
-    tries = looked_at(tx, span, least=least, caps=caps, never=never)
-    return penalties_table(advised(tx, span), tries, span.start, networks)
+def _whole(table: Table, span: Span) -> Table:
+    """The same table; one that no key of cases can narrow but the currency says so."""
+    kept = {what.value: key for what, key in span.only}
+    if table.name not in NOT_OF_CASES or not kept:
+        return table
+    currency = kept.pop("currency", None)
+    rows = tuple(row for row in table.rows if currency in (None, row.currency))
+    words = f" Not narrowed by {', '.join(kept)}: it is not made of cases." if kept else ""
+    return replace(table, rows=rows, definition=table.definition + words)
 
 
 def _tables(tx: Connection, span: Span, views: Collection[View], asked: _With) -> Iterator[Table]:
@@ -108,7 +111,7 @@ def _tables(tx: Connection, span: Span, views: Collection[View], asked: _With) -
                 levels_of(tx, span, made_at=asked.made_at),
             )
         elif view is View.PENALTIES:
-            yield _penalties(tx, span, asked.networks)
+            yield penalties_table(penalties(tx, span, asked.networks) if asked.networks else [])
         elif view is View.RENEWALS:
             yield renewals_table(invoice_sums(tx, span))
         elif view is View.CHURN:

@@ -1,12 +1,36 @@
 """Invoices by month and how many of them failed. Without them nobody could say what share of the revenue is at risk."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import Connection, text
 
+from recovery.money import Money
 from recovery.storage.report_queries import whole_minor
 from recovery.storage.report_sums import Span
+
+
+class Billed(StrEnum):
+    """The invoices behind a figure."""
+
+    ALL = "all"
+    FAILED = "failed"
+    UNPAID = "unpaid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """One invoice behind a figure; ``state`` is the gateway's word at the last import."""
+
+    id: str
+    customer: str
+    subscription: str | None
+    amount: Money
+    state: str
+    created_at: datetime
+    case_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +56,41 @@ FROM past_invoices i LEFT JOIN cases c ON c.obligation = i.id
 WHERE i.created_at >= :start AND i.created_at < :end
 GROUP BY date_trunc('month', i.created_at, :zone), i.currency ORDER BY i.currency, 1"""
 
+_LINES: Final = """
+SELECT i.id, i.customer, i.subscription, i.amount_minor, i.currency, i.state, i.created_at, c.id AS case_id
+FROM past_invoices i LEFT JOIN cases c ON c.obligation = i.id
+WHERE i.created_at >= :start AND i.created_at < :end AND i.currency = :currency
+    AND CASE :which WHEN 'failed' THEN c.id IS NOT NULL WHEN 'unpaid' THEN i.state <> 'paid' ELSE true END
+ORDER BY i.created_at DESC, i.id DESC LIMIT :limit OFFSET :offset"""
+
 
 def invoice_sums(tx: Connection, span: Span) -> list[InvoiceSum]:
     """The months of a span, from the imported invoices; none where nothing was imported."""
     given = {"start": span.start, "end": span.end, "zone": span.zone}
     return [InvoiceSum(**whole_minor(row)) for row in tx.execute(text(_INVOICES), given).mappings()]
+
+
+def invoice_lines(
+    tx: Connection, span: Span, which: Billed, *, currency: str, limit: int, offset: int
+) -> list[InvoiceLine]:
+    """The invoices behind a figure, newest first."""
+    given = {
+        "start": span.start,
+        "end": span.end,
+        "which": which.value,
+        "currency": currency,
+        "limit": limit,
+        "offset": offset,
+    }
+    return [
+        InvoiceLine(
+            id=row.id,
+            customer=row.customer,
+            subscription=row.subscription,
+            amount=Money(minor=row.amount_minor, currency=row.currency),
+            state=row.state,
+            created_at=row.created_at,
+            case_id=row.case_id,
+        )
+        for row in tx.execute(text(_LINES), given)
+    ]

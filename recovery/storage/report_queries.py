@@ -20,8 +20,11 @@ _NARROW: Final[dict[Cut | Only, str]] = {
     Only.SOURCE: "{value} = ANY(sources)",
     Only.ATTEMPT: "{value} = ANY(try_numbers::text[])",
     Only.HOUR: "{value} = ANY(try_slots::text[])",
+    Only.MONEY: "CASE {value} WHEN 'recovered' THEN recovered_minor <> 0 WHEN 'credited' THEN credited_minor <> 0 "
+    "WHEN 'refunded' THEN refunded_minor <> 0 WHEN 'disputed' THEN disputed_minor <> 0 WHEN 'fee' THEN fee_minor <> 0 "
+    "ELSE false END",
 }
-"""The condition that narrows to a key; state may be ``open``, an hour is a number of the week's hours."""
+"""The condition that narrows to a key; state may be ``open``, an hour is a number of the week's hours, money a figure above nought."""
 
 _CASH_SUMS: Final = """
 WITH simple AS (
@@ -81,6 +84,7 @@ def prepare(tx: Connection) -> None:
     Compiling a query of this size at run time takes longer than reading a month.
     """
     tx.execute(text("SET LOCAL work_mem = '64MB'"))
+    tx.execute(text("SET LOCAL hash_mem_multiplier = 8"))  # groups are few, whatever the planner fears
     tx.execute(text("SET LOCAL jit = off"))
 
 
