@@ -159,9 +159,10 @@ SELECT p.month, p.contract, p.currency,
     coalesce(max(s.failed_customers), 0) AS failed_customers,
     coalesce(max(s.saved_customers), 0) AS saved_customers, coalesce(max(s.saved_minor), 0) AS saved_minor
 FROM parts p LEFT JOIN saved s USING (month, contract, currency)
-GROUP BY p.month, p.contract, p.currency HAVING sum(p.customers) > 0 ORDER BY p.currency, p.month, p.contract"""  # noqa: S608
-"""Subscriptions are counted once each, by the months in which they began and ended. Month by month only those are counted whose customer
-has several of one contract, or whose price changed: a year of a million subscriptions would be twelve million lines."""
+GROUP BY p.month, p.contract, p.currency HAVING sum(p.customers) > 0
+ORDER BY p.currency, p.month, p.contract"""  # noqa: S608
+"""Subscriptions are counted once each, by the months in which they began and ended. Month by month are counted those whose customer has
+several of one contract, or whose price changed: a year of a million subscriptions would be twelve million lines."""
 
 _LINES: Final = f"""{_HAD.format(some="")}
 SELECT id, customer, currency, monthly_minor, later_minor, started_at, ended_at, ended_because,
