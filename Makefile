@@ -31,11 +31,13 @@ setup-dev:
 demo: setup  ## 45 days of 200 failing customers in about three minutes, on real parts; ends with Ctrl-C
 	@$(IN) exec "$(VENV)/bin/recovery" demo $(ARGS)
 
-test: lint pytest  ## set up, check style, types and layers, run all tests
+# Style and types beside the tests: the tests also wait, and mypy runs on one core.
+test:  ## set up, check style, types and layers, run all tests
+	@$(IN) $(MAKE) --no-print-directory -f "$$PWD/Makefile" -j2 lint pytest
 
 lint: setup-dev  ## style, types and the one-way flow between the rooms
 	@$(IN) echo "lint: ruff" && "$(VENV)/bin/ruff" check --quiet . && "$(VENV)/bin/ruff" format --check --quiet .
-	@$(IN) echo "lint: mypy" && "$(VENV)/bin/mypy" recovery tests tools
+	@$(IN) echo "lint: mypy" && "$(VENV)/bin/mypy" recovery tests tools benchmarks
 	@$(IN) echo "lint: import-linter" && "$(VENV)/bin/lint-imports" --no-logo
 
 pytest: setup-dev

@@ -107,10 +107,10 @@ class Standing(Wiring):
         return cast(Gateway, self.quick)
 
 
-def work(settings: Settings, url: str, told: Any, over: Any) -> None:
-    """A process: the worker's loop, rung often."""
+def work(settings: Settings, url: str, told: Any, over: Any, *, letters: bool) -> None:
+    """A process of a worker's pool: its loop over letters, which one at a time performs, or over all other steps; rung often."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     wiring = Standing(settings, url, pool_size=min(settings.threads, POOL_MAX), quick=Quick(told.put))
     while not over.wait(RING_SECONDS):
-        drain(wiring.perform_steps, seconds=DRAIN_SECONDS)
+        drain(wiring.write_letters if letters else wiring.perform_steps, seconds=DRAIN_SECONDS)
     wiring.database.dispose()

@@ -89,14 +89,15 @@ class Case:
 
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
-    presented again, declined for good or given up for another brand; one without a fingerprint is a stored entry that was mistyped.
-    ``segment`` names the segments that its policy is
-    read for, ``zone`` is the customer's own time zone if the address tells it; ``arm`` is how the customer is treated where that
+    presented again; one without a fingerprint is a stored entry that was mistyped. ``brands_seen`` has of each payment method the
+    first details under each brand that anything ever showed. ``segment`` names the segments that its policy is read for, ``zone`` is
+    the customer's own time zone if the address tells it; ``arm`` is how the customer is treated where that
     is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it was when it failed, ``woken_at`` when a paid sibling
     made waiting pointless. ``letters_done`` counts the campaign's letters that were sent or left out, ``letter_tries`` the tries at the
     current one; ``email_tries`` numbers all. ``wished_at`` is the date that the customer chose for a try, ``left_because`` the reason
     given for leaving; ``cancelled`` says that the subscription was ended while the case was open, ``reason_mail`` which email asked.
     ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
+    ``put_off`` counts how often in a row a due try was put off to the same instant.
     """
 
     id: str
@@ -122,12 +123,14 @@ class Case:
     signals: Signals | None = None
     last_failure_at: datetime | None = None
     dead_cards: tuple[Card, ...] = ()
+    brands_seen: tuple[Card, ...] = ()
     wallet: tuple[KeptCard, ...] = ()
     choice: str | None = None
     attempts: tuple[Attempt, ...] = ()
     steps: tuple[WaitingStep, ...] = ()
     exhausted: Exhausted | None = None
     refreshes: int = 0
+    put_off: int = 0
     emails_sent: int = 0
     emailed_at: datetime | None = None
     email_tries: int = 0
@@ -187,12 +190,14 @@ class Case:
         return card.payment_method in names and card.payment_method not in (primary, self.choice)
 
     def brand_before(self, card: Card) -> str | None:
-        """The brand that this payment method had when it was charged, if it is another one now; else None."""
-        known = (self.tried_card, *self.dead_cards, *(a.card for a in self.attempts if a.status in SPENT))
-        for old in known:
-            if old is None or old.payment_method != card.payment_method or None in (old.brand, card.brand):
+        """The brand under which this payment method was shown before, if it is another one now; else None.
+
+        The same number under another name, as co-badged cards have it, is no other brand's card.
+        """
+        for old in self.brands_seen:
+            if old.payment_method != card.payment_method or card.brand is None or old.brand == card.brand:
                 continue
-            if old.brand != card.brand and (old.fingerprint is None or old.fingerprint != card.fingerprint):
+            if old.fingerprint is None or old.fingerprint != card.fingerprint:
                 return old.brand
         return None
 

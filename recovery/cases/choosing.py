@@ -7,6 +7,7 @@ default; the other cards as backups, where policy and consent allow. Details kno
 from collections.abc import Iterable
 from datetime import datetime
 
+from recovery.cases.brands import with_brands
 from recovery.cases.case import Case, Purpose
 from recovery.cases.facts import CardRefreshed, ChargeDue
 from recovery.cases.lifecycle import State
@@ -30,7 +31,7 @@ def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
 
 def noticed(case: Case, fact: CardRefreshed | ChargeDue, policy: Policy) -> Case:
     """The case with a reading of the customer's cards, and with the card that the customer chose, if there is one."""
-    cards = fact.cards
+    case, cards = with_brands(case, fact), fact.cards
     if not shows_cards(fact) or cards == case.wallet:
         return case
     named = {kept.card.payment_method: kept for kept in cards if kept.place is not Place.ATTACHED}
@@ -67,8 +68,8 @@ def _saved(kept: KeptCard) -> float:
 def next_card(case: Case, default: Card | None, policy: Policy) -> Card | None:
     """What to charge next, given the gateway's own default: fresh details first, then the turn of a backup, then what was tried."""
     choice = next((kept.card for kept in case.wallet if kept.card.payment_method == case.choice), None)
-    if choice is not None and case.is_dead(choice):
-        choice = None
+    if choice is not None and (case.is_dead(choice) or needs_agreement(case, choice, policy)):
+        choice = None  # what the customer chose is not that card any more
     if choice is not None and not case.was_presented(choice):
         return choice
     if default is not None and is_fresh(case, default, policy):
@@ -94,11 +95,15 @@ def needs_agreement(case: Case, card: Card, policy: Policy) -> bool:
     return not policy.cards.charge_after_brand_change and case.brand_before(card) is not None
 
 
+def default_card(case: Case) -> Card | None:
+    """What the gateway itself would charge, as the last reading showed it."""
+    first = case.wallet[0] if case.wallet else None
+    return first.card if first is not None and first.place is not Place.ATTACHED else None
+
+
 def fresh_waits(case: Case, policy: Policy) -> bool:
     """Whether the last reading showed details that may be charged and were not: it came while an attempt was open."""
-    first = case.wallet[0] if case.wallet else None
-    default = first.card if first is not None and first.place is not Place.ATTACHED else None
-    card = next_card(case, default, policy)
+    card = next_card(case, default_card(case), policy)
     if card is None or case.is_backup(card) or needs_agreement(case, card, policy):
         return False
     return is_untried(case, card)
@@ -130,12 +135,8 @@ def turned_to(case: Case, card: Card, charges: Iterable[Charge], *, now: datetim
     last = max(mine, key=lambda charge: charge.created_at, default=None)
     if last is None or last.signals is None:
         return case
-    before = case.tried_card
-    other_brand = before.payment_method == card.payment_method and case.brand_before(card) is not None
     return replace(
         case,
-        # Else nothing would remember that this stored card was another brand's, and its holder would not be asked.
-        dead_cards=(*case.dead_cards, before) if other_brand and not case.is_dead(before) else case.dead_cards,
         verdict=rules.verdict(last.signals, last.card, now),
         signals=last.signals,
         tried_card=last.card,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from recovery.cases import answered, customer, facts, firing, leaving, letters, money_moves, regrouping
+from recovery.cases.brands import with_brands
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
 from recovery.cases.keeping import keep_card
@@ -14,6 +15,7 @@ from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
 from recovery.cases.oddities import with_oddities
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
+from recovery.cases.postponing import bounded
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.signals import Signals
 from recovery.values import replace
@@ -29,10 +31,11 @@ class BrokenInvariant(RuntimeError):
 def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
     handler = _HANDLERS[type(fact)]
-    decision: Decision = handler(case, fact, now, rules.for_case(case), usage)
+    own = rules.for_case(case)
+    decision: Decision = handler(with_brands(case, fact), fact, now, own, usage)
+    decision = bounded(case, fact, decision, now=now, rules=own)
     decision = with_oddities(case, fact, decision)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
-    own = rules.for_case(case)
     decision = kept_open(case, keep_card(case, decision, now=now, rules=own), rules=own)
     decision = leaving.asked_why(case, decision, now=now, rules=own)
     _check(case, decision)

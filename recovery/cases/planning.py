@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from recovery.cases.asking import Moment, fresh_question, silent_slot
 from recovery.cases.between import held_back, next_between, next_letter
 from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
-from recovery.cases.choosing import backups
+from recovery.cases.choosing import backups, default_card, is_untried, needs_agreement, next_card
 from recovery.cases.lifecycle import SPENT, AttemptStatus, Rule, State, StepKind
 from recovery.cases.policy import RETRIED, Ladder
 from recovery.cases.rules import CardUse, Rules
@@ -103,14 +103,20 @@ def spent(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, deta
 
 
 def backup_turn(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision | None:
-    """Plan a try on the next of the customer's other cards, to be checked against that card's own budget when it is made."""
+    """Plan a try on the next of the customer's other cards, to be checked against that card's own budget when it is made.
+
+    What is planned is what firing would choose: planning another card would be put off and planned again for ever.
+    """
     others = backups(case, rules.policy)
     if not others:
         return None
+    turn = next_card(replace(case, card=others[0]), default_card(case), rules.policy)
+    if turn is None or needs_agreement(case, turn, rules.policy) or not is_untried(case, turn):
+        return None
     allowed = rules.policy.cards.backup.value.replace("_", " ")
     return Decision(
-        case=replace(case, card=others[0]),
-        reason=f"{why}; the customer's other card {others[0].brief()} is tried (backup cards: {allowed})",
+        case=replace(case, card=turn),
+        reason=f"{why}; the customer's other card {turn.brief()} is tried (backup cards: {allowed})",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=now),),
         cancel=frozenset({StepKind.REFRESH_CARD}),
     )

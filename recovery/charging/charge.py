@@ -13,10 +13,10 @@ from recovery.cases.answers import Answer, NotSent, Unknown
 from recovery.cases.case import Attempt
 from recovery.cases.facts import AttemptAnswered, ChargeDue
 from recovery.charging.breaker import Breaker
-from recovery.charging.reading import patiently
 from recovery.engine.advance import SEND_WITHIN_SECONDS, advance
 from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
+from recovery.engine.patience import patiently
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.storage.case_store import load_case
 from recovery.storage.step_store import ClaimedStep

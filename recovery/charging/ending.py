@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from recovery.cases.facts import CloseDue, EscalationDue
-from recovery.charging.reading import patiently
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
+from recovery.engine.patience import patiently
 from recovery.gateways.port import Gateway
 from recovery.storage.case_store import load_case
 from recovery.storage.step_store import ClaimedStep

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from recovery.cases.facts import CardRefreshed
 from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
-from recovery.charging.reading import patiently
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
+from recovery.engine.patience import patiently
 from recovery.gateways.port import Gateway
 from recovery.storage.case_store import load_case
 from recovery.storage.step_store import ClaimedStep

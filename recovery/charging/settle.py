@@ -7,10 +7,10 @@ from recovery.cases.answers import NotSent, Processing, Succeeded, Unknown
 from recovery.cases.facts import AttemptAnswered, InvoicePaid
 from recovery.cases.lifecycle import AttemptStatus
 from recovery.cases.obligation import ObligationStatus
-from recovery.charging.reading import patiently
 from recovery.engine.advance import advance
 from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
+from recovery.engine.patience import patiently
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.storage.case_store import load_case, lock_case
 from recovery.storage.step_store import ClaimedStep, finish_step

@@ -27,6 +27,8 @@ _ENHANCED = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 
 OF_THE_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 MAY_BE_THE_ADDRESS = frozenset({550, 551, 553})
+CLOSING, OF_THE_SYSTEM = 421, ("4.3.", "5.3.")
+"""What speaks of the server whoever is written to: it closes the channel (RFC 5321, 4.2.3), or its system cannot (RFC 3463, 3.4)."""
 
 
 class MailError(Exception):
@@ -44,12 +46,13 @@ class MailRefused(MailError):
 class MailUnavailable(MailError):
     """The server is away, refuses for now, or refuses us whoever is written to; the same email may be sent later.
 
-    ``soon`` when the same words may be said again within the minute.
+    ``soon`` when the same words may be said again within the minute; ``server`` when any other letter would fare no better.
     """
 
-    def __init__(self, why: str, *, soon: bool = True) -> None:
+    def __init__(self, why: str, *, soon: bool = True, server: bool = True) -> None:
         super().__init__(why)
         self.soon = soon
+        self.server = server
 
 
 class MailAmbiguous(MailError):
@@ -81,14 +84,15 @@ def about_connection(error: Exception) -> MailUnavailable:
         return MailUnavailable(f"the mail server refused us: {error.smtp_code}", soon=error.smtp_code < 500)
     if isinstance(error, smtplib.SMTPException | OSError):
         return MailUnavailable(f"the mail server is not to be had: {type(error).__name__}")
-    return MailUnavailable(f"the hand-over could not begin: {type(error).__name__}", soon=False)
+    return MailUnavailable(f"the hand-over could not begin: {type(error).__name__}", soon=False, server=False)
 
 
 def _by_enhanced(code: int, answer: bytes, what: str) -> MailError:
     why = f"the mail server refused {what}: {_told(code, answer)}"
     if 500 <= code < 600 and _enhanced(answer) in OF_THE_ADDRESS:
         return MailRefused(why, address=True)
-    return MailUnavailable(why, soon=code < 500)
+    closing = code == CLOSING or (_enhanced(answer) or "").startswith(OF_THE_SYSTEM)
+    return MailUnavailable(why, soon=code < 500, server=closing)
 
 
 def _enhanced(answer: bytes) -> str | None:

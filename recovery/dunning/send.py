@@ -18,18 +18,16 @@ from recovery.dunning.addresses import Addresses
 from recovery.dunning.letter import Ask, LetterError, Letters
 from recovery.dunning.links import Links
 from recovery.dunning.mailer import MailAmbiguous, Mailer, MailRefused, MailUnavailable, mailbox
+from recovery.dunning.recess import note_ill
 from recovery.engine.advance import Advanced, advance
-from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
-from recovery.gateways.port import Contact, Gateway, GatewayError, NotFound
+from recovery.engine.patience import patiently
+from recovery.gateways.port import Contact, Gateway
 from recovery.storage.case_store import load_case
 from recovery.storage.moment import Moment
-from recovery.storage.pace_store import take_places
+from recovery.storage.pace_store import EMAILS, take_places
 from recovery.storage.step_store import ClaimedStep
 from recovery.storage.suppression_store import suppress, suppressed
-
-AWAY_SECONDS = 60.0
-"""How long an email waits when the gateway, where its address is read, is away."""
 
 BOOKKEEPING_SECONDS = 30.0
 """Room in the lease for the transactions around the calls."""
@@ -73,19 +71,15 @@ class SendEmail:
         if not self.outbox.per_second:
             return wanted
         pace = (self.outbox.per_second, max(self.outbox.per_second * self.outbox.burst_seconds, 1.0))
-        return take_places(tx, "emails", pace, wanted=wanted, moment=moment)
+        return take_places(tx, EMAILS, pace, wanted=wanted, moment=moment)
 
     def __call__(self, step: ClaimedStep) -> None:
         """Check that the customer must still be asked, then send one email."""
         with self.door.database.begin() as tx:
             case = load_case(tx, step.case_id)
-        try:
+        with patiently():
             obligation = self.gateway.read_obligation(case.obligation)
             contact = self.gateway.read_contact(case.obligation)
-        except NotFound:
-            raise  # the case goes to a person
-        except GatewayError as error:
-            raise Postponed(f"the gateway cannot be read: {error}", hold_seconds=AWAY_SECONDS) from error
         unwanted = self._unwanted(contact)
         if unwanted is not None:
             advance(self.door, case.id, unwanted, step=step)
@@ -100,8 +94,10 @@ class SendEmail:
             late = EmailRefused(email_id=due.email_id, detail="the worker was too slow for its lease", permanent=False)
             advance(self.door, case.id, late, step=step)
             return
-        outcome = self._send(due, contact)
+        outcome, ill = self._send(due, contact)
         advance(self.door, case.id, outcome, step=step)
+        if ill is not None:
+            note_ill(self.door, ill)
 
     def _unwanted(self, contact: Contact) -> MailStopped | None:
         """Why this address gets nothing, or None."""
@@ -111,23 +107,25 @@ class SendEmail:
             reason = suppressed(tx, self.outbox.addresses.hashed(contact.email))
         return None if reason is None else listed(reason)
 
-    def _send(self, due: Advanced, contact: Contact) -> EmailSent | EmailRefused:
+    def _send(self, due: Advanced, contact: Contact) -> tuple[EmailSent | EmailRefused, str | None]:
+        """Hand it over; what came of it, and what ails the server."""
         email_id, address = due.email_id, contact.email
         assert email_id is not None
         if address is None:
-            return EmailRefused(email_id=email_id, detail="the gateway has no address for it", permanent=True)
+            return EmailRefused(email_id=email_id, detail="the gateway has no address for it", permanent=True), None
         try:
             mailbox(address)
             self.mailer.send(self._written(due, contact), to=address)
-        except MailAmbiguous:
-            return EmailSent(email_id=email_id, ambiguous=True)
+        except MailAmbiguous as error:
+            return EmailSent(email_id=email_id, ambiguous=True), str(error)
         except MailRefused as error:
             if error.address:
                 self._suppress(address)
-            return EmailRefused(email_id=email_id, detail=str(error), permanent=True)
+            return EmailRefused(email_id=email_id, detail=str(error), permanent=True), None
         except (MailUnavailable, LetterError) as error:
-            return EmailRefused(email_id=email_id, detail=str(error), permanent=False)
-        return EmailSent(email_id=email_id)
+            ill = str(error) if isinstance(error, MailUnavailable) and error.server else None
+            return EmailRefused(email_id=email_id, detail=str(error), permanent=False), ill
+        return EmailSent(email_id=email_id), None
 
     def _written(self, due: Advanced, contact: Contact) -> EmailMessage:
         """The letter. Raises MailRefused or LetterError, whatever goes wrong: what was not even written must not count as sent."""

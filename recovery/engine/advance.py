@@ -36,7 +36,7 @@ from recovery.storage.card_history import note_cards
 from recovery.storage.card_store import card_use, lock_card, with_siblings
 from recovery.storage.case_store import arm_before, case_id_of, insert_case, knows_fact, lock_case, save_decision
 from recovery.storage.email_store import finish_email, insert_email, with_mailed
-from recovery.storage.flag_store import CHARGING_HALTED, LETTERS_REFUSED, UNKNOWN_CODE, lower_flag, raise_flag
+from recovery.storage.flag_store import CHARGING_HALTED, LETTERS_REFUSED, MAIL_ILL, UNKNOWN_CODE, lower_flag, raise_flag
 from recovery.storage.foreign_store import note_foreign_charges
 from recovery.storage.lease_store import extend_leases, holds_lease
 from recovery.storage.message_store import note_messages
@@ -212,4 +212,4 @@ def _raise_flags(tx: Connection, before: Case, fact: Fact, decision: Decision, m
     if isinstance(fact, EmailRefused):
         raise_flag(tx, LETTERS_REFUSED, fact.detail, at=moment.now)
     elif isinstance(fact, EmailSent) and not fact.ambiguous:
-        lower_flag(tx, LETTERS_REFUSED)
+        lower_flag(tx, LETTERS_REFUSED, MAIL_ILL)

@@ -1,7 +1,8 @@
 """The port to a payment gateway. Without it every gateway's habits would leak into the engine.
 
 Everything that may be wrong in the ordinary course (a decline, an unpaid invoice, an unchanged card) is a value. What raises is
-below: GatewayUnavailable (try later), GatewayMisconfigured (nobody should try), NotFound (the object does not exist),
+below: GatewayUnavailable (try later), GatewayMisconfigured (nobody should try), GatewayRefused (this read never works as it is),
+NotFound (the object does not exist),
 SignatureRejected and PayloadRejected (a webhook that is not the gateway's, or not readable).
 """
 
@@ -38,6 +39,10 @@ class GatewayUnavailable(GatewayError):
 
 class GatewayMisconfigured(GatewayError):
     """The gateway refused our key or its rights (401, 403); a person must correct the settings."""
+
+
+class GatewayRefused(GatewayError):
+    """The gateway calls the read itself wrong (400), or answered something without meaning: the same read fails again."""
 
 
 class NotFound(GatewayError):
@@ -161,7 +166,7 @@ class Standing:
 
 
 class Gateway(Protocol):
-    """What the engine asks of a gateway. All reads raise GatewayUnavailable, GatewayMisconfigured or NotFound."""
+    """What the engine asks of a gateway. All reads raise GatewayUnavailable, GatewayMisconfigured, GatewayRefused or NotFound."""
 
     name: str
     livemode: bool

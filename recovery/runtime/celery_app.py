@@ -4,7 +4,8 @@ Due times are rows, so a lost message costs seconds and a doubled one nothing. N
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from enum import StrEnum
 from typing import Any
 
@@ -14,10 +15,12 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import SQLAlchemyError
 
+from recovery.cases.lifecycle import StepKind
 from recovery.gateways.port import GatewayError
+from recovery.runtime.alone import Alone
 from recovery.runtime.logging import set_up_logging
 from recovery.runtime.settings import Settings
-from recovery.runtime.wiring import Wiring
+from recovery.runtime.wiring import LETTERS, Wiring
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +30,7 @@ class Bell(StrEnum):
 
     EVENTS = "recovery.events"
     STEPS = "recovery.steps"
+    LETTERS = "recovery.letters"
     SWEEP = "recovery.sweep"
     MERCHANT = "recovery.merchant"
     BOOKS = "recovery.books"
@@ -52,7 +56,12 @@ SWEEP_SECONDS = 10.0
 BACKFILL_SECONDS = 1800.0
 """How often the gateway's lists are read for what never arrived: a few calls each time, and half an hour is little against days."""
 
-POOL_MAX = 12
+ALONE = (Bell.LETTERS, Bell.MERCHANT)
+"""Whom these wait for is neither ours nor the gateway: a mail server or an app that hangs holds one process of the pool, never two. For
+each the pool has one process more, so that charges always have all of theirs.
+"""
+
+POOL_MAX = 6
 """Connections that a pool process keeps; twice as many under load. A thread needs one only between its calls to the gateway."""
 
 RENEWALS_SECONDS = 60.0
@@ -120,15 +129,24 @@ def drain(work: Callable[[], int], *, seconds: float) -> int:
     return total
 
 
+def bells_of(kinds: Collection[StepKind]) -> list[Bell]:
+    """Which bells to ring when steps of these kinds are due."""
+    return [bell for bell, due in ((Bell.STEPS, set(kinds) - LETTERS), (Bell.LETTERS, LETTERS & set(kinds))) if due]
+
+
 def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
-    """Register one task a bell. Each rings the steps when some are due: those that it planned."""
+    """Register one task a bell. Each rings for the steps that are due: those that it planned."""
     ring = doorbell(app)
+    alone = Alone()
 
     def task(bell: Bell, work: Callable[[Wiring], int], *, then_steps: bool) -> None:
+        seconds = DRAIN_SECONDS if bell is not Bell.BACKFILL else 0.0
+
         def run() -> None:
             try:
-                done = drain(lambda: work(wiring()), seconds=DRAIN_SECONDS if bell is not Bell.BACKFILL else 0.0)
-                planned = bool(done) and then_steps and wiring().has_due_steps()
+                with alone.taking(ALONE.index(bell)) if bell in ALONE else nullcontext(enter_result=True) as mine:
+                    done = drain(lambda: work(wiring()), seconds=seconds) if mine else 0
+                planned = bells_of(wiring().due_kinds()) if done and then_steps else []
             except SQLAlchemyError as error:
                 # Leases and holds bring the work back; the next ring tries again.
                 log.warning("database_away", bell=bell.value, error=type(error).__name__)
@@ -136,13 +154,14 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
             except GatewayError as error:
                 log.warning("gateway_away", bell=bell.value, error=str(error))
                 return
-            if planned:
-                _ring_softly(ring, Bell.STEPS)
+            for due in planned:
+                _ring_softly(ring, due)
 
         app.task(run, name=bell.value)
 
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
     task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
+    task(Bell.LETTERS, Wiring.write_letters, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
     task(Bell.MERCHANT, Wiring.tell_merchant, then_steps=False)
     task(Bell.BOOKS, Wiring.keep_books, then_steps=False)
@@ -177,7 +196,8 @@ def run_worker(settings: Settings, *, database_url: str, broker_url: str) -> Non
     worker_process_shutdown.connect(forget, weak=False)
     setup_logging.connect(lambda **_: set_up_logging(settings), weak=False)
     add_tasks(app, wiring)
-    arguments = ["worker", "--pool=prefork", f"--concurrency={settings.worker_processes}", f"--queues={QUEUE}"]
+    processes = settings.worker_processes + len(ALONE)
+    arguments = ["worker", "--pool=prefork", f"--concurrency={processes}", f"--queues={QUEUE}"]
     app.worker_main([*arguments, "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"])
 
 

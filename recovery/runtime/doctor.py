@@ -26,6 +26,7 @@ from recovery.storage.flag_store import (
     CONFIRMED,
     GATEWAY_RETRIES_SEEN,
     LETTERS_REFUSED,
+    MAIL_ILL,
     UNKNOWN_CODE,
     Flag,
     raise_flag,
@@ -202,7 +203,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
             subject="steps", health=Health.OK, detail=f"{steps.due} due, {steps.in_flight} in flight, none failing"
         )
     yield from _overdue(wiring)
-    yield letters(flags.get(LETTERS_REFUSED), unwritten)
+    yield letters(flags.get(LETTERS_REFUSED), flags.get(MAIL_ILL), unwritten)
     yield merchants_app(wiring, messages)
     yield _backfilled(flags.get(BACKFILLED), flags.get(BACKFILL_LEFT), system_clock.now())
     for name, question in CONFIRMATIONS.items():

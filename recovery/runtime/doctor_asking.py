@@ -3,6 +3,7 @@ its users.
 """
 
 from recovery.dunning.mailer import MailError
+from recovery.dunning.recess import FAILURES_MAX
 from recovery.runtime.finding import Finding, Health
 from recovery.runtime.wiring import Wiring
 from recovery.storage.flag_store import Flag
@@ -30,8 +31,14 @@ REFUSALS_MAX = 5
 """Letters in a row that did not go out: a few are dead addresses or a short pause of the server, five are our own matter."""
 
 
-def letters(refused: Flag | None, stopped: int) -> Finding:
+def letters(refused: Flag | None, ill: Flag | None, stopped: int) -> Finding:
     """Whether letters leave, and how many open cases the mail server's refusals have left without them."""
+    if ill is not None and ill.times >= FAILURES_MAX:
+        detail = f"they wait since {ill.since:%Y-%m-%d %H:%M} UTC, as the mail server is ill: {ill.detail}"
+        remedy = (
+            "mend the mail server; five minutes later letters go on by themselves, or at once by: recovery email resume"
+        )
+        return Finding(subject="letters", health=Health.FAILED, detail=detail, remedy=remedy)
     without = f"{stopped} open cases get none any more, since the mail server refused one for good"
     if refused is not None and refused.times >= REFUSALS_MAX:
         detail = f"the last {refused.times} did not go out, since {refused.since:%Y-%m-%d %H:%M} UTC: {refused.detail}"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from recovery.cases.campaigns import campaign_for
 from recovery.cases.policy import Policy
 from recovery.declines.classify import DeclineClass
 from recovery.declines.networks import OTHER_BRANDS, RulePack
-from recovery.storage.codec import policy_from, policy_json
+from recovery.storage.codec import policy_json
 from recovery.timing.banks import BankHours, Banks
 from recovery.timing.calendars import unknown_calendar
 from recovery.timing.paydays import Paydays, rule_mistake
@@ -80,7 +80,7 @@ def segment_mistakes(policy: Policy) -> Mistakes:
             found.append(((*key, "change"), "a segment changes neither name, segments nor holdout; leave them out"))
             continue
         try:
-            policy_from(policy_json(policy.of(segment.name)))
+            TypeAdapter(Policy).validate_python(policy_json(policy.of(segment.name)))
         except ValidationError as error:
             found += [
                 ((*key, "change"), f"{'.'.join(str(p) for p in d['loc'])}: {d['msg']}; correct it")

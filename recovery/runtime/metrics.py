@@ -14,9 +14,10 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from recovery.dunning.recess import FAILURES_MAX
 from recovery.storage.case_queries import attempts_by_status, bounded, cases_by_state
 from recovery.storage.event_store import event_counts
-from recovery.storage.flag_store import CHARGING_HALTED, is_raised
+from recovery.storage.flag_store import CHARGING_HALTED, MAIL_ILL, is_raised, read_flags
 from recovery.storage.moment import Moment
 from recovery.storage.overdue_store import overdue_count
 from recovery.storage.report_queries import recovered_totals
@@ -68,6 +69,7 @@ class _State(Collector):
             "steps": self._steps,
             "events": _events,
             "charging": _charging,
+            "letters": _letters,
             "attempts": _attempts,
         }
         if money:
@@ -136,6 +138,12 @@ def _charging(tx: Connection) -> Iterator[Metric]:
     halted = GaugeMetricFamily("recovery_charging_halted", "1 while all charging stands still")
     halted.add_metric([], int(is_raised(tx, CHARGING_HALTED)))
     yield halted
+
+
+def _letters(tx: Connection) -> Iterator[Metric]:
+    resting = GaugeMetricFamily("recovery_letters_resting", "1 while letters wait because the mail server is ill")
+    resting.add_metric([], int(any(flag.times >= FAILURES_MAX for flag in read_flags(tx, MAIL_ILL))))
+    yield resting
 
 
 def _money(tx: Connection) -> Iterator[Metric]:

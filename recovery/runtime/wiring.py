@@ -20,6 +20,7 @@ from recovery.dunning.letter import Letters
 from recovery.dunning.mailer import SmtpMailer
 from recovery.dunning.merchant import Merchant
 from recovery.dunning.objecting import list_addresses
+from recovery.dunning.recess import Standing, standing
 from recovery.dunning.send import Outbox, SendEmail
 from recovery.engine.claims import Performer, perform_due
 from recovery.engine.door import Door
@@ -37,13 +38,16 @@ from recovery.runtime.knowledge import load_knowledge
 from recovery.runtime.pace import SharedPace
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import Settings, SettingsInvalid
-from recovery.storage.connect import connect
+from recovery.storage.connect import connect, reading
 from recovery.storage.event_store import drop_done
 from recovery.storage.report_rollup import roll_up
 from recovery.storage.step_store import due_kinds
 
 EVENT_KINDS = KINDS
 """The explicit set of events that intake keeps; all others are acknowledged and forgotten."""
+
+LETTERS = frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON})
+"""The steps that write to customers, taken up apart from all others: what waits for the mail server keeps no charge waiting."""
 
 ROUNDS = 4
 """So many steps of a kind for each thread before the next kind has its turn: enough that threads seldom wait for each other."""
@@ -180,15 +184,32 @@ class Wiring:
         }
 
     def perform_steps(self) -> int:
-        """One bounded batch of due steps of each kind; returns how many were claimed."""
-        threads = self.settings.threads
-        ways = {"batch": self.settings.batch if threads == 1 else ROUNDS * threads, "threads": threads}
-        return perform_due(self.door, self.performers, **ways, keeper=self.keeper)
+        """One bounded batch of due steps of each kind but letters; returns how many were claimed."""
+        return self._perform({kind: one for kind, one in self.performers.items() if kind not in LETTERS})
 
-    def has_due_steps(self) -> bool:
-        """Whether a step could be claimed now."""
-        with self.database.connect() as tx:
-            return any(due_kinds(tx, moment=self.door.moment()))
+    def write_letters(self) -> int:
+        """One bounded batch of due letters, none while the mail server is ill; returns how many were claimed."""
+        letters = {kind: one for kind, one in self.performers.items() if kind in LETTERS}
+        if not self.due_kinds() & LETTERS:
+            return 0
+        match standing(self.door, self.mailer):
+            case Standing.RESTS:
+                return 0
+            case Standing.TRIAL:
+                return self._perform(letters, most=1)
+            case Standing.WELL:
+                return self._perform(letters)
+
+    def _perform(self, performers: Mapping[StepKind, Performer], *, most: int | None = None) -> int:
+        threads = self.settings.threads
+        batch = self.settings.batch if threads == 1 else ROUNDS * threads
+        return perform_due(self.door, performers, batch=most or batch, threads=threads, keeper=self.keeper)
+
+    def due_kinds(self) -> frozenset[StepKind]:
+        """The kinds of steps that could be claimed now."""
+        with reading(self.database) as tx:
+            due, suspected = due_kinds(tx, moment=self.door.moment())
+        return due | suspected
 
     def tell_merchant(self) -> int:
         """One bounded batch of messages to the merchant's app; returns how many were taken up."""

@@ -82,55 +82,56 @@ def load_case(tx: Connection, case_id: str) -> Case:
     return _case(tx, row)
 
 
+# The fields that a row holds as they are.
+_PLAIN = (
+    *(
+        "id",
+        "gateway",
+        "obligation",
+        "customer",
+        "subscription",
+        "policy",
+        "failed_at",
+        "horizon_at",
+        "segment",
+        "zone",
+    ),
+    *("subscribed_at", "interval", "interval_count", "woken_at", "last_failure_at", "choice", "refreshes", "put_off"),
+    *(
+        "emails_sent",
+        "emailed_at",
+        "email_tries",
+        "letters_done",
+        "letter_tries",
+        "mail_stopped",
+        "wished_at",
+        "wishes",
+    ),
+    *("left_because", "cancelled", "reason_mail", "escalations", "ended_at"),
+)
+
+
 def _case(tx: Connection, row: RowMapping) -> Case:
     this = {"case_id": row["id"]}
     tried = tx.execute(_ATTEMPTS, this).mappings()
     waiting = tx.execute(_WAITING, this).all()
     used_up = tx.execute(_EXHAUSTION, this).mappings().first()
     return Case(
-        id=row["id"],
-        gateway=row["gateway"],
-        obligation=row["obligation"],
-        customer=row["customer"],
-        subscription=row["subscription"],
+        **{name: row[name] for name in _PLAIN},
         amount=Money(minor=row["amount_minor"], currency=row["currency"]),
         state=State(row["state"]),
-        policy=row["policy"],
-        failed_at=row["failed_at"],
-        horizon_at=row["horizon_at"],
-        segment=row["segment"],
         arm=Arm(row["arm"]) if row["arm"] else None,
-        zone=row["zone"],
-        subscribed_at=row["subscribed_at"],
-        interval=row["interval"],
-        interval_count=row["interval_count"],
-        woken_at=row["woken_at"],
         card=codec.card_from(row["card"]),
         tried_card=codec.card_from(row["tried_card"]),
         verdict=codec.verdict_from(row["verdict"]),
         signals=codec.signals_from(row["signals"]),
-        last_failure_at=row["last_failure_at"],
         dead_cards=codec.cards_from(row["dead_cards"]),
+        brands_seen=codec.cards_from(row["brands_seen"]),
         wallet=codec.wallet_from(row["wallet"]),
-        choice=row["choice"],
         attempts=tuple(attempt_from(a) for a in tried),
         steps=tuple(_waiting(*step) for step in waiting),
         exhausted=_exhausted(used_up),
-        refreshes=row["refreshes"],
-        emails_sent=row["emails_sent"],
-        emailed_at=row["emailed_at"],
-        email_tries=row["email_tries"],
-        letters_done=row["letters_done"],
-        letter_tries=row["letter_tries"],
-        mail_stopped=row["mail_stopped"],
-        wished_at=row["wished_at"],
-        wishes=row["wishes"],
-        left_because=row["left_because"],
-        cancelled=row["cancelled"],
-        reason_mail=row["reason_mail"],
-        escalations=row["escalations"],
         source=Source(row["source"]) if row["source"] else None,
-        ended_at=row["ended_at"],
     )
 
 
@@ -143,48 +144,19 @@ def _exhausted(row: RowMapping | None) -> Exhausted | None:
 
 
 def _case_row(case: Case) -> dict[str, Any]:
-    return {
-        "id": case.id,
-        "gateway": case.gateway,
-        "obligation": case.obligation,
-        "customer": case.customer,
-        "subscription": case.subscription,
+    return {name: getattr(case, name) for name in _PLAIN} | {
         "amount_minor": case.amount.minor,
         "currency": case.amount.currency,
         "state": case.state.value,
-        "policy": case.policy,
-        "failed_at": case.failed_at,
-        "horizon_at": case.horizon_at,
-        "segment": case.segment,
         "arm": case.arm.value if case.arm else None,
-        "zone": case.zone,
-        "subscribed_at": case.subscribed_at,
-        "interval": case.interval,
-        "interval_count": case.interval_count,
-        "woken_at": case.woken_at,
         "card": codec.card_json(case.card),
         "tried_card": codec.card_json(case.tried_card),
         "verdict": codec.verdict_json(case.verdict),
         "signals": codec.signals_json(case.signals),
-        "last_failure_at": case.last_failure_at,
         "dead_cards": codec.cards_json(case.dead_cards),
+        "brands_seen": codec.cards_json(case.brands_seen),
         "wallet": codec.wallet_json(case.wallet),
-        "choice": case.choice,
-        "refreshes": case.refreshes,
-        "emails_sent": case.emails_sent,
-        "emailed_at": case.emailed_at,
-        "email_tries": case.email_tries,
-        "letters_done": case.letters_done,
-        "letter_tries": case.letter_tries,
-        "mail_stopped": case.mail_stopped,
-        "wished_at": case.wished_at,
-        "wishes": case.wishes,
-        "left_because": case.left_because,
-        "cancelled": case.cancelled,
-        "reason_mail": case.reason_mail,
-        "escalations": case.escalations,
         "source": case.source.value if case.source else None,
-        "ended_at": case.ended_at,
     }
 
 

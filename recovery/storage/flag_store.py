@@ -17,7 +17,8 @@ BACKFILLED = "backfilled"
 BACKFILL_REACHED = "backfill_reached"
 BACKFILL_LEFT = "backfill_left"
 LETTERS_REFUSED = "letters_refused"
-"""How many letters in a row did not go out; the first one that does takes it down."""
+MAIL_ILL = "mail_ill"
+"""How many letters in a row did not go out, and how many of them for the server's own sake; the first that does takes both down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +32,18 @@ class Flag:
     times: int
 
 
-def raise_flag(tx: Connection, name: str, detail: str, *, at: datetime) -> None:
-    """Set a flag, or count it once more."""
+def raise_flag(tx: Connection, name: str, detail: str, *, at: datetime) -> int:
+    """Set a flag, or count it once more; how often it was seen."""
     row = {"name": name, "detail": detail, "since": at, "seen_at": at, "times": 1}
     statement = pg_insert(flags).values(row)
     again = {"detail": detail, "seen_at": at, "times": flags.c.times + 1}
-    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_=again))
+    counted = statement.on_conflict_do_update(index_elements=["name"], set_=again).returning(flags.c.times)
+    return int(tx.execute(counted).scalar_one())
 
 
-def lower_flag(tx: Connection, name: str) -> bool:
-    """Take a flag down; False when it was not set."""
-    return tx.execute(delete(flags).where(flags.c.name == name)).rowcount > 0
+def lower_flag(tx: Connection, *names: str) -> bool:
+    """Take flags down; False when none was set."""
+    return tx.execute(delete(flags).where(flags.c.name.in_(names))).rowcount > 0
 
 
 def read_flags(tx: Connection, prefix: str = "") -> list[Flag]:

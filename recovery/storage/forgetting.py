@@ -81,6 +81,7 @@ def _forget_cards(tx: Connection, ids: list[str]) -> None:
             card=_reduced(cases.c.card),
             tried_card=_reduced(cases.c.tried_card),
             dead_cards=[],
+            brands_seen=[],
             wallet=[],
             choice=None,
             left_because=None,

@@ -167,12 +167,31 @@ def test_a_decline_of_the_new_brand_does_not_make_the_old_one_forgotten() -> Non
     assert needs_agreement(turned, REBRANDED, rules().policy)
 
 
-def test_a_brand_that_was_never_presented_is_no_earlier_brand() -> None:
-    unsent = attempt(card=REBRANDED, status=AttemptStatus.NOT_SENT)
-    back = replace(CARD, last4="0008", fingerprint="fp_8")
-    assert not needs_agreement(opened(attempts=(unsent,)), back, rules().policy)
-    sent = replace(unsent, status=AttemptStatus.DECLINED)
-    assert needs_agreement(opened(attempts=(sent,)), back, rules().policy)
+def test_a_brand_is_remembered_whoever_showed_it_and_in_whatever_order() -> None:
+    """Memories kept beside the newest decline were lost as soon as another card was declined."""
+    first = read(opened(), wallet(OWN, kept(OTHER, Place.ATTACHED))).case
+    elsewhere = replace(first, tried_card=OTHER, attempts=(), dead_cards=())
+    for card in (REBRANDED, replace(OTHER, brand="amex", fingerprint="fp_8")):
+        assert needs_agreement(elsewhere, card, rules().policy)
+    assert not needs_agreement(elsewhere, replace(REBRANDED, fingerprint="fp_1"), rules().policy), "co-badged"
+    back = replace(CARD, fingerprint="fp_9", last4="0009")
+    assert not needs_agreement(elsewhere, back, rules().policy)
+    assert needs_agreement(read(elsewhere, wallet(kept(REBRANDED, Place.SUBSCRIPTION))).case, back, rules().policy)
+
+
+def test_a_choice_that_became_another_brand_does_not_keep_the_backup_from_its_turn() -> None:
+    """The backup was planned, the choice was found at firing and could not be charged, and the backup was planned, for ever."""
+    chosen = kept(OTHER, Place.CUSTOMER, at=FAILED_AT + timedelta(hours=1))
+    backup = kept(THIRD, Place.ATTACHED, consent=True)
+    case = read(opened(), wallet(chosen, OWN, backup)).case
+    assert case.choice == "pm_2"
+    rebranded = replace(chosen, card=replace(OTHER, brand="mastercard", fingerprint="fp_8"))
+    seen = wallet(rebranded, backup)
+    planned = read(case, seen)
+    assert planned.case.card == THIRD
+    begun = read(planned.case, seen, due=True).start
+    assert begun is not None
+    assert (begun.card, begun.purpose) == (THIRD, Purpose.BACKUP_CARD)
 
 
 def test_fresh_details_read_while_an_attempt_is_open_are_used_after_it() -> None:

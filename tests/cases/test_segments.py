@@ -78,6 +78,16 @@ def test_a_stored_policy_keeps_its_segments() -> None:
     assert again.of("loyal+large") == POLICY.of("loyal+large")
 
 
+def test_a_policy_that_a_later_release_kept_can_be_read() -> None:
+    kept = policy_json(POLICY)
+    of_tomorrow = {"of_tomorrow": {"share": 0.5}}
+    kept |= of_tomorrow
+    kept["dunning"] |= of_tomorrow
+    for ladder in kept["ladders"].values():
+        ladder |= of_tomorrow
+    assert policy_from(kept) == POLICY
+
+
 def test_a_change_of_something_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="tries_maxx"):
         changed(POLICY, {"ladders": {"careful": {"tries_maxx": 3}}})

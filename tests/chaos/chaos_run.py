@@ -1,12 +1,16 @@
 """Rounds of chaos until the time is up: ``make chaos MINUTES=10``. Prints kills, recovery times and violations."""
 
 import argparse
+import io
 import statistics
+import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -74,6 +78,17 @@ def play_round(home: Path, scale: Scale, *, seconds: float, pause: tuple[float, 
         )
 
 
+def earlier(revision: str, home: Path) -> Path:
+    """The program as it was then, laid into a folder. Raises CalledProcessError for a revision that git does not have."""
+    root = Path(__file__).parents[2]
+    packed = subprocess.run(
+        ["git", "archive", revision, "recovery", "config"], cwd=root, check=True, capture_output=True
+    )
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
+        files.extractall(home, filter="data")
+    return home
+
+
 def main() -> int:
     """Rounds with one seed after the other; 1 when any showed a violation."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -81,10 +96,24 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--customers", type=int, default=20)
     parser.add_argument("--days", type=int, default=12)
+    parser.add_argument("--beside", metavar="REVISION", help="let the worker of an earlier release work along")
     asked = parser.parse_args()
+    with ExitStack() as held:
+        beside = None
+        if asked.beside:
+            beside = earlier(
+                asked.beside, Path(held.enter_context(tempfile.TemporaryDirectory(prefix="recovery-then-")))
+            )
+        total = play(asked, beside)
+    tell(total)
+    return 1 if total.failed else 0
+
+
+def play(asked: argparse.Namespace, beside: Path | None) -> Sum:
+    """Rounds with one seed after the other until the time is up."""
     ends_at, seed, total = time.monotonic() + asked.minutes * 60, asked.first, Sum()
     while time.monotonic() < ends_at:
-        scale = Scale(seed=seed, customers=asked.customers, days=asked.days, faults=FAULTS)
+        scale = Scale(seed=seed, customers=asked.customers, days=asked.days, faults=FAULTS, beside=beside)
         as_usual = total.rounds % CALM_SHARE == CALM_SHARE - 1
         if as_usual:
             scale = replace(scale, lease_seconds=30.0, ring_seconds=3.0)
@@ -94,8 +123,7 @@ def main() -> int:
         kinds = f"seed {seed}: {found.kills} kills, {found.charges} charges, {found.seconds:.0f} s"
         print(f"{kinds}{' (production leases)' if as_usual else ''}: {found.violations or 'all held'}", flush=True)
         seed += 1
-    tell(total)
-    return 1 if total.failed else 0
+    return total
 
 
 def add(total: Sum, found: Round) -> None:

@@ -42,6 +42,9 @@ DUTIES = {
     "beat1": [*CLI, "beat"],
     "beat2": [*CLI, "beat"],
 }
+BESIDE = "worker2"
+"""The worker that an earlier release plays, if asked: as while the processes of an installation are replaced one by one."""
+
 CALL_SECONDS = 3.0
 MARGIN_SECONDS = 1.0
 """The sandbox answers in milliseconds: what hangs longer has been cut off."""
@@ -49,7 +52,7 @@ MARGIN_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How big a round is, and how long a claim lasts (production: 30 s, rung every 3 s)."""
+    """How big a round is, how long a claim lasts (production: 30 s, rung every 3 s), and an earlier release that works along."""
 
     seed: int
     customers: int
@@ -58,6 +61,7 @@ class Scale:
     ring_seconds: float = 0.5
     faults: dict[str, float] = field(default_factory=dict)
     duties: tuple[str, ...] = tuple(DUTIES)
+    beside: Path | None = None
 
 
 @dataclass
@@ -87,7 +91,10 @@ class Installation:
         with self.lock:
             if name in self.running:
                 self.group.stop_one(self.running.pop(name))
-            self.running[name] = self.group.start(name, DUTIES[name], env=self.environment, cwd=self.home)
+            command, environment = DUTIES[name], self.environment
+            if name == BESIDE and self.scale.beside is not None:
+                command, environment = [*CLI, "worker"], environment | {"PYTHONPATH": str(self.scale.beside)}
+            self.running[name] = self.group.start(name, command, env=environment, cwd=self.home)
 
     def kill(self, name: str) -> None:
         """kill -9 of one process, its children left to themselves as the kernel leaves them."""

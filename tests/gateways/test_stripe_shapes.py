@@ -25,7 +25,7 @@ from stripe_stub import (
 
 from recovery.cases.obligation import ChargeStatus, ObligationStatus
 from recovery.declines.signals import Initiator
-from recovery.gateways.port import GatewayMisconfigured, GatewayUnavailable, NotFound
+from recovery.gateways.port import GatewayMisconfigured, GatewayRefused, GatewayUnavailable, NotFound
 from recovery.gateways.stripe import Limits, StripeGateway
 from recovery.gateways.stripe.cards import card_of_charge, card_of_method
 from recovery.gateways.stripe.charges import charge_of, refused, signals_of
@@ -212,11 +212,11 @@ def test_missing_and_odd_fields_of_an_invoice_are_tolerated(
 
 
 @pytest.mark.parametrize("odd", [{"currency": None}, {"status": "melted"}, {"id": None}])
-def test_an_invoice_without_meaning_is_unavailable_not_a_crash(
+def test_an_invoice_without_meaning_is_refused_not_a_crash(
     server: Stub, stripe: StripeGateway, odd: dict[str, Any]
 ) -> None:
     server.on(INVOICE, invoice(**odd))
-    with pytest.raises(GatewayUnavailable):
+    with pytest.raises(GatewayRefused):
         stripe.read_obligation("in_1")
 
 
@@ -228,7 +228,8 @@ def test_an_invoice_without_meaning_is_unavailable_not_a_crash(
         (error(404, "invalid_request_error", code="resource_missing"), NotFound),
         (error(429, "invalid_request_error"), GatewayUnavailable),
         (error(503), GatewayUnavailable),
-        (error(400, "invalid_request_error"), GatewayUnavailable),
+        (error(400, "invalid_request_error"), GatewayRefused),
+        (error(409, "invalid_request_error", code="lock_timeout"), GatewayUnavailable),
         (Reply(body=b"<html>"), GatewayUnavailable),
         (Reply(body=b"[1]"), GatewayUnavailable),
         (Reply(reset=True), GatewayUnavailable),

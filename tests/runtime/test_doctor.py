@@ -23,6 +23,7 @@ from recovery.storage.flag_store import (
     GATEWAY_ACCOUNT,
     GATEWAY_RETRIES_SEEN,
     LETTERS_REFUSED,
+    MAIL_ILL,
     UNKNOWN_CODE,
     lower_flag,
     raise_flag,
@@ -145,6 +146,11 @@ def test_letters_refused_in_a_row_are_our_own_matter(
     found = _findings(healthy, database_url, valkey_url)["letters"]
     assert (found.health, "the last 5 did not go out" in found.detail) == (Health.FAILED, True)
     assert "recovery email resume" in found.remedy
+    with wired(database_url) as wiring, wiring.database.begin() as tx:
+        for _ in range(10):
+            raise_flag(tx, MAIL_ILL, "the mail server refused us: 421", at=AT)
+    found = _findings(healthy, database_url, valkey_url)["letters"]
+    assert (found.health, "they wait since" in found.detail) == (Health.FAILED, True)
 
 
 def test_a_key_of_another_account_is_refused(healthy: dict[str, Any], database_url: str, valkey_url: str) -> None:

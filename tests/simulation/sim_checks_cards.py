@@ -31,10 +31,20 @@ def cards(view: View) -> Iterator[str]:
 
 def _brand(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     """A stored card that became another brand's is not charged without its holder."""
+    if charge.card.brand != attempt.card["brand"] and _shown(view, attempt, charge):
+        return  # it changed while the charge was on its way
     for old in view.books.of(charge.obligation):
         same = old.card.payment_method == charge.card.payment_method and old.at < attempt.started_at
         if same and old.id != charge.id and old.card.brand != charge.card.brand:
             yield f"{attempt.id} was made on {charge.card.brand}, which was {old.card.brand} before"
+
+
+def _shown(view: View, attempt: Row, charge: Booked) -> bool:
+    """Whether the engine was shown the card as it meant to charge it, shortly before."""
+    intended = view.intended_at(attempt.id)
+    wallets = [wallet for at, wallet in view.books.shown[charge.obligation] if intended - LATE <= at <= intended]
+    shown = [kept.card for wallet in wallets for kept in wallet.cards]
+    return any((c.payment_method, c.brand) == (charge.card.payment_method, attempt.card["brand"]) for c in shown)
 
 
 def _own_card(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
@@ -108,7 +118,7 @@ def _presented(view: View, obligation: str, card: Card) -> bool:
 
 
 def _other_brand(view: View, obligation: str, card: Card) -> bool:
-    return any(
-        old.card.payment_method == card.payment_method and old.card.brand != card.brand
-        for old in view.books.of(obligation)
-    )
+    """Whether this stored card was ever another brand's, charged or merely on file."""
+    charged = [old.card for old in view.books.of(obligation)]
+    on_file = [kept.card for _, wallet in view.books.shown.get(obligation, ()) for kept in wallet.cards]
+    return any(old.payment_method == card.payment_method and old.brand != card.brand for old in (*charged, *on_file))

@@ -20,8 +20,13 @@ CUSTOMER = "customer_card"
 OWN_BUDGET = (CUSTOMER, "backup_card")
 
 
+PUT_OFFS_MAX = 2
+"""So often in a row news may come between planning and firing; more at one instant is a rule that contradicts itself."""
+
+
 def timing(view: View) -> Iterator[str]:
     """All checks about the moment and the card of our charges."""
+    yield from _put_off(view)
     for attempt, charge in sorted(view.ours(), key=lambda pair: pair[0].started_at):
         yield from _window(view, attempt, charge)
         yield from _budget(view, attempt, charge)
@@ -30,6 +35,19 @@ def timing(view: View) -> Iterator[str]:
         late = charge.machine_at - _call_at(view, attempt.id)
         if not charge.beyond and late > timedelta(seconds=120):
             yield f"{attempt.id} landed {late} after its call"
+
+
+def _put_off(view: View) -> Iterator[str]:
+    """A try that comes due is begun or put off to a later instant: it is not decided anew for ever at one."""
+    last: dict[str, tuple[datetime, int]] = {}
+    for line in sorted(view.journal, key=lambda row: int(row.id)):
+        if line.fact != "ChargeDue":
+            continue
+        at, times = last.get(line.case_id, (line.at, 0))
+        again = at == line.at and not line.reason.startswith("attempt ")
+        last[line.case_id] = (line.at, times + 1 if again else 0)
+        if last[line.case_id][1] > PUT_OFFS_MAX:
+            yield f"a try of {line.case_id} was put off {times + 1} times at {line.at}: {line.reason} ({line.grounds})"
 
 
 def _call_at(view: View, key: str) -> datetime:

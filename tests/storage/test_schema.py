@@ -63,6 +63,18 @@ def test_who_unsubscribed_before_customers_were_remembered_is_remembered(life: L
     ]
 
 
+def test_open_cases_from_before_know_the_brands_that_their_rows_tell(life: Life, database: Engine) -> None:
+    life.fail("in_1")
+    migration = import_module("recovery.storage.migrations.versions.0023_brands_seen")
+    with database.begin() as tx:
+        seen = text("SELECT brands_seen FROM cases")
+        before = tx.execute(seen).scalar_one()
+        tx.execute(text("UPDATE cases SET brands_seen = '[]'"))
+        tx.execute(text(migration._FROM_THE_ROWS))
+        assert tx.execute(seen).scalar_one() == before
+    assert [card["brand"] for card in before] == ["visa"]
+
+
 def test_a_migration_gives_up_rather_than_queue_before_payments(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
     with wired(empty_database_url) as wiring, wiring.database.begin() as holder:

@@ -100,7 +100,8 @@ class Life:
 
     def one_pass(self) -> int:
         """What the workers do at one ring of each bell."""
-        return self.wiring.process_events() + self.wiring.perform_steps() + self.wiring.sweep()
+        wiring = self.wiring
+        return wiring.process_events() + wiring.perform_steps() + wiring.write_letters() + wiring.sweep()
 
     @contextmanager
     def working(self) -> Iterator[threading.Thread]:

@@ -10,7 +10,7 @@ from story_support import Begin, Life
 
 from recovery.cases.lifecycle import State
 from recovery.cases.obligation import Obligation
-from recovery.gateways.port import Gateway, GatewayUnavailable, ListedObligation
+from recovery.gateways.port import Gateway, GatewayRefused, ListedObligation
 from recovery.intake.backfill import Backfill, Found
 from recovery.runtime.wiring import EVENT_KINDS
 from recovery.simulation.sandbox.faults import WebhookFault
@@ -81,7 +81,7 @@ class Ill:
     def read_obligation(self, obligation: str) -> Obligation:
         self.read.append(obligation)
         if obligation == self.ill:
-            raise GatewayUnavailable("400 for this one, for ever")
+            raise GatewayRefused("400 for this one, for ever")
         return self.real.read_obligation(obligation)
 
 
@@ -93,9 +93,9 @@ def test_an_invoice_that_cannot_be_read_does_not_hide_those_behind_it(begin: Beg
     wiring = life.wiring
     gateway = Ill(wiring.gateway, "in_0")
     run = Backfill(wiring.door, cast(Gateway, gateway), frozenset())
-    with pytest.raises(GatewayUnavailable):
+    with pytest.raises(GatewayRefused):
         run.run()
-    with pytest.raises(GatewayUnavailable):
+    with pytest.raises(GatewayRefused):
         run.run()
     assert gateway.read == ["in_0", life.invoice, "in_0"]
     assert life.case().state is State.SILENT

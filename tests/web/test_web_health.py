@@ -10,7 +10,7 @@ from sqlalchemy import text
 from web_serving import SECRET, client_of, event, signed
 
 from recovery.runtime.wiring import Wiring
-from recovery.storage.flag_store import CHARGING_HALTED, raise_flag
+from recovery.storage.flag_store import CHARGING_HALTED, MAIL_ILL, raise_flag
 
 GONE = "postgresql://nobody:hush@127.0.0.1:1/none"
 
@@ -38,12 +38,14 @@ def test_a_ready_process_says_so(wiring: Wiring) -> None:
 def test_halted_charging_is_reported_and_keeps_the_webhooks_coming(wiring: Wiring) -> None:
     with wiring.database.begin() as tx:
         raise_flag(tx, CHARGING_HALTED, "401 sk_test_4711 refused", at=MONDAY)
+        for _ in range(10):
+            raise_flag(tx, MAIL_ILL, "421", at=MONDAY)
     with client_of(wiring) as client:
         answer = client.get("/readyz")
         assert answer.status_code == 200
         assert answer.json()["charging"].startswith("halted")
         assert "sk_test" not in answer.text
-        assert values(client)["recovery_charging_halted"] == 1
+        assert values(client)["recovery_charging_halted"] == values(client)["recovery_letters_resting"] == 1
 
 
 def test_an_empty_database_is_named_with_what_to_do(empty_database_url: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import stripe
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential, wait_random
 
-from recovery.gateways.port import GatewayError, GatewayMisconfigured, GatewayUnavailable, NotFound
+from recovery.gateways.port import GatewayError, GatewayMisconfigured, GatewayRefused, GatewayUnavailable, NotFound
 from recovery.gateways.stripe.fields import ident, rows
 from recovery.gateways.stripe.refusals import brief, in_progress
 from recovery.gateways.stripe.transport import Limits, NeverSent, Transport
@@ -56,7 +56,7 @@ class Calls:
     def read(self, get: Callable[..., object], *arguments: object) -> dict[str, Any]:
         """One read as plain JSON, repeated while it may help.
 
-        Raises GatewayUnavailable, GatewayMisconfigured, NotFound.
+        Raises GatewayUnavailable, GatewayMisconfigured, GatewayRefused, NotFound.
         """
         try:
             return self.repeating(lambda: plain(get(*arguments)), again=_read_again)
@@ -124,4 +124,6 @@ def _port_error(error: stripe.StripeError) -> GatewayError:
         return GatewayMisconfigured(brief(error))
     if error.http_status == 404 or error.code == "resource_missing":
         return NotFound(brief(error))
+    if isinstance(error, stripe.InvalidRequestError) and error.http_status == 400 and not in_progress(error):
+        return GatewayRefused(brief(error))
     return GatewayUnavailable(brief(error))

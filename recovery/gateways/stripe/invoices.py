@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from recovery.cases.obligation import Charge, Obligation, ObligationStatus
-from recovery.gateways.port import GatewayUnavailable
+from recovery.gateways.port import GatewayRefused
 from recovery.gateways.stripe.cards import card_of_method
 from recovery.gateways.stripe.charges import money
 from recovery.gateways.stripe.fields import Json, flag, ident, instant, mapping, part, rows, text, whole
@@ -32,10 +32,10 @@ class Surroundings:
 
 
 def obligation_of_invoice(invoice: Json, around: Surroundings) -> Obligation:
-    """The obligation. Raises GatewayUnavailable when id, currency or status cannot be read at all."""
+    """The obligation. Raises GatewayRefused when id, currency or status cannot be read at all."""
     name, currency = text(invoice, "id"), currency_of(invoice)
     if name is None:
-        raise GatewayUnavailable("the invoice could not be read: it has no id")
+        raise GatewayRefused("the invoice could not be read: it has no id")
     left = whole(invoice, "amount_remaining")
     if left is None:
         left = (whole(invoice, "amount_due") or 0) - (whole(invoice, "amount_paid") or 0)
@@ -68,14 +68,14 @@ def obligation_of_invoice(invoice: Json, around: Surroundings) -> Obligation:
 
 
 def status_of(invoice: Json) -> ObligationStatus:
-    """The status; very old invoices have none but ``paid`` and ``closed``. Raises GatewayUnavailable for an unknown one."""
+    """The status; very old invoices have none but ``paid`` and ``closed``. Raises GatewayRefused for an unknown one."""
     named = text(invoice, "status")
     if named is None:
         return ObligationStatus.PAID if flag(invoice, "paid") else ObligationStatus.OPEN
     try:
         return ObligationStatus(named)
     except ValueError:
-        raise GatewayUnavailable(f"the invoice has an unknown status: {named[:40]!r}") from None
+        raise GatewayRefused(f"the invoice has an unknown status: {named[:40]!r}") from None
 
 
 def subscription_of(invoice: Json) -> str | None:
@@ -84,10 +84,10 @@ def subscription_of(invoice: Json) -> str | None:
 
 
 def currency_of(invoice: Json) -> str:
-    """The invoice's currency in lower case. Raises GatewayUnavailable if there is none: amounts would mean nothing."""
+    """The invoice's currency in lower case. Raises GatewayRefused if there is none: amounts would mean nothing."""
     named = (text(invoice, "currency") or "").lower()
     if len(named) != 3 or not named.isascii() or not named.isalpha():
-        raise GatewayUnavailable("the invoice could not be read: it has no currency")
+        raise GatewayRefused("the invoice could not be read: it has no currency")
     return named
 
 

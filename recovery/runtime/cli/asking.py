@@ -22,9 +22,10 @@ from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.knowledge import load_knowledge, rules_of
 from recovery.runtime.web.customer_samples import page_samples
 from recovery.runtime.wiring import Wiring
-from recovery.storage.flag_store import LETTERS_REFUSED, lower_flag
+from recovery.storage.flag_store import LETTERS_REFUSED, MAIL_ILL, lower_flag
 from recovery.storage.message_store import Message, list_messages, replay_messages
 from recovery.storage.objection_store import lift_objection, objection
+from recovery.storage.pace_store import EMAILS, rest
 from recovery.storage.silence_queries import email_records
 from recovery.storage.suppression_store import (
     release,
@@ -132,7 +133,8 @@ def resume(as_json: AsJson = False) -> None:
         with stack.wiring.database.begin() as tx:
             released = release_refused(tx)
             stopped = stopped_by_refusals(tx)
-            lower_flag(tx, LETTERS_REFUSED)
+            lower_flag(tx, LETTERS_REFUSED, MAIL_ILL)
+            rest(tx, EMAILS, seconds=0, moment=door.moment())
         for case_id in stopped:
             advance(door, case_id, MailResumed(resumed_at=door.clock()))
     if as_json:

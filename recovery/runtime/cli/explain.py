@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from recovery.dunning.texts import LetterError
-from recovery.gateways.port import GatewayMisconfigured, GatewayUnavailable, NotFound
+from recovery.gateways.port import GatewayMisconfigured, GatewayRefused, GatewayUnavailable, NotFound
 from recovery.reporting.closing import MonthNotOver
 from recovery.reporting.period import PeriodInvalid
 from recovery.reporting.rates import RatesInvalid
@@ -65,6 +65,10 @@ def _misconfigured(error: Exception) -> str | None:
     return f"the gateway refused our key: {error}\nCheck RECOVERY_STRIPE_SECRET_KEY, then run `recovery doctor`."
 
 
+def _refused(error: Exception) -> str | None:
+    return f"the gateway calls this read wrong, or its answer cannot be understood: {error}\n`recovery doctor` checks key and mode."
+
+
 def _unavailable(error: Exception) -> str | None:
     return f"the gateway does not answer: {error}\nTry again later; `recovery doctor` checks the connection."
 
@@ -88,6 +92,7 @@ _WORDS: Final[tuple[tuple[type[Exception], Callable[[Exception], str | None]], .
     (SchemaTooOld, str),
     (Refused, str),
     (GatewayMisconfigured, _misconfigured),
+    (GatewayRefused, _refused),
     (GatewayUnavailable, _unavailable),
     (NotFound, str),
     (OperationalError, _database),

@@ -11,13 +11,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from recovery.runtime.celery_app import Bell
+from recovery.runtime.celery_app import Bell, bells_of
 from recovery.runtime.clock import SharedClock, machine_now
 from recovery.runtime.demo.operator import Operator
 from recovery.runtime.demo.world_link import WorldLink
+from recovery.storage.connect import reading
 from recovery.storage.event_store import event_counts
 from recovery.storage.moment import Moment
-from recovery.storage.step_store import Backlog, backlog
+from recovery.storage.step_store import Backlog, backlog, due_kinds
 
 POLL_SECONDS = 0.005
 POLL_SECONDS_MAX = 0.04
@@ -68,7 +69,7 @@ class Driver:
             if theirs == due_at:
                 self.world.play(due_at)
             if ours == due_at:
-                self.ring(Bell.STEPS)
+                self._ring_due()
             self.watch(due_at)
         self.clock.set(until)
         if self.operator and self.operator.round(last=True):
@@ -99,8 +100,14 @@ class Driver:
                 time.sleep(pause)
                 pause = min(pause * POLL_GROWTH, POLL_SECONDS_MAX)
 
+    def _ring_due(self) -> None:
+        with reading(self.database) as tx:
+            due, suspected = due_kinds(tx, moment=Moment(now=self.clock.now(), machine_now=machine_now()))
+        for bell in bells_of(due | suspected):
+            self.ring(bell)
+
     def _ring_again(self) -> None:
-        for bell in (Bell.EVENTS, Bell.STEPS, Bell.SWEEP):
+        for bell in (Bell.EVENTS, Bell.STEPS, Bell.LETTERS, Bell.SWEEP):
             self.ring(bell)
         if self.operator:
             self.operator.resume()

@@ -15,7 +15,11 @@ REFUSED_SECONDS = 300.0
 
 @contextmanager
 def patiently() -> Iterator[None]:
-    """Turn "the gateway is away" into "later". NotFound passes through: the case goes to a person."""
+    """Turn "the gateway is away" into "later".
+
+    NotFound passes through: the case goes to a person. So does GatewayRefused, which counts as a failure of the step: what can never
+    be read is set aside after a few times, where "later" would be for ever.
+    """
     try:
         yield
     except GatewayUnavailable as error:

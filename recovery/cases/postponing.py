@@ -1,0 +1,32 @@
+"""A try that is put off again and again at one and the same instant. Without a stop a worker would decide it anew for ever.
+
+Planning and firing ask the same questions, so it cannot happen; where it does all the same a rule of ours contradicts itself, and a
+person must look before anything is tried. Two put-offs in a row are in order: news may come between planning and firing.
+"""
+
+from datetime import datetime
+
+from recovery.cases.case import Case, Decision
+from recovery.cases.facts import ChargeDue, Fact
+from recovery.cases.lifecycle import State
+from recovery.cases.planning import SILENT_STEPS, to_review
+from recovery.cases.rules import Rules
+from recovery.values import replace
+
+PUT_OFF_MAX = 5
+"""So many times in a row a due try may be put off to this very instant. News comes between planning and firing once, perhaps twice."""
+
+
+def bounded(before: Case, fact: Fact, decision: Decision, *, now: datetime, rules: Rules) -> Decision:
+    """The decision, or a person's turn when the try that has come due was put off to now too often in a row."""
+    if not isinstance(fact, ChargeDue):
+        return decision
+    at_once = decision.start is None and any(p.kind in SILENT_STEPS and p.due_at <= now for p in decision.plan)
+    if not at_once:
+        return decision if not before.put_off else replace(decision, case=replace(decision.case, put_off=0))
+    counted = replace(decision, case=replace(decision.case, put_off=before.put_off + 1))
+    if counted.case.put_off < PUT_OFF_MAX or decision.case.state is State.REVIEW:
+        return counted
+    why = f"put off {PUT_OFF_MAX} times in a row without any time passing, last because: {decision.reason}"
+    held = to_review(replace(decision.case, put_off=0), now=now, rules=rules, why=why)
+    return replace(held, entries=decision.entries)

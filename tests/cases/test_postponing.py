@@ -1,0 +1,44 @@
+"""A try that is put off to the same instant again and again goes to a person, in the pure core."""
+
+from cases_support import OPEN_HOUR, attempt, opened, owed, rules
+
+from recovery.cases.case import Case, Decision, Plan
+from recovery.cases.facts import ChargeDue, Fact, PaymentMethodChanged
+from recovery.cases.lifecycle import State, StepKind
+from recovery.cases.postponing import PUT_OFF_MAX, bounded
+
+DUE = ChargeDue(obligation=owed(), card=None, step_id=1)
+AT_ONCE = Plan(kind=StepKind.CHARGE_CARD, due_at=OPEN_HOUR)
+
+
+def put_off(case: Case, fact: Fact = DUE, plan: Plan = AT_ONCE) -> Decision:
+    again = Decision(case=case, reason="not tried: it contradicts itself", plan=(plan,))
+    return bounded(case, fact, again, now=OPEN_HOUR, rules=rules())
+
+
+def test_a_try_put_off_to_one_instant_too_often_goes_to_a_person_with_its_reason() -> None:
+    case = opened()
+    for _ in range(PUT_OFF_MAX - 1):
+        decision = put_off(case)
+        assert (decision.plan, decision.case.state) == ((AT_ONCE,), State.SILENT)
+        case = decision.case
+    held = put_off(case)
+    assert held.case.state is State.REVIEW
+    assert {plan.kind for plan in held.plan} == {StepKind.ESCALATE}
+    assert StepKind.CHARGE_CARD in held.cancel
+    assert "it contradicts itself" in held.reason
+    assert held.case.put_off == 0, "a person who lets it go on gives it as many chances"
+
+
+def test_an_attempt_or_time_that_passes_begins_the_count_anew() -> None:
+    case = put_off(opened()).case
+    assert case.put_off == 1
+    later = put_off(case, plan=Plan(kind=StepKind.CHARGE_CARD, due_at=OPEN_HOUR.replace(hour=20)))
+    assert later.case.put_off == 0
+    begun = Decision(case=case, reason="attempt 1", start=attempt())
+    assert bounded(case, DUE, begun, now=OPEN_HOUR, rules=rules()).case.put_off == 0
+
+
+def test_news_of_cards_is_never_counted() -> None:
+    news = PaymentMethodChanged(event_id="evt_1", what="a card was saved")
+    assert put_off(opened(), news).case.put_off == 0

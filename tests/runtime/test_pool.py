@@ -1,0 +1,54 @@
+"""The worker's pool: whoever waits for somebody else's server holds one of its processes, and no second one."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import os, signal, sys, threading
+from recovery.runtime.celery_app import Bell, add_tasks, make_app
+
+class Worker:
+    def __init__(self):
+        self.done = []
+    def write_letters(self):
+        if os.getpid() == parent:
+            self.done.append("letters")
+            return 0
+        print("hangs", flush=True)
+        signal.pause()
+    def tell_merchant(self):
+        self.done.append("merchant")
+        return 0
+    perform_steps = process_events = sweep = keep_books = backfill = look_ahead = tell_merchant
+
+import recovery.runtime.celery_app as celery_app
+celery_app.Wiring = Worker
+parent, worker = os.getpid(), Worker()
+app = make_app("memory://", ring_seconds=3)
+add_tasks(app, lambda: worker)
+ring = lambda bell: app.tasks[bell.value]()
+out, into = os.pipe()
+child = os.fork()
+if child == 0:
+    os.dup2(into, 1)
+    ring(Bell.LETTERS)
+os.read(out, 5)
+ring(Bell.LETTERS)
+print(worker.done)
+ring(Bell.MERCHANT)
+ring(Bell.STEPS)
+print(worker.done)
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+ring(Bell.LETTERS)
+print(worker.done)
+"""
+
+
+def test_a_mail_server_that_hangs_holds_one_process_of_the_pool() -> None:
+    told = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.splitlines() == [
+        "[]",
+        "['merchant', 'merchant']",
+        "['merchant', 'merchant', 'letters']",
+    ], "a process that dies gives its place back"
