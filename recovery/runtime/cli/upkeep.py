@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from recovery.dunning.objecting import list_addresses
 from recovery.intake.backfill import LISTED_DAYS, Backfill
 from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import said
 from recovery.runtime.cli.session import command_stack
-from recovery.runtime.wiring import EVENT_KINDS
+from recovery.runtime.wiring import EVENT_KINDS, Wiring
 from recovery.storage.forgetting import ERASED, StillOpen, forget
+from recovery.storage.objection_store import unlisted
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,14 +28,37 @@ def forget_customer(
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The gateway's id of the customer.")],
 ) -> None:
     """Erase what points to a customer whose cases have ended; amounts, charges and instants stay in the books."""
-    try:
-        with command_stack() as stack, stack.wiring.database.begin() as tx:
-            gone = forget(tx, customer, pseudonym=f"{ERASED}_{secrets.token_hex(8)}")
-    except StillOpen as error:
-        raise Refused(str(error)) from error
+    with command_stack() as stack:
+        kept = _objection_kept(stack.wiring, customer)
+        try:
+            with stack.wiring.database.begin() as tx:
+                gone = forget(tx, customer, pseudonym=f"{ERASED}_{secrets.token_hex(8)}")
+        except StillOpen as error:
+            raise Refused(str(error)) from error
     said(
         f"{gone.cases} cases and {gone.events} events name nobody any more, {gone.rows_deleted} rows about them are deleted"
     )
+    if not kept:
+        said(
+            "They want no emails: until RECOVERY_ADDRESS_KEY lets us keep their address's hash, that stands beside their id."
+        )
+
+
+def _objection_kept(wiring: Wiring, customer: str) -> bool:
+    """Put the address of one who wants no emails on the list before nobody can read it any more; False without a key for it."""
+    with wiring.database.connect() as tx:
+        waits = bool(unlisted(tx, customer=customer, limit=1))
+    if not waits:
+        return True
+    addresses = wiring.outbox.addresses
+    if addresses is None:
+        return False
+    if not list_addresses(wiring.door, wiring.gateway, addresses, customer=customer):
+        raise Refused(
+            "This customer wants no emails, and the gateway cannot tell the address to keep that by; nothing was changed. "
+            "Try it again later."
+        )
+    return True
 
 
 def backfill(
