@@ -71,6 +71,10 @@ def customers_page(wiring: Wiring) -> Finding:
     if live and not (settings.public_url or "").startswith("https://"):
         detail = "its links are not https"
         return Finding(subject="customer's page", health=Health.FAILED, detail=detail, remedy="set RECOVERY_PUBLIC_URL")
+    if settings.merchant_url is None:
+        detail = "customers can say there that they leave, and nobody is told"
+        remedy = "set RECOVERY_MERCHANT_URL, or look each day at: recovery case list --left"
+        return Finding(subject="customer's page", health=Health.WARNING, detail=detail, remedy=remedy)
     return Finding(subject="customer's page", health=Health.OK, detail=f"{settings.public_url}/r/…")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, text, tuple_, union, union_all
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, text, true, tuple_, union, union_all
 
 from recovery.cases.case import Case
 from recovery.cases.grounds import Grounds
@@ -28,6 +28,7 @@ class CaseLine:
     state: State
     failed_at: datetime
     changed_at: datetime
+    left_because: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +117,21 @@ def find_case(tx: Connection, reference: str) -> str:
 
 
 def list_cases(
-    tx: Connection, *, states: Collection[State] = (), search: str = "", behind: Place | None = None, limit: int
+    tx: Connection,
+    *,
+    states: Collection[State] = (),
+    search: str = "",
+    left: bool = False,
+    behind: Place | None = None,
+    limit: int,
 ) -> tuple[list[CaseLine], Place | None]:
     """A page of cases, last changed first, and where the next page begins (None after the last).
 
-    ``search`` is a whole customer, subscription, invoice, charge or case id.
+    ``search`` is a whole customer, subscription, invoice, charge or case id; ``left`` means only those who said that they leave.
     """
-    wanted: ColumnElement[bool] | None = _meant_by(tx, search, exact=False) if search else None
+    wanted = _meant_by(tx, search, exact=False) if search else true()
+    if left:
+        wanted &= cases.c.left_because.is_not(None)
     per_state = [_of_state(state, wanted, behind, limit + 1) for state in sorted(states or State)]
     merged = union_all(*(select(part.subquery()) for part in per_state)).subquery()
     query = select(merged).order_by(merged.c.changed_at.desc(), merged.c.id.desc()).limit(limit + 1)
@@ -136,6 +145,7 @@ def list_cases(
             state=State(row.state),
             failed_at=row.failed_at,
             changed_at=row.changed_at,
+            left_because=row.left_because,
         )
         for row in rows[:limit]
     ]
@@ -143,7 +153,7 @@ def list_cases(
     return lines, Place(changed_at=lines[-1].changed_at, id=lines[-1].id) if more else None
 
 
-def _of_state(state: State, wanted: ColumnElement[bool] | None, behind: Place | None, limit: int) -> Select[Any]:
+def _of_state(state: State, wanted: ColumnElement[bool], behind: Place | None, limit: int) -> Select[Any]:
     """The first rows of one state, straight from its index, so that a million cases cost no sort."""
     query = select(
         cases.c.id,
@@ -154,9 +164,8 @@ def _of_state(state: State, wanted: ColumnElement[bool] | None, behind: Place | 
         cases.c.state,
         cases.c.failed_at,
         cases.c.changed_at,
-    ).where(cases.c.state == state.value)
-    if wanted is not None:
-        query = query.where(wanted)
+        cases.c.left_because,
+    ).where(cases.c.state == state.value, wanted)
     if behind is not None:
         query = query.where(tuple_(cases.c.changed_at, cases.c.id) < tuple_(behind.changed_at, behind.id))
     return query.order_by(cases.c.changed_at.desc(), cases.c.id.desc()).limit(limit)

@@ -248,3 +248,11 @@ def cases_of(
     if charge is not None:
         query = query.where(cases.c.id.in_(select(ledger.c.case_id).where(ledger.c.charge_id == charge)))
     return [row[0] for row in tx.execute(query)]
+
+
+def open_beside(tx: Connection, case_id: str) -> list[str]:
+    """The other open cases of a case's subscription; none where it has no subscription."""
+    own = select(cases.c.customer, cases.c.subscription).where(cases.c.id == case_id).subquery()
+    same = (cases.c.customer == own.c.customer) & (cases.c.subscription == own.c.subscription)
+    beside = select(cases.c.id).where(same, cases.c.id != case_id, cases.c.state.in_(OPEN))
+    return list(tx.execute(beside.order_by(cases.c.failed_at)).scalars())

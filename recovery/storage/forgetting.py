@@ -8,7 +8,7 @@ that the database allows there. Brand, funding and country of a card stay: outco
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, literal, null, select, text, update
+from sqlalchemy import Connection, case, delete, func, literal, null, select, text, true, update
 from sqlalchemy.sql import ColumnElement
 
 from recovery.cases.lifecycle import OPEN
@@ -22,9 +22,12 @@ ERASED = "forgotten"
 KEPT_OF_A_CARD = ("brand", "funding", "country")
 """What outcomes are counted by; nobody is found by it."""
 
-DELETED = ("card_history", "mail_objections", "renewals")
-"""Tables of which nothing is left to count once the customer is gone. That they wanted no emails goes with the id; the address's keyed
-hash stays, which names nobody and alone can keep the promise if the same person comes back."""
+DELETED = ("card_history", "renewals")
+"""Tables of which nothing is left to count once the customer is gone."""
+
+OBJECTIONS = "mail_objections"
+"""That they wanted no emails goes with the id once the address's keyed hash is kept, which names nobody and can keep the promise
+if the same person comes back. Until then the id is all that keeps it, and stays."""
 
 _BECAUSE_OF_A_CASE = """
 UPDATE subscriptions s SET ended_because = 'payment_failed'
@@ -74,8 +77,9 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
     for table in metadata.sorted_tables:
         if "customer" not in table.c:
             continue
-        if table.name in DELETED:
-            deleted += tx.execute(delete(table).where(table.c.customer == customer)).rowcount
+        if table.name in (*DELETED, OBJECTIONS):
+            done = table.c.address_listed if table.name == OBJECTIONS else true()
+            deleted += tx.execute(delete(table).where(table.c.customer == customer, done)).rowcount
         else:
             tx.execute(update(table).where(table.c.customer == customer).values(customer=pseudonym))
     return Forgotten(cases=len(ids), events=erased, rows_deleted=deleted)

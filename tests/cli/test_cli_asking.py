@@ -19,6 +19,7 @@ from recovery.engine.advance import advance
 from recovery.runtime.clock import SharedClock, machine_now
 from recovery.storage.flag_store import LETTERS_REFUSED, read_flags
 from recovery.storage.message_store import list_messages
+from recovery.storage.objection_store import address_is_listed, objection
 from recovery.storage.suppression_store import suppress
 
 pytest_plugins = ["command_fixtures"]
@@ -85,6 +86,32 @@ def test_a_customer_who_unsubscribed_is_counted_and_may_come_back(life: Life, ru
         "lifted": True,
     }
     assert run("email", "suppressed", "cus_1").out == "the customer may be written to\n"
+
+
+@pytest.mark.parametrize("key", [True, False])
+def test_who_is_forgotten_is_still_not_written_to(
+    life: Life, run: Run, monkeypatch: pytest.MonkeyPatch, key: bool
+) -> None:
+    """With a key the hash must be made first; without one the id has to stay, in that one place."""
+    case_id = life.fail("in_1")
+    life.pay(case_id)
+    customer = life.case(case_id).customer
+    unsubscribe(life.door, customer)
+    monkeypatch.setenv("RECOVERY_STRIPE_SECRET_KEY", "sk_test_123")
+    monkeypatch.setenv("RECOVERY_STRIPE_API_BASE", "http://127.0.0.1:1")
+    monkeypatch.setenv("RECOVERY_STRIPE_CALL_SECONDS", "1")
+    if not key:
+        monkeypatch.delenv("RECOVERY_ADDRESS_KEY")
+    told = run("forget", customer)
+    with life.wiring.database.connect() as tx:
+        assert objection(tx, customer) == "unsubscribed"
+    assert (told.code, life.case(case_id).customer == customer) == ((1, True) if key else (0, False))
+    assert ("nothing was changed" in told.err, "want no emails" in told.out) == (key, not key)
+    with life.wiring.database.begin() as tx:
+        address_is_listed(tx, customer)
+    assert run("forget", customer).code == 0
+    with life.wiring.database.connect() as tx:
+        assert objection(tx, customer) is None
 
 
 def _refused_for_good(life: Life, invoice: str) -> str:

@@ -52,6 +52,8 @@ def healthy(sandbox_url: str, smtp_catcher: Any) -> dict[str, Any]:
         "public_url": "https://pay.shop.test",
         "link_secrets": "a secret of twenty-four or more",
         "address_key": "a key",
+        "merchant_url": "http://127.0.0.1:1/",
+        "merchant_secrets": MERCHANT_SECRET,
     }
 
 
@@ -90,6 +92,7 @@ def test_a_healthy_installation_needs_only_the_confirmations(
         ({"mail_from": "billing@example.com"}, "mail server", Health.WARNING, "RECOVERY_MAIL_FROM"),
         ({"pages": Pages.OPEN}, "pages", Health.WARNING, "RECOVERY_PAGES"),
         ({"pages": Pages.PASSWORD}, "pages", Health.FAILED, "RECOVERY_PAGES_PASSWORD"),
+        ({"merchant_url": None}, "customer's page", Health.WARNING, "recovery case list --left"),
         ({"config_dir": Path("/nowhere")}, "configuration", Health.FAILED, "files named"),
     ],
 )
@@ -182,15 +185,15 @@ def _told_in_vain(life: Life, tries: int) -> None:
 def test_a_merchants_app_that_hears_nothing_is_seen(
     healthy: dict[str, Any], database_url: str, valkey_url: str
 ) -> None:
-    told = {"merchant_url": "http://127.0.0.1:1/", "merchant_secrets": MERCHANT_SECRET}
+    told = {name: healthy[name] for name in ("merchant_url", "merchant_secrets")}
     with wired(database_url, **told) as wiring:
         life = Life(wiring)
         life.fail("in_1", at=machine_now() - timedelta(hours=3))
-        findings = _findings(healthy | told, database_url, valkey_url)
+        findings = _findings(healthy, database_url, valkey_url)
         assert findings["merchant's app"].health is Health.OK
         assert "refresh_card of case_in_1" in findings["steps overdue"].detail, "nobody takes its steps up"
         _told_in_vain(life, 1)
-        failing = _findings(healthy | told, database_url, valkey_url)["merchant's app"]
+        failing = _findings(healthy, database_url, valkey_url)["merchant's app"]
         assert (failing.health, "ConnectionError" in failing.detail) == (Health.WARNING, True)
         _told_in_vain(life, len(WAITS_SECONDS) + 1)
         given_up = _findings(healthy, database_url, valkey_url)["merchant's app"]
@@ -198,7 +201,7 @@ def test_a_merchants_app_that_hears_nothing_is_seen(
         assert "recovery merchant replay" in given_up.remedy
         with wiring.database.begin() as tx:
             replay_messages(tx, None, machine_now=machine_now())
-        assert _findings(healthy | told, database_url, valkey_url)["merchant's app"].health is Health.OK
+        assert _findings(healthy, database_url, valkey_url)["merchant's app"].health is Health.OK
 
 
 def test_no_finding_tells_a_secret(healthy: dict[str, Any], database_url: str, valkey_url: str) -> None:

@@ -75,10 +75,12 @@ class People:
     def _bill(self, customer: Customer, name: str) -> None:
         dice = self.faults.dice.of("bills")
         currency = dice.choice(_CURRENCIES)
+        older = [each for each in self.books.invoices.values() if each.customer == customer.id and each.card is None]
+        month = older if self.faults.dice.of("subscriptions").random() < 0.5 else []
         invoice = Invoice(
             id=name,
             customer=customer.id,
-            subscription=name.replace("in", "sub"),
+            subscription=month[0].subscription if month else name.replace("in", "sub"),
             status=ObligationStatus.OPEN,
             remaining=Money(minor=dice.choice((990, 4900, 12000)), currency=currency),
             created_at=self.clocks.at,
@@ -86,7 +88,7 @@ class People:
         )
         self.books.invoices[name] = invoice
         own = self.faults.dice.of("own cards")
-        if self.faults.allows("own_cards") and own.random() < 0.4:
+        if self.faults.allows("own_cards") and own.random() < 0.4 and not month:
             invoice.card = self._card(own.choice(FAILING))
             customer.own_cards.append(invoice.card)
         self.plan(dice.uniform(0, 400_000), lambda: self._first_failure(invoice))

@@ -126,8 +126,10 @@ class Till:
         self.tell(kind, invoice.id, self._about(invoice), _PERSON)
 
     def cancel(self, invoice: Invoice) -> None:
-        """The customer ends the subscription; the invoice stays open."""
-        invoice.subscription_ended_at = self.second
+        """The customer ends the subscription; its invoices stay open."""
+        for each in self.books.invoices.values():
+            if each.subscription == invoice.subscription:
+                each.subscription_ended_at = self.second
         content = {
             "subscription": invoice.subscription,
             "status": "canceled",

@@ -30,7 +30,7 @@ LINKS = Links(base_url="https://pay.example.com", secrets=("the secret of the si
 
 _CHANGED = text(
     "SELECT (SELECT count(*) FROM journal), (SELECT count(*) FROM steps), (SELECT count(*) FROM suppressions),"
-    " (SELECT count(*) FROM emails), (SELECT count(*) FROM messages)"
+    " (SELECT count(*) FROM emails), (SELECT count(*) FROM messages), (SELECT count(*) FROM mail_objections)"
 )
 
 

@@ -13,7 +13,7 @@ from recovery.runtime.clock import machine_now
 from recovery.storage.columns import metadata
 from recovery.storage.event_store import StoredEvent, store_event
 from recovery.storage.forgetting import StillOpen, forget
-from recovery.storage.objection_store import keep_objection
+from recovery.storage.objection_store import address_is_listed, keep_objection
 
 
 @pytest.fixture
@@ -55,6 +55,7 @@ def test_a_forgotten_customer_is_named_nowhere_and_the_books_stay(life: Life) ->
     with life.wiring.database.begin() as tx:
         store_event(tx, event, machine_now=machine_now())
         keep_objection(tx, "cus_in_gone", "unsubscribed", at=machine_now())
+        address_is_listed(tx, "cus_in_gone")
     before = books(life)
     assert "fp_in_gone" in dump(life)
     with life.wiring.database.begin() as tx:

@@ -119,7 +119,7 @@ def test_leaving_with_a_reason(life: Life, visit: Visit) -> None:
     page = visit(invoice)
     page.get_by_text("I want to leave").tap()
     page.get_by_label("I use something else now").tap()
-    page.get_by_role("button", name="End my subscription").tap()
+    page.get_by_role("button", name="Yes, I am leaving").tap()
     page.get_by_role("heading", name="We are sorry to see you go").wait_for()
     assert (life.case().state, life.case().left_because) == (State.WITHDRAWN, "switched_service")
     assert visit(invoice).locator("form").count() == 0, "asked once"

@@ -143,6 +143,29 @@ def test_who_wants_to_leave_is_let_go_at_once(begin: Begin) -> None:
     assert "<form" not in _get(life, path).text, "asked once"
 
 
+def test_leaving_ends_every_open_invoice_of_the_subscription_and_no_other(begin: Begin) -> None:
+    life = begin(ways=PAGED)
+    person = life.sandbox.make_customer(email="kim@example.org", name="Kim")
+    life.sandbox.make_card(person, ("lost_card",) * 9)
+    held, kept = life.sandbox.make_subscription(person), life.sandbox.make_subscription(person)
+    first, life.invoice = (life.sandbox.make_failed_invoice(person, subscription=held) for _ in range(2))
+    other = life.sandbox.make_failed_invoice(person, subscription=kept)
+    life.run(hours=1)
+    assert {life.case(each).state for each in (first, life.invoice, other)} == {State.DUNNING}
+    path = f"/r/{LINKS.token(life.case(first).id, until=life.now + timedelta(days=5))}"
+    page = _get(life, path)
+    told = _post(life, f"{path}/leave", proof=_proof(page), because="unused").text
+    assert "has been recorded" in told
+    assert "has been told" not in told, "nobody is: no app of the merchant's is named"
+    assert [(life.case(each).state, life.case(each).left_because) for each in (first, life.invoice, other)] == [
+        (State.WITHDRAWN, "unused"),
+        (State.WITHDRAWN, "unused"),
+        (State.DUNNING, None),
+    ]
+    _post(life, f"{path}/leave", proof=_proof(page), because="other")
+    assert life.case(other).state is State.DUNNING
+
+
 def _curious(shipped: Policy) -> Policy:
     return replace(shipped, dunning=replace(shipped.dunning, ask_reason_by_email=True))
 

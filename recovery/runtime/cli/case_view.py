@@ -25,6 +25,7 @@ def line_values(line: CaseLine) -> dict[str, Any]:
         "currency": line.amount.currency,
         "failed_at": line.failed_at.isoformat(),
         "changed_at": line.changed_at.isoformat(),
+        "left_because": line.left_because,
     }
 
 
@@ -44,6 +45,7 @@ def case_values(found: CaseFile) -> dict[str, Any]:
         "failed_at": case.failed_at.isoformat(),
         "horizon_at": case.horizon_at.isoformat(),
         "ended_at": _iso(case.ended_at),
+        "left_because": case.left_because,
         "card": case.card.brief() if case.card else None,
         "decline": case.signals.brief() if case.signals else None,
         "verdict": case.verdict.brief() if case.verdict else None,
@@ -124,6 +126,7 @@ def say_case(found: CaseFile) -> None:
         ("exhausted", f"{case.exhausted.rule.value}: {case.exhausted.detail}" if case.exhausted else None),
         ("failed", instant(case.failed_at)),
         ("ended", instant(case.ended_at)),
+        ("why they leave", case.left_because),
         ("policy", case.policy),
         ("measured as", case.arm.value if case.arm else None),
     ):

@@ -36,19 +36,25 @@ def listed(
     state: Annotated[list[State] | None, typer.Option(help="Only these states; may be given several times.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=LIST_MAX, help="How many, last changed first.")] = 50,
     search: Annotated[str, typer.Option(help="A whole customer, subscription, invoice or charge id.")] = "",
+    left: Annotated[
+        bool, typer.Option("--left", help="Only customers who said on their page that they leave.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """List cases, last changed first."""
     with command_stack() as stack, stack.wiring.database.connect() as tx:
-        lines, more = list_cases(tx, states=state or (), search=search, limit=limit)
+        lines, more = list_cases(tx, states=state or (), search=search, left=left, limit=limit)
     if json:
         said_json([line_values(line) for line in lines])
         return
-    table = grid(
-        f"{len(lines)} cases" + (", and more" if more else ""), "case", "state", ">amount", "failed", "changed"
-    )
+    columns = ("customer", "why they leave") if left else ()
+    title = f"{len(lines)} cases" + (", and more" if more else "")
+    table = grid(title, "case", "state", ">amount", "failed", "changed", *columns)
     for line in lines:
-        table.add_row(*cells(line.id, line.state, line.amount, instant(line.failed_at), instant(line.changed_at)))
+        told = (line.customer, line.left_because) if left else ()
+        table.add_row(
+            *cells(line.id, line.state, line.amount, instant(line.failed_at), instant(line.changed_at), *told)
+        )
     console().print(table)
 
 

@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from recovery.dunning.objecting import list_addresses
 from recovery.intake.backfill import LISTED_DAYS, Backfill
 from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import said
 from recovery.runtime.cli.session import command_stack
-from recovery.runtime.wiring import EVENT_KINDS
+from recovery.runtime.wiring import EVENT_KINDS, Wiring
 from recovery.storage.forgetting import ERASED, StillOpen, forget
+from recovery.storage.objection_store import unlisted
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,14 +28,47 @@ def forget_customer(
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The gateway's id of the customer.")],
 ) -> None:
     """Erase what points to a customer whose cases have ended; amounts, charges and instants stay in the books."""
-    try:
-        with command_stack() as stack, stack.wiring.database.begin() as tx:
-            gone = forget(tx, customer, pseudonym=f"{ERASED}_{secrets.token_hex(8)}")
-    except StillOpen as error:
-        raise Refused(str(error)) from error
+    with command_stack() as stack:
+        kept = _objection_kept(stack.wiring, customer)
+        try:
+            with stack.wiring.database.begin() as tx:
+                gone = forget(tx, customer, pseudonym=f"{ERASED}_{secrets.token_hex(8)}")
+        except StillOpen as error:
+            raise Refused(str(error)) from error
     said(
         f"{gone.cases} cases and {gone.events} events name nobody any more, {gone.rows_deleted} rows about them are deleted"
     )
+    if not kept:
+        said(
+            "They want no emails: until RECOVERY_ADDRESS_KEY lets us keep their address's hash, that stands beside their id."
+        )
+
+
+def _objection_kept(wiring: Wiring, customer: str) -> bool:
+    """Put the address of one who wants no emails on the list before nobody can read it any more; False without a key for it."""
+    with wiring.database.connect() as tx:
+        waits = bool(unlisted(tx, customer=customer, limit=1))
+    if not waits:
+        return True
+    addresses = wiring.outbox.addresses
+    if addresses is None:
+        return False
+    if not list_addresses(wiring.door, wiring.gateway, addresses, customer=customer):
+        raise Refused(
+            "This customer wants no emails, and the gateway cannot tell the address to keep that by; nothing was changed. "
+            "Try it again later."
+        )
+    return True
+
+
+def _open_one(run: Backfill, invoice: str, *, as_json: bool) -> None:
+    why_not = run.open_one(invoice)
+    if as_json:
+        typer.echo(json.dumps({"invoice": invoice, "opened": why_not is None, "why_not": why_not}, indent=2))
+    elif why_not is not None:
+        raise Refused(f"{invoice} gets no case: {why_not}")
+    else:
+        said(f"the case of {invoice} is open; recovery case show tells what comes next")
 
 
 def backfill(
@@ -50,11 +85,17 @@ def backfill(
             "--any-age", help="Open cases of failures beyond the horizon too; their customers are written to at once."
         ),
     ] = False,
+    invoice: Annotated[
+        str | None, typer.Option(help="Open the case of this one invoice, however old its failure is; nothing else.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Read the gateway's list of events and its open invoices, and take in what never arrived. Safe at any time."""
     with command_stack(broker=True) as stack:
         door = stack.wiring.door
+        if invoice is not None:
+            _open_one(Backfill(door, stack.wiring.gateway, EVENT_KINDS), invoice, as_json=as_json)
+            return
         since = None if days is None else door.clock() - timedelta(days=days)
         found = Backfill(door, stack.wiring.gateway, EVENT_KINDS, any_age=any_age).run(since=since)
     if as_json:
@@ -66,5 +107,8 @@ def backfill(
     )
     if found.invoices_left:
         said(
-            f"{found.invoices_left} failed longer ago than the horizon and were left alone; --any-age opens their cases"
+            f"{found.invoices_left} open invoices without a case were left alone: too old, or not read this time; "
+            "--invoice in_… opens one, --any-age all of them"
         )
+    if found.invoices_unreadable:
+        said(f"{found.invoices_unreadable} invoices could not be read; the worker's log names them")

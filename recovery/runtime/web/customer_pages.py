@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from recovery.cases.facts import CustomerLeft, DateWished
+from recovery.dunning.leaving import leave
 from recovery.dunning.links import For, LinkRefused, Links
 from recovery.dunning.objecting import list_addresses, unsubscribe
 from recovery.dunning.wording import REASONS, Wording, wording_for
@@ -117,9 +118,11 @@ class CustomerPages:
         because = form.get("because", "")
         if because not in REASONS:
             return rendered("customer.html", view.values(), status=400)
-        advance(self._wiring.door, view.case.id, CustomerLeft(because=because))
+        door = self._wiring.door
         if done == "left":
+            leave(door, view.case.id, because)
             return self._told(request, "left", wording=view.wording)
+        advance(door, view.case.id, CustomerLeft(because=because))
         return rendered("customer.html", self._view(request).values(view.wording.say(done)))
 
     def unsubscribing(self, request: Request) -> Response:
