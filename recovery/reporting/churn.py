@@ -26,7 +26,7 @@ COLUMNS: Final = (
         "Customer churn",
         Kind.RATE_OF_COUNT,
         _CUSTOMERS,
-        "Of them those without one when the month ended, whyever.",
+        "Of them those who had no subscription of that currency when the month ended, whyever. Who changed to another contract stayed.",
     ),
     column(
         "voluntary_churn",
@@ -55,8 +55,8 @@ COLUMNS: Final = (
         "Involuntary without the engine, as measured",
         Kind.RATE_OF_COUNT,
         _CUSTOMERS,
-        "Involuntary churn and the uplift that the holdout measured, taken of the customers whose renewal failed in the month; empty "
-        "as long as the holdout is still measuring. The plain ladder goes on in it, so it says what the engine adds to that.",
+        "Involuntary churn and the uplift that the holdout measured, taken of the customers outside it whose renewal failed in the "
+        "month; empty as long as it is still measuring. The plain ladder goes on in it: the figure tells what the engine adds to that.",
     ),
     column(
         "monthly_minor",
@@ -70,7 +70,8 @@ COLUMNS: Final = (
         "Revenue churn",
         Kind.RATE_OF_MONEY,
         _REVENUE,
-        "Monthly revenue of those that ended in the month. Changes of price within a subscription are not in it.",
+        "Monthly revenue of those that ended in the month, also where the customer began another one. Changes of price within a "
+        "subscription are not in it.",
     ),
     column(
         "revenue_voluntary",

@@ -14,7 +14,7 @@ from recovery.declines.networks import Advice, Fee, FeeFor, NetworkRules, RulePa
 from recovery.money import Money
 from recovery.reporting.table import TOTAL, Kind, Row, Table, column
 from recovery.reporting.views import View, table_of
-from recovery.storage.penalty_queries import Advised, Seen, TriedLine, advised, looked_at, tried_lines
+from recovery.storage.penalty_queries import LOOKED_BACK, Advised, Seen, TriedLine, advised, looked_at, tried_lines
 from recovery.storage.report_sums import Span
 from recovery.timing.budgets import Use, counted_uses
 
@@ -31,7 +31,8 @@ COLUMNS: Final = (
         "Attempts",
         Kind.COUNT,
         _GROUP,
-        "The engine's own attempts in the period that the network's rules name a fee for, by the edition then in force.",
+        "The engine's own attempts in the period that the network's rules name a fee for, by the edition then in force; what happened "
+        "on the card in the 31 days before each is looked at.",
     ),
     column(
         "estimated_minor",
@@ -132,6 +133,7 @@ def _violated(tries: Sequence[Seen], since: datetime, rules: NetworkRules) -> It
     for _, of_card in groupby(tries, key=lambda one: one.budget_key):
         before: list[Seen] = []
         for one in of_card:
+            before = [each for each in before if each.at >= one.at - LOOKED_BACK]
             if one.ours and one.at >= since:
                 pack = rules.in_force(one.brand, one.at, one.country)
                 why = _broken(one, before, pack)

@@ -16,14 +16,16 @@ COLUMNS: Final = (
         "Invoices",
         Kind.COUNT,
         _CASES,
-        "Invoices made in the month that are charged automatically and ask for something: the denominator by count.",
+        "Invoices made in the month that are charged automatically and ask for something, without voided ones and those that began a "
+        "subscription: the denominator by count.",
     ),
     column(
         "failed_share",
         "Failed, by count",
         Kind.RATE_OF_COUNT,
         _CASES,
-        "Those of them whose payment failed, recovered ones included: each is a case.",
+        "Those of them whose payment failed, recovered ones included: each is a case. Of those made since the first case: what failed "
+        "before is not known, and invoices that were overdue already are left alone.",
     ),
     column(
         "unpaid_share",
@@ -33,7 +35,13 @@ COLUMNS: Final = (
         "Those of them that were not paid at the last import, for whatever reason.",
     ),
     column("billed_minor", "Billed", Kind.MONEY, _MONEY, "What these invoices asked for: the denominator by value."),
-    column("failed_value", "Failed, by value", Kind.RATE_OF_MONEY, _MONEY, "What the failed ones asked for."),
+    column(
+        "failed_value",
+        "Failed, by value",
+        Kind.RATE_OF_MONEY,
+        _MONEY,
+        "What the failed ones asked for, of all made since the first case.",
+    ),
     column("unpaid_value", "Unpaid, by value", Kind.RATE_OF_MONEY, _MONEY, "What the unpaid ones asked for."),
 )
 
@@ -48,9 +56,9 @@ def renewals_table(sums: Sequence[InvoiceSum]) -> Table:
 def _figures(one: InvoiceSum) -> dict[str, Figure]:
     return {
         "invoices": one.invoices,
-        "failed_share": Rate(part=one.failed_invoices, whole=one.invoices),
+        "failed_share": Rate(part=one.failed_invoices, whole=one.watched_invoices),
         "unpaid_share": Rate(part=one.unpaid_invoices, whole=one.invoices),
         "billed_minor": one.billed_minor,
-        "failed_value": Rate(part=one.failed_minor, whole=one.billed_minor),
+        "failed_value": Rate(part=one.failed_minor, whole=one.watched_minor),
         "unpaid_value": Rate(part=one.unpaid_minor, whole=one.billed_minor),
     }

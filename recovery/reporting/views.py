@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from recovery.reporting.table import Column, Row, Table
-from recovery.storage.report_sums import Cut
+from recovery.storage.report_sums import Cut, Only
 
 
 class View(StrEnum):
@@ -52,7 +52,20 @@ CUTS: Final = {
 """What the cases are divided by, for the tables that divide them."""
 
 NOT_OF_CASES: Final = (View.PENALTIES, View.RENEWALS, View.CHURN)
-"""Tables of attempts, invoices and subscriptions: filters that name a property of cases do not reach them."""
+"""Tables of attempts, invoices and subscriptions: of all filters only the currency reaches them."""
+
+BEFORE_THE_LOT: Final = (
+    Only.CURRENCY,
+    Cut.MONTH,
+    Cut.REASON,
+    Cut.BRAND,
+    Cut.COUNTRY,
+    Cut.SEGMENT,
+    Cut.TENURE,
+    Cut.CONTRACT,
+    Cut.AMOUNT,
+)
+"""Filters under which arms can be compared: what is an outcome, or follows from one, would be compared with itself."""
 
 HEADLINES: Final = (View.COHORT, View.CASH, View.SOURCE, View.RESTATED)
 """What is shown when nobody asks for a cut."""

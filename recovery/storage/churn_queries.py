@@ -44,8 +44,8 @@ class ChurnSum:
     """One month of the subscriptions of one contract and currency.
 
     ``monthly_minor`` is as the month began, ``contraction_minor`` and ``expansion_minor`` what prices changed within it, as imports
-    found it. ``failed_customers`` had a renewal fail in the month; ``saved_customers`` and ``saved_minor`` are those of them that the
-    engine recovered.
+    found it. ``failed_customers`` had a renewal fail in the month and are not in the holdout; ``saved_customers`` and
+    ``saved_minor`` are those whom the engine recovered.
     """
 
     month: str
@@ -83,7 +83,7 @@ _HAD: Final = f"""{_MONTHS}, first AS (
     SELECT DISTINCT ON (m.month, x.subscription) m.month, x.subscription, x.before_minor
     FROM months m JOIN subscription_changes x ON x.at >= m.ends ORDER BY m.month, x.subscription, x.at
 ), had AS (
-    SELECT m.month, s.id, s.contract, s.currency, s.customer, s.started_at, s.ended_at, s.ended_because, s.several,
+    SELECT m.month, m.ends, s.id, s.contract, s.currency, s.customer, s.started_at, s.ended_at, s.ended_because, s.several,
         coalesce(s.ended_at < m.ends, false) AS ended,
         coalesce(first.before_minor, s.monthly_minor) AS monthly_minor,
         coalesce(last.before_minor, s.monthly_minor) AS later_minor,
@@ -132,8 +132,14 @@ _COUNTED: Final = f""", one AS MATERIALIZED (
         0 AS contraction_minor, 0 AS expansion_minor
     FROM months m JOIN spans g ON g.started_in < m.n AND g.ended_in >= m.n
     UNION ALL
-    SELECT month, contract, currency, 1, 0, bool_and(ended)::int, (bool_and(ended) AND bool_or(involuntary))::int, 0, 0, 0, 0
-    FROM had WHERE several GROUP BY month, contract, currency, customer
+    SELECT month, contract, currency, 1, 0, gone::int, (gone AND involuntary)::int, 0, 0, 0, 0
+    FROM (
+        SELECT month, contract, currency, bool_or(involuntary) AS involuntary, bool_and(ended) AND NOT EXISTS (
+            SELECT 1 FROM subscriptions o WHERE o.customer = had.customer AND o.currency = had.currency
+                AND o.started_at < min(had.ends) AND (o.ended_at IS NULL OR o.ended_at >= min(had.ends))
+        ) AS gone
+        FROM had WHERE several GROUP BY month, contract, currency, customer
+    ) persons
     UNION ALL
     SELECT month, contract, currency, 0, monthly_minor, 0, 0, CASE WHEN ended THEN monthly_minor ELSE 0 END,
         CASE WHEN involuntary THEN monthly_minor ELSE 0 END,
@@ -143,6 +149,7 @@ _COUNTED: Final = f""", one AS MATERIALIZED (
 ), failed AS (
     SELECT m.month, f.contract, f.currency, c.customer,
         bool_or(f.state = 'recovered' AND coalesce(f.source = ANY(:credited), false)) AS saved,
+        bool_and(f.arm <> 'holdout') AS treated,
         coalesce(sum(f.monthly_minor) FILTER (WHERE f.state = 'recovered' AND f.source = ANY(:credited)), 0) AS saved_minor
     FROM months m JOIN case_figures_now f ON f.failed_at >= m.begins AND f.failed_at < m.ends
     JOIN cases c ON c.id = f.case_id
@@ -150,8 +157,8 @@ _COUNTED: Final = f""", one AS MATERIALIZED (
         AND c.failed_at >= (SELECT min(begins) FROM months) AND c.failed_at < (SELECT max(ends) FROM months)
     GROUP BY m.month, f.contract, f.currency, c.customer
 ), saved AS (
-    SELECT month, contract, currency, count(*) AS failed_customers, count(*) FILTER (WHERE saved) AS saved_customers,
-        sum(saved_minor) AS saved_minor
+    SELECT month, contract, currency, count(*) FILTER (WHERE treated) AS failed_customers,
+        count(*) FILTER (WHERE saved) AS saved_customers, sum(saved_minor) AS saved_minor
     FROM failed GROUP BY month, contract, currency
 )
 SELECT p.month, p.contract, p.currency,
@@ -161,8 +168,8 @@ SELECT p.month, p.contract, p.currency,
 FROM parts p LEFT JOIN saved s USING (month, contract, currency)
 GROUP BY p.month, p.contract, p.currency HAVING sum(p.customers) > 0
 ORDER BY p.currency, p.month, p.contract"""  # noqa: S608
-"""Subscriptions are counted once each, by the months in which they began and ended. Month by month are counted those whose customer has
-several of one contract, or whose price changed: a year of a million subscriptions would be twelve million lines."""
+"""Subscriptions are counted once each, by the months in which they began and ended. Month by month only where a customer has several
+of one currency, or the price changed: a year of a million subscriptions would be twelve million lines."""
 
 _LINES: Final = f"""{_HAD.format(some="")}
 SELECT id, customer, currency, monthly_minor, later_minor, started_at, ended_at, ended_because,

@@ -7,11 +7,13 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from recovery.cases.lifecycle import OPEN_ATTEMPTS
 from recovery.money import Money
 from recovery.storage.report_sums import Span
 
 LOOKED_BACK: Final = timedelta(days=31)
-"""Longer than any window of a network, so that a try at the span's start meets what was before it."""
+"""How far back from a try: longer than any window of a network. What forbids a card for ever is looked for as far back, so that the
+months of a year add up to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ WITH least AS (
     WHERE k.forbidden OR k.tries > coalesce(l.tries, g.tries, :least)
 )
 SELECT id, budget_key, started_at AS at, true AS ours, amount_minor, currency,
-    CASE WHEN status IN ('in_flight', 'unknown', 'processing') THEN NULL ELSE status <> 'succeeded' END AS declined,
+    CASE WHEN status = ANY(:unsettled) THEN NULL ELSE status <> 'succeeded' END AS declined,
     card ->> 'brand' AS brand, card ->> 'country' AS country, signals ->> 'network_decline_code' AS decline_code,
     signals ->> 'network_advice_code' AS advice_code, false AS by_customer
 FROM attempts WHERE budget_key IN (SELECT budget_key FROM cards) AND started_at >= :since AND started_at < :end AND counts
@@ -99,6 +101,11 @@ UNION ALL
 SELECT charge_id, budget_key, at, false, amount_minor, currency, true, NULL, NULL, signals ->> 'network_decline_code',
     signals ->> 'network_advice_code', coalesce(initiator = 'customer', false)
 FROM foreign_charges WHERE budget_key IN (SELECT budget_key FROM cards) AND at >= :since AND at < :end AND counts
+UNION ALL
+SELECT charge_id, budget_key, at, false, amount_minor, currency, NOT succeeded, NULL, NULL, NULL, NULL, false
+FROM past_charges p WHERE budget_key IN (SELECT budget_key FROM cards) AND at >= :since AND at < :end AND counts
+    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.charge_id = p.charge_id)
+    AND NOT EXISTS (SELECT 1 FROM foreign_charges f WHERE f.charge_id = p.charge_id)
 ORDER BY 2, 3"""
 """OFFSET 0 keeps the lookups by id: the planner would rather read all attempts there ever were."""
 
@@ -139,6 +146,7 @@ def looked_at(
         "countries": [country for _, country in caps],
         "leasts": list(caps.values()),
         "codes": sorted(never),
+        "unsettled": sorted(OPEN_ATTEMPTS),
     }
     statement = text(_LOOKED_AT.format(forbidden=_FORBIDDEN))
     return [Seen(**row) for row in tx.execute(statement, given).mappings()]

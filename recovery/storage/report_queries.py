@@ -71,7 +71,7 @@ FROM moved m LEFT JOIN payers p ON p.at = m.at AND p.currency = m.currency
 GROUP BY m.at, m.currency ORDER BY m.currency, m.at"""
 """Only what the ledger says, never how cases stand now: a month that is over changes only by a late booking."""
 
-_REVERSALS: Final = ["refunded", "refund_failed", "dispute_opened", "dispute_won", "dispute_lost"]
+REVERSALS: Final = ["refunded", "refund_failed", "dispute_opened", "dispute_won", "dispute_lost"]
 _CASH_KINDS: Final = ["at_risk", "recovered", "fee", "fee_returned", "written_off", "withdrawn", "reinstated"]
 
 _NARROWED: Final = " AND l.case_id IN (SELECT case_id FROM case_figures_now WHERE true"
@@ -90,8 +90,8 @@ def prepare(tx: Connection) -> None:
 
 def cash_sums(tx: Connection, span: Span, *, last_entry: int = _LAST) -> list[CashSum]:
     """What occurred in the span, by month; as the ledger was up to an entry."""
-    narrowed = _NARROWED + narrowing(span) + ")" if span.only else ""
-    return [CashSum(**row) for row in _rows(tx, _CASH_SUMS.format(narrowed=narrowed), span, last_entry=last_entry)]
+    statement = _CASH_SUMS.format(narrowed=narrowed_entries(span))
+    return [CashSum(**row) for row in _rows(tx, statement, span, last_entry=last_entry)]
 
 
 def recovered_totals(tx: Connection) -> list[RecoveredTotal]:
@@ -101,11 +101,21 @@ def recovered_totals(tx: Connection) -> list[RecoveredTotal]:
     return [RecoveredTotal(**whole_minor(row)) for row in tx.execute(text(query)).mappings()]
 
 
-def narrowing(span: Span) -> str:
+def narrowing(span: Span, *, but: Only | None = None) -> str:
     """The conditions on a case's line that a span's ``only`` means; their values are parameters only_0, only_1 …"""
     return "".join(
-        " AND " + _NARROW[what].format(value=f":only_{number}") for number, (what, _) in enumerate(span.only)
+        " AND " + _NARROW[what].format(value=f":only_{number}")
+        for number, (what, _) in enumerate(span.only)
+        if what is not but
     )
+
+
+def narrowed_entries(span: Span) -> str:
+    """The conditions on a ledger entry ``l``: its own currency, which a fee may have alone, and all else of its case's line."""
+    of_case = narrowing(span, but=Only.CURRENCY)
+    currencies = [number for number, (what, _) in enumerate(span.only) if what is Only.CURRENCY]
+    own = "".join(f" AND l.currency = :only_{number}" for number in currencies)
+    return own + (f"{_NARROWED}{of_case})" if of_case else "")
 
 
 def narrowed_to(span: Span) -> dict[str, Any]:
@@ -121,7 +131,7 @@ def _rows(tx: Connection, statement: str, span: Span, **others: Any) -> Iterator
         "zone": span.zone,
         "credited": sorted(source.value for source in CREDITED),
         "kinds": _CASH_KINDS,
-        "reversals": _REVERSALS,
+        "reversals": REVERSALS,
         **narrowed_to(span),
         **others,
     }

@@ -29,7 +29,7 @@ _SEVERAL: Final = """
 UPDATE subscriptions s SET several = true
 WHERE NOT several AND customer = ANY(:customers) AND EXISTS (
     SELECT 1 FROM subscriptions o
-    WHERE o.customer = s.customer AND o.contract = s.contract AND o.currency = s.currency AND o.id <> s.id
+    WHERE o.customer = s.customer AND o.currency = s.currency AND o.id <> s.id
 )"""
 _FIRST_SEEN: Final = """
 SELECT c.id FROM cases c WHERE c.subscription = ANY(:ids) AND c.subscribed_at IS NULL

@@ -18,12 +18,12 @@ subscriptions = Table(
     Column("read_at", DateTime(timezone=True), nullable=False),
     Column("several", Boolean, nullable=False, server_default=text("false")),
     Index("ix_subscriptions_ended_at", "ended_at"),
-    Index("ix_subscriptions_person", "customer", "contract", "currency"),
+    Index("ix_subscriptions_person", "customer", "currency"),
     Index("ix_subscriptions_several", "id", postgresql_where=text("several")),
 )
 """``monthly_minor`` is the price as monthly revenue, ``contract`` how often it renews.
 
-``several``: its customer has, or had, others of this contract and currency; who has one alone is counted without asking further.
+``several``: its customer has, or had, others of this currency; who has one alone is counted without asking further.
 """
 
 imports = Table(

@@ -246,7 +246,19 @@ def test_every_figure_of_every_table_opens(wiring: Wiring, client: httpx.Client)
     for name in ("subscriptions", "invoices"):
         assert client.get(f"/report/{name}?month=2026-09&which=nobody", headers=HTML).status_code == 400
     narrowed = client.get("/report?month=2026-09&by=churn&by=penalties&reason=x&currency=usd", headers=HTML).text
-    assert narrowed.count("Not narrowed by reason: it is not made of cases.") == 2
+    assert narrowed.count("Not to be narrowed by reason: it is not made of cases.") == 2
+    proof = client.get("/report.json?month=2026-09&by=proof&state=recovered").json()["tables"]["proof"]
+    assert (proof["rows"], "an outcome" in proof["definition"]) == ([], True), "100 % against 100 %"
+    _bookings_add_up(client)
+
+
+def _bookings_add_up(client: httpx.Client) -> None:
+    """The bookings behind a figure of a narrowed report are those of its cases."""
+    for query, count in (("brand=visa", 1), ("brand=amex", 0), ("currency=usd", 1), ("currency=jpy", 0)):
+        address = f"/report/entries?month=2026-09&figure=recovered_minor&{query}"
+        assert client.get(address, headers=HTML).text.count('<th scope="row"') == count, query
+    of_engine = "/report/entries?from=2026-09-01&to=2026-12-31&figure=credited_minor"
+    assert client.get(of_engine, headers=HTML).text.count('<th scope="row"') == 1
 
 
 def _lists_hold_what_they_count(client: httpx.Client, found: set[str]) -> None:

@@ -49,9 +49,10 @@ class BehindPages:
         figure, late = request.query_params.get("figure", ""), request.query_params.get("late") == "1"
         if figure not in KINDS:
             raise HTTPException(400, detail=f"there is no figure {figure[:40]!r} by cash date")
-        month, currency = asked["month"] if late else None, asked["currency"] or None
+        month = asked["month"] if late else None
         with self._wiring.database.begin() as tx:
-            lines = cash_entries(tx, span, KINDS[figure], currency=currency, late_for=month, **place)
+            prepare(tx)
+            lines = cash_entries(tx, span, figure, KINDS[figure], late_for=month, **place)
         asked |= {"figure": figure} | ({"late": "1"} if late else {})
         return _listed("entries", "Bookings behind the figure", lines, asked, request)
 

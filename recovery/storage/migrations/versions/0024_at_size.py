@@ -5,8 +5,8 @@ from importlib import import_module
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
@@ -23,8 +23,8 @@ SELECT c.id FROM cases c JOIN subscriptions p ON p.id = c.subscription WHERE c.s
 """
 _SEVERAL = """
 UPDATE subscriptions s SET several = true FROM (
-    SELECT customer, contract, currency FROM subscriptions GROUP BY customer, contract, currency HAVING count(*) > 1
-) o WHERE o.customer = s.customer AND o.contract = s.contract AND o.currency = s.currency
+    SELECT customer, currency FROM subscriptions GROUP BY customer, currency HAVING count(*) > 1
+) o WHERE o.customer = s.customer AND o.currency = s.currency
 """
 
 
@@ -32,7 +32,8 @@ def upgrade() -> None:
     op.create_index("ix_cases_failed_at", "cases", ["failed_at"], postgresql_include=["id", "customer"])
     op.add_column("subscriptions", sa.Column("several", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.execute(_SEVERAL)
-    op.create_index("ix_subscriptions_person", "subscriptions", ["customer", "contract", "currency"])
+    op.add_column("past_invoices", sa.Column("first", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.create_index("ix_subscriptions_person", "subscriptions", ["customer", "currency"])
     op.create_index("ix_subscriptions_several", "subscriptions", ["id"], postgresql_where=sa.text("several"))
     op.drop_index("ix_subscriptions_customer", "subscriptions")
     op.execute(_AFTER.replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
@@ -44,6 +45,7 @@ def downgrade() -> None:
     op.execute(_STALE)
     op.create_index("ix_subscriptions_customer", "subscriptions", ["customer"])
     op.drop_index("ix_subscriptions_person", "subscriptions")
+    op.drop_column("past_invoices", "first")
     op.drop_index("ix_subscriptions_several", "subscriptions")
     op.drop_column("subscriptions", "several")
     op.drop_index("ix_cases_failed_at", "cases", postgresql_include=["id", "customer"])
