@@ -7,17 +7,19 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from recovery.cases import answered, customer, facts, firing, leaving, letters, money_moves, regrouping
-from recovery.cases.brands import with_brands
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
+from recovery.cases.fresh_first import fresh_first
 from recovery.cases.keeping import keep_card
-from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
+from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, Review, State, StepKind
 from recovery.cases.oddities import with_oddities
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
 from recovery.cases.postponing import bounded
 from recovery.cases.rules import CardUse, Rules
+from recovery.cases.showing import with_cards
 from recovery.declines.signals import Signals
+from recovery.sentences import Sentence, Told
 from recovery.values import replace
 
 MISSING_LOOKED_FOR = timedelta(days=31)
@@ -32,7 +34,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
     handler = _HANDLERS[type(fact)]
     own = rules.for_case(case)
-    decision: Decision = handler(with_brands(case, fact), fact, now, own, usage)
+    decision: Decision = handler(with_cards(case, fact), fact, now, own, usage)
     decision = bounded(case, fact, decision, now=now, rules=own)
     decision = with_oddities(case, fact, decision)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
@@ -48,13 +50,14 @@ def _check(before: Case, decision: Decision) -> None:
         raise BrokenInvariant(f"case {before.id}: {before.state} must not become {after.state}")
     if after.state is State.DUNNING and after.exhausted is None:
         raise BrokenInvariant(f"case {before.id} would ask the customer without being exhausted")
-    asks_why = decision.email == after.reason_mail and leaving.has_left(after)
-    if decision.email is not None and (after.exhausted is None or not (after.state is State.DUNNING or asks_why)):
-        raise BrokenInvariant(f"case {before.id} would write to the customer in state {after.state}")
+    if decision.email is not None:
+        asks_why = decision.email == after.reason_mail and leaving.has_left(after)
+        if after.exhausted is None or not (after.state is State.DUNNING or asks_why):
+            raise BrokenInvariant(f"case {before.id} would write to the customer in state {after.state}")
     if decision.start is not None and before.open_attempt is not None:
         raise BrokenInvariant(f"case {before.id} would start a second attempt")
     kinds = [plan.kind for plan in decision.plan]
-    if len(kinds) != len(set(kinds)):
+    if len(kinds) > 1 and len(kinds) != len(set(kinds)):
         raise BrokenInvariant(f"case {before.id} would plan two steps of a kind: {kinds}")
 
 
@@ -74,7 +77,8 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             tried_card=charge.card,
             last_failure_at=charge.created_at,
         )
-    why = f"a charge by {charge.initiator.value if charge.initiator else 'someone else'} failed ({signals.brief()})"
+    by = charge.initiator or "someone else"
+    why: Told = Sentence(lambda: f"a charge by {by} failed ({signals.brief()})")
     if case.state not in OPEN:
         return Decision(case=known, reason=f"{why}; the case has ended")
     if not opening:
@@ -88,7 +92,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
             known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)
             why = f"{why}; the network advises to wait {verdict.wait_hours} hours, which is checked before our next try"
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
-    why += f"; {rules.policy.holdout.brief(case.arm)}" if case.arm else ""
+    why = f"{why}; {rules.policy.holdout.brief(case.arm)}" if case.arm else why
     parts = money_moves.part_entries(known, fact.obligation.succeeded)
     entry = Entry(
         kind=EntryKind.AT_RISK,
@@ -98,11 +102,12 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
         charge_id=charge.id,
     )
     if not fact.obligation.pays_by_card:
-        held = to_review(known, now=now, rules=rules, why=f"{why}; the payment is not by card, which is not supported")
+        why = f"{why}; the payment is not by card, which is not supported"
+        held = to_review(known, Review.NOT_BY_CARD, now=now, rules=rules, why=why)
         return replace(held, entries=(entry, *parts))
     return Decision(
         case=known,
-        reason=f"{why}; {verdict.brief()}; the card is read again first",
+        reason=Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again first"),
         plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
         entries=(entry, *parts),
     )
@@ -124,7 +129,7 @@ def _method_changed(
 
 def _email_due(case: Case, fact: facts.EmailDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     if usage.no_mail is not None:
-        return customer.unwanted(case, usage.no_mail)
+        return customer.unwanted(case, fact.obligation, usage.no_mail, now=now)
     due = leaving.reason_due if fact.asks_why else letters.email_due
     return due(case, fact, now=now, rules=rules, usage=usage)
 
@@ -168,7 +173,7 @@ def _escalation_due(case: Case, _f: facts.EscalationDue, now: datetime, rules: R
     )
 
 
-def _close_due(case: Case, fact: facts.CloseDue, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+def _close_due(case: Case, fact: facts.CloseDue, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
     ended = money_moves.ended_by_reading(case, fact.obligation, now=now)
     if ended is not None:
         return ended
@@ -178,7 +183,8 @@ def _close_due(case: Case, fact: facts.CloseDue, now: datetime, _rules: Rules, _
         later = now + timedelta(days=1)
         wait = (Plan(kind=StepKind.CLOSE_CASE, due_at=later),)
         return Decision(case=case, reason="not closed yet: a charge is still open", plan=wait)
-    return money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
+    first = fresh_first(case, fact.obligation, StepKind.CLOSE_CASE, now=now, rules=rules)
+    return first or money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
 
 
 def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
@@ -191,7 +197,7 @@ def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Ru
         return Decision(case=case, reason=f"{why}; the case has ended", plan=again)
     if case.state is State.REVIEW:
         return Decision(case=case, reason=f"{why}; a person must still look", plan=again)
-    held = to_review(case, now=now, rules=rules, why=why)
+    held = to_review(case, Review.GONE, now=now, rules=rules, why=why)
     return replace(held, plan=held.plan + again)
 
 
@@ -205,6 +211,7 @@ def _person_decided(case: Case, fact: facts.PersonDecided, now: datetime, rules:
         return money_moves.withdraw(case, now=now, why=why)
     if case.state is not State.REVIEW:
         return Decision(case=case, reason=f"{why}; the case needs no review, its plan stands")
+    case = replace(case, review=None)
     if case.exhausted is not None:
         held = case.exhausted
         return exhaust(case, held.rule, now=now, rules=rules, why=why, detail=held.detail)

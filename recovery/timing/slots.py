@@ -10,6 +10,7 @@ from recovery.money import Money
 from recovery.sentences import Told
 from recovery.timing.budgets import Use, budget_brief, earliest, rooms
 from recovery.timing.windows import SEARCH_DAYS, Stretch, Window
+from recovery.values import quick
 
 _NO_TIME = timedelta(0)
 
@@ -20,6 +21,7 @@ _ROUNDS_MAX = 50
 """Windows, spacing and budgets each only push forward; they settle in two or three rounds."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """When may this card be tried next?
@@ -46,6 +48,7 @@ class Question:
     rule: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """The instant found (None: never within SEARCH_DAYS); in words what moved it and which budget allows it.
@@ -81,6 +84,7 @@ class Slot:
         return "; ".join(reason for reason in told if reason)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """An instant that was not allowed, and by what: risky hours, a used-up budget (until when), or else the spacing."""
@@ -149,7 +153,7 @@ def _spaced(question: Question, at: datetime, moves: list[Move]) -> datetime:
 def _spread(question: Question, at: datetime, ends: datetime | None) -> timedelta:
     """The jitter, shortened in proportion where the stretch of hours ends before it."""
     wanted = timedelta(seconds=question.jitter_seconds)
-    if question.spread_until is not None and at < question.spread_until:
+    if question.spread_until is not None and at <= question.spread_until:
         ends = question.spread_until if ends is None else min(ends, question.spread_until)
     if ends is None or at + wanted < ends:
         return wanted
