@@ -125,7 +125,7 @@ def history(number: int, of: int, dice: random.Random) -> tuple[Row, Row, list[R
             f"a_{number}_{place}", case_id, 1, place, card, f"pm_{number}", minor, currency,
             failed_at + (ended_at - failed_at) * (place / count), "silent",
             "succeeded" if ours and place == count else "declined", None, f"ch_{number}_{place}", True, "America/New_York",
-            None if ours and place == count else dice.choices(SIGNALS, (20, 20, 20, 10, 10, 19, 1))[0],
+            None if ours and place == count else dice.choices(SIGNALS, (200, 200, 200, 100, 100, 199, 1))[0],
         )
         for place in range(1, count + 1)
     ]  # fmt: skip

@@ -75,12 +75,12 @@ def penalties(tx: Connection, span: Span, rules: NetworkRules) -> list[Penalty]:
     least, caps, never = least_tries(rules)
     tries = looked_at(tx, span, least=least, caps=caps, never=never)
     found: Iterator[tuple[RulePack, FeeFor, Seen | Advised]] = chain(
-        _advised(advised(tx, span), rules), _violated(tries, span.start, rules)
+        _advised(advised(tx, span, _wait_codes(rules)), rules), _violated(tries, span.start, rules)
     )
     return [
         Penalty(network=pack.network, charged_for=why, fee=fee, behind=behind)
         for pack, why, behind in found
-        if (fee := _fee(pack, why)) is not None
+        if (fee := _fee(pack, why, behind)) is not None
     ]
 
 
@@ -118,6 +118,12 @@ def least_tries(rules: NetworkRules) -> tuple[int, dict[tuple[str, str], int], s
             listed = (here.decline_codes, here.advice_codes)
             never |= {code for codes in listed for code, rule in codes.items() if rule.advice is Advice.NEVER_AGAIN}
     return min(caps.values(), default=1000), caps, never
+
+
+def _wait_codes(rules: NetworkRules) -> set[str]:
+    """Every code that advises to wait in any edition, anywhere."""
+    lists = [codes for pack in rules.packs for codes in (pack.advice_codes, *(r.advice_codes for r in pack.regional))]
+    return {code for codes in lists for code, rule in codes.items() if rule.advice is Advice.WAIT}
 
 
 def _advised(advices: Sequence[Advised], rules: NetworkRules) -> Iterator[tuple[RulePack, FeeFor, Advised]]:
@@ -169,8 +175,10 @@ def _broken(one: Seen, before: Sequence[Seen], pack: RulePack) -> FeeFor | None:
     return None
 
 
-def _fee(pack: RulePack, charged_for: FeeFor) -> Fee | None:
-    return next((fee for fee in pack.fees if fee.charged_for is charged_for), None)
+def _fee(pack: RulePack, charged_for: FeeFor, behind: Seen | Advised) -> Fee | None:
+    code = behind.code if isinstance(behind, Advised) else ""
+    meant = (fee for fee in pack.fees if fee.charged_for is charged_for and (not fee.codes or code in fee.codes))
+    return next(meant, None)
 
 
 def _row(key: str, currency: str, found: Sequence[Penalty]) -> Row:

@@ -67,7 +67,7 @@ _ADVISED: Final = """
 SELECT card ->> 'brand' AS brand, card ->> 'country' AS country, signals ->> 'network_advice_code' AS code,
     date_trunc('day', started_at) AS at, count(*) AS attempts
 FROM attempts
-WHERE started_at >= :start AND started_at < :end AND counts AND signals ->> 'network_advice_code' IS NOT NULL
+WHERE started_at >= :start AND started_at < :end AND counts AND signals ->> 'network_advice_code' = ANY(:codes)
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 
 _LOOKED_AT: Final = """
@@ -116,18 +116,19 @@ _TRIED: Final = """
 SELECT id, case_id, number, started_at AS at, amount_minor, currency, card ->> 'brand' AS brand, card ->> 'country' AS country,
     signals ->> 'network_decline_code' AS decline_code, signals ->> 'network_advice_code' AS advice_code
 FROM attempts
-WHERE started_at >= :start AND started_at < :end AND counts AND (id = ANY(:ids) OR EXISTS (
-    SELECT 1 FROM unnest(CAST(:brands AS text[]), CAST(:countries AS text[]), CAST(:codes AS text[]), CAST(:days AS timestamptz[]))
-        AS a (brand, country, code, day)
-    WHERE a.code = signals ->> 'network_advice_code' AND a.day = date_trunc('day', started_at)
-        AND a.brand IS NOT DISTINCT FROM card ->> 'brand' AND a.country IS NOT DISTINCT FROM card ->> 'country'
-))
+WHERE started_at >= :start AND started_at < :end AND counts AND (
+    id IN (SELECT unnest(CAST(:ids AS text[])))
+    OR (coalesce(card ->> 'brand', ''), coalesce(card ->> 'country', ''), signals ->> 'network_advice_code',
+        date_trunc('day', started_at)) IN (SELECT * FROM unnest(
+            CAST(:brands AS text[]), CAST(:countries AS text[]), CAST(:codes AS text[]), CAST(:days AS timestamptz[]))
+        )
+)
 ORDER BY started_at DESC, id DESC LIMIT :limit OFFSET :offset"""
 
 
-def advised(tx: Connection, span: Span) -> list[Advised]:
-    """Advice on declines of our attempts of the span, counted."""
-    rows = tx.execute(text(_ADVISED), {"start": span.start, "end": span.end}).mappings()
+def advised(tx: Connection, span: Span, codes: Iterable[str]) -> list[Advised]:
+    """Advice of some codes on declines of our attempts of the span, counted."""
+    rows = tx.execute(text(_ADVISED), {"start": span.start, "end": span.end, "codes": sorted(codes)}).mappings()
     return [Advised(**row) for row in rows]
 
 
@@ -161,8 +162,8 @@ def tried_lines(
         "start": span.start,
         "end": span.end,
         "ids": list(ids),
-        "brands": [one.brand for one in told],
-        "countries": [one.country for one in told],
+        "brands": [one.brand or "" for one in told],
+        "countries": [one.country or "" for one in told],
         "codes": [one.code for one in told],
         "days": [one.at for one in told],
         "limit": limit,
