@@ -49,6 +49,10 @@ class StepKind(StrEnum):
     ASK_REASON = "ask_reason"
 
 
+LETTERS: Final = frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON})
+"""The steps that write to customers."""
+
+
 class StepState(StrEnum):
     """planned → in_flight → done, or cancelled. In flight holds a lease that a sweep takes back."""
 
@@ -102,7 +106,7 @@ class Review(StrEnum):
     NEVER_SENT = "never_sent"
     """Attempts in a row never got through to the gateway."""
     PUT_OFF = "put_off"
-    """A due try was put off again and again without time passing."""
+    """A due try was put off again and again, by minutes or not at all."""
     OUR_MISTAKE = "our_mistake"
     """The decline says that we did something wrong; perhaps money moved already."""
     GONE = "gone"
