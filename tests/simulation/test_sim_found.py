@@ -186,3 +186,19 @@ def test_a_cards_budget_is_kept_however_often_its_bank_refuses(run: Run) -> None
     run.shelf.put(known, run.clocks.machine())
     to_the_end(run)
     assert count(run, "SELECT count(*) FROM attempts") == 1, "the failure that opened the case was the first of two"
+
+
+def test_a_worker_that_slept_after_it_began_an_email_does_not_send_it(run: Run) -> None:
+    """Random worlds seldom put a worker to sleep between these two edges; what it sent then came long after its lease."""
+    strikes, slept = run.faults.strikes, []
+
+    def asleep_once(kind: str) -> bool:
+        if kind == "frozen" and not slept and count(run, "SELECT count(*) FROM emails WHERE status = 'sending'"):
+            slept.append(kind)
+            run.clocks.tick(2000)
+        return strikes(kind)
+
+    run.faults.strikes = asleep_once  # type: ignore[method-assign]
+    to_the_end(run)
+    assert slept
+    assert run.mailer.left, "the letter was sent by who came after"
