@@ -190,7 +190,8 @@ def test_a_cards_budget_is_kept_however_often_its_bank_refuses(run: Run) -> None
 
 def test_a_worker_that_slept_after_it_began_an_email_does_not_send_it(run: Run) -> None:
     """Random worlds seldom put a worker to sleep between these two edges; what it sent then came long after its lease."""
-    strikes, slept = run.faults.strikes, []
+    strikes = run.faults.strikes
+    slept: list[str] = []
 
     def asleep_once(kind: str) -> bool:
         if kind == "frozen" and not slept and count(run, "SELECT count(*) FROM emails WHERE status = 'sending'"):
