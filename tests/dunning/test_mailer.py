@@ -132,32 +132,34 @@ def test_what_is_refused_for_good_and_when_the_address_is_the_reason(
 
 
 @pytest.mark.parametrize(
-    ("said_to", "answer", "soon"),
+    ("said_to", "answer", "soon", "ours"),
     [
-        ("sender", "530 5.7.0 log in first", False),
-        ("sender", "553 5.1.8 not you", False),
-        ("sender", "550 5.1.1 whoever you are", False),
-        ("sender", "451 4.7.1 later", True),
-        ("recipient", "554 5.7.1 relay access denied", False),
-        ("recipient", "550 5.7.1 client host blocked", False),
-        ("recipient", "530 5.7.0 log in first", False),
-        ("recipient", "550 5.1.8 your domain does not exist", False),
-        ("recipient", "550 5.1.0 sender rejected", False),
-        ("recipient", "552 5.2.2 mailbox full", False),
-        ("recipient", "552 too many recipients", False),
-        ("recipient", "554 no", False),
-        ("recipient", "452 4.2.2 full", True),
-        ("recipient", "451 4.1.1 still looking", True),
-        ("content", "554 5.7.1 looks like spam", False),
-        ("content", "550 no", False),
-        ("content", "451 try later", True),
+        ("sender", "530 5.7.0 log in first", False, True),
+        ("sender", "553 5.1.8 not you", False, True),
+        ("sender", "550 5.1.1 whoever you are", False, True),
+        ("sender", "451 4.7.1 later", True, True),
+        ("recipient", "554 5.7.1 relay access denied", False, True),
+        ("recipient", "550 5.7.1 client host blocked", False, True),
+        ("recipient", "530 5.7.0 log in first", False, True),
+        ("recipient", "550 5.1.8 your domain does not exist", False, True),
+        ("recipient", "550 5.1.0 sender rejected", False, True),
+        ("recipient", "552 5.2.2 mailbox full", False, False),
+        ("recipient", "552 too many recipients", False, False),
+        ("recipient", "554 no", False, True),
+        ("recipient", "452 4.2.2 full", True, False),
+        ("recipient", "451 4.1.1 still looking", True, False),
+        ("content", "554 5.7.1 looks like spam", False, True),
+        ("content", "550 no", False, True),
+        ("content", "451 try later", True, False),
     ],
 )
-def test_what_somebody_can_mend_is_for_later(smtp_catcher: Any, said_to: str, answer: str, soon: bool) -> None:
+def test_what_somebody_can_mend_is_for_later(
+    smtp_catcher: Any, said_to: str, answer: str, soon: bool, ours: bool
+) -> None:
     setattr(smtp_catcher, _PLACES[said_to], answer)
     with pytest.raises(MailUnavailable) as refused:
         _mailer(smtp_catcher.port).send(_message(), to="kim@example.com")
-    assert refused.value.soon is soon
+    assert (refused.value.soon, refused.value.ours) == (soon, ours)
 
 
 @pytest.mark.parametrize("greeting", [b"554 go away\r\n", b"521 no mail here\r\n"])
