@@ -110,7 +110,7 @@ def email_refused(case: Case, fact: facts.EmailRefused, *, now: datetime, rules:
             cancel=frozenset({StepKind.SEND_EMAIL}),
         )
     if fact.ours:
-        # What somebody here has to mend costs the customer no letter: its tries are for what their address answers. It ends with the case.
+        # What somebody here has to mend costs the customer no letter: its tries are for what their address answers.
         case, why = replace(case, letter_tries=max(case.letter_tries - 1, 0)), f"{why}, which no try is counted for"
     elif case.letter_tries >= dunning.email_tries_max:
         skipped = replace(case, letters_done=case.letters_done + 1, letter_tries=0)

@@ -10,7 +10,8 @@ import pytest
 from building import Life, wired
 
 from recovery.dunning.merchant import WAITS_SECONDS, Merchant
-from recovery.runtime.account import keep_account
+from recovery.gateways.port import GatewayUnavailable
+from recovery.runtime.account import AccountKept, keep_account, kept_at_start
 from recovery.runtime.clock import machine_now
 from recovery.runtime.doctor import CONFIRMATIONS, confirm, examine
 from recovery.runtime.finding import Finding, Health
@@ -27,6 +28,7 @@ from recovery.storage.flag_store import (
     UNKNOWN_CODE,
     lower_flag,
     raise_flag,
+    read_flags,
 )
 from recovery.storage.message_store import replay_messages
 
@@ -169,6 +171,43 @@ def test_a_key_of_another_account_is_refused(healthy: dict[str, Any], database_u
             keep_account(wiring)
     finding = _findings(healthy, database_url, valkey_url)["account"]
     assert finding.health is Health.FAILED
+
+
+def test_a_worker_that_could_not_ask_whose_key_it_is_asks_before_its_first_work(
+    healthy: dict[str, Any], database_url: str
+) -> None:
+    away = healthy | {"stripe_api_base": "http://127.0.0.1:1", "stripe_call_seconds": 0.2}
+    kept = AccountKept()
+    with wired(database_url, **away) as wiring:
+        kept_at_start(wiring)
+        with pytest.raises(GatewayUnavailable):
+            kept(wiring)
+        with wiring.database.begin() as tx:
+            raise_flag(tx, GATEWAY_ACCOUNT, "acct_ours (live mode)", at=AT)
+    with wired(database_url, **healthy) as wiring:
+        for _ in range(2):
+            with pytest.raises(SettingsInvalid, match="acct_ours"):
+                kept(wiring)
+        with wiring.database.begin() as tx:
+            lower_flag(tx, GATEWAY_ACCOUNT)
+        kept(wiring)
+    with wired(database_url, **away) as wiring:
+        kept(wiring)  # answered once is enough
+
+
+def test_a_key_that_may_not_tell_its_account_is_asked_once_a_minute(healthy: dict[str, Any], database_url: str) -> None:
+    at = [0.0]
+    kept = AccountKept(tick=lambda: at[0])
+    with wired(database_url, **healthy | {"stripe_secret_key": "sk_test_wrong"}) as wiring:
+        kept(wiring)
+    with wired(database_url, **healthy) as wiring:
+        kept(wiring)
+        with wiring.database.connect() as tx:
+            assert read_flags(tx, GATEWAY_ACCOUNT) == []
+        at[0] += 61
+        kept(wiring)
+        with wiring.database.connect() as tx:
+            assert [flag.detail for flag in read_flags(tx, GATEWAY_ACCOUNT)] == ["acct_sandbox (test mode)"]
 
 
 def _told_in_vain(life: Life, tries: int) -> None:

@@ -6,6 +6,7 @@ import sys
 SCRIPT = """
 import os, signal, sys, threading
 from recovery.runtime.celery_app import Bell, add_tasks, make_app
+from recovery.runtime.settings import SettingsInvalid
 
 class Worker:
     def __init__(self):
@@ -42,6 +43,16 @@ os.kill(child, signal.SIGKILL)
 os.waitpid(child, 0)
 ring(Bell.LETTERS)
 print(worker.done)
+
+def anothers(_worker):
+    raise SettingsInvalid("the key of another account")
+
+worker.done.clear()
+app = make_app("memory://", ring_seconds=3)
+add_tasks(app, lambda: worker, first=anothers)
+for bell in Bell:
+    ring(bell)
+print(len(worker.done), "bells of", len(Bell))
 """
 
 
@@ -51,4 +62,5 @@ def test_a_mail_server_that_hangs_holds_one_process_of_the_pool() -> None:
         "[]",
         "['merchant', 'merchant']",
         "['merchant', 'merchant', 'letters']",
-    ], "a process that dies gives its place back"
+        "2 bells of 8",
+    ], "a process that dies gives its place back; only two work without the gateway"
