@@ -8,7 +8,7 @@ that the database allows there. Brand, funding and country of a card stay: outco
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, literal, null, select, true, update
+from sqlalchemy import Connection, Table, case, delete, func, literal, null, select, true, update
 from sqlalchemy.sql import ColumnElement
 
 from recovery.cases.lifecycle import OPEN
@@ -25,9 +25,18 @@ KEPT_OF_A_CARD = ("brand", "funding", "country")
 DELETED = ("card_history", "renewals")
 """Tables of which nothing is left to count once the customer is gone."""
 
+FINDING = ("customer", "budget_key")
+"""What tells whose an imported row is: the person, and the card by whose number others find it."""
+
 OBJECTIONS = "mail_objections"
 """That they wanted no emails goes with the id once the address's keyed hash is kept, which names nobody and can keep the promise
 if the same person comes back. Until then the id is all that keeps it, and stays."""
+
+
+def unless_forgotten(table: Table, read: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - an insert's excluded row
+    """The columns by which somebody could be found, for reading a row again: one that names nobody any more goes on naming nobody."""
+    gone = table.c.customer.startswith(f"{ERASED}_", autoescape=True)
+    return {name: case((gone, table.c[name]), else_=read[name]) for name in FINDING if name in table.c}
 
 
 class StillOpen(ValueError):

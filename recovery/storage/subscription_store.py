@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.subscription import SeenSubscription
+from recovery.storage.forgetting import ERASED, unless_forgotten
 from recovery.storage.past_tables import subscription_changes
 from recovery.storage.subscription_tables import imports, subscriptions
 
@@ -52,6 +53,7 @@ def save_subscriptions(
     _note_changes(tx, rows, at=at or read_at)
     statement = pg_insert(subscriptions)
     new = {column.name: statement.excluded[column.name] for column in subscriptions.columns if column.name != "id"}
+    new |= unless_forgotten(subscriptions, statement.excluded)
     tx.execute(statement.on_conflict_do_update(index_elements=["id"], set_=new), list(rows.values()))
 
 
@@ -69,10 +71,11 @@ def _note_changes(tx: Connection, rows: dict[str, dict[str, Any]], *, at: dateti
 
 
 def current_customers(tx: Connection, *, behind: str | None, limit: int) -> list[tuple[str, str]]:
-    """Customers with a subscription that has not ended, by id behind another, each with one such subscription."""
+    """Customers with a subscription that has not ended, by id behind another, each with one such subscription; nobody forgotten."""
     query = (
         select(subscriptions.c.customer, func.min(subscriptions.c.id))
         .where(subscriptions.c.ended_at.is_(None), subscriptions.c.customer > (behind or ""))
+        .where(~subscriptions.c.customer.startswith(f"{ERASED}_", autoescape=True))
         .group_by(subscriptions.c.customer)
         .order_by(subscriptions.c.customer)
         .limit(limit)
