@@ -164,6 +164,13 @@ class Life:
         self.owe(case_id, owed.remaining.minor - minor)
         self.tell(case_id, facts.PartPaid(obligation=self._owed[case_id]))
 
+    def pay_rest(self, case_id: str) -> None:
+        """The customer pays all that is still owed."""
+        owed = self._owed[case_id]
+        rest = replace(self.paid_by(case_id), amount=owed.remaining)
+        charges = (*owed.succeeded, rest)
+        self.tell(case_id, facts.InvoicePaid(obligation_id=owed.id, charges=charges, at=self.at))
+
     def owed(self, case_id: str) -> Obligation:
         """The invoice as a reading shows it."""
         return self._owed[case_id]

@@ -10,8 +10,8 @@ from recovery.cases.between import purpose_between
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
 from recovery.cases.choosing import is_fresh, is_untried, needs_agreement, next_card, noticed, turned_to
 from recovery.cases.customer import after_wish
-from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Rule, State, StepKind
-from recovery.cases.money_moves import ended_by_reading, part_entries
+from recovery.cases.lifecycle import OPEN, AttemptStatus, Rule, State, StepKind
+from recovery.cases.money_moves import at_risk_is, ended_by_reading, part_entries, total_of
 from recovery.cases.obligation import Obligation
 from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent, spent
 from recovery.cases.policy import RETRIED
@@ -270,10 +270,5 @@ def _observed(case: Case, obligation: Obligation, *, now: datetime) -> Decision 
     parts = part_entries(case, obligation.succeeded)
     if obligation.remaining == case.amount:
         return case, parts
-    change = Entry(
-        kind=EntryKind.AT_RISK_CHANGED,
-        amount=sum((part.amount for part in parts), obligation.remaining),
-        occurred_at=now,
-        ref=f"{case.obligation}:{now.isoformat()}",
-    )
+    change = at_risk_is(case, total_of(parts, obligation.remaining), at=now)
     return replace(case, amount=obligation.remaining), (change, *parts)

@@ -6,8 +6,10 @@ The reason is for reading; this is for checking: which rule, of which edition, w
 from dataclasses import dataclass
 from datetime import datetime
 
+from recovery.cases.between import campaign_of
 from recovery.cases.case import Case, Decision
-from recovery.cases.lifecycle import SPENT
+from recovery.cases.leaving import TEMPLATE as LEAVING
+from recovery.cases.lifecycle import SPENT, EntryKind, StepKind
 from recovery.cases.rules import CardUse, Rules
 from recovery.timing.budgets import Left, Use, remaining
 
@@ -54,7 +56,7 @@ def grounds_of(before: Case, decision: Decision, *, now: datetime, rules: Rules,
     same_card = card is not None and card.budget_key == usage.budget_key
     uses = _counted(decision, usage) if same_card else None
     return Grounds(
-        rule=_rule(before, decision),
+        rule=_rule(before, decision, rules),
         signal=after.verdict.by if after.verdict else None,
         declines=rules.declines.edition,
         policy=f"{after.policy}, segment {after.segment}" if after.segment else after.policy,
@@ -66,7 +68,7 @@ def grounds_of(before: Case, decision: Decision, *, now: datetime, rules: Rules,
     )
 
 
-def _rule(before: Case, decision: Decision) -> str:
+def _rule(before: Case, decision: Decision, rules: Rules) -> str:
     """The rule that chose what happens next."""
     after = decision.case
     if after.exhausted is not None and before.exhausted is None:
@@ -77,6 +79,14 @@ def _rule(before: Case, decision: Decision) -> str:
         return decision.slot.question.rule
     if after.state is not before.state:
         return f"lifecycle, {before.state.value} to {after.state.value}"
+    planned = {plan.kind for plan in decision.plan}
+    if StepKind.ASK_REASON in planned or decision.template == LEAVING:
+        return "dunning.ask_reason_by_email"
+    if decision.email is not None or StepKind.SEND_EMAIL in planned:
+        return f"campaign {campaign_of(after, rules).name}, letter {after.letters_done + 1}"
+    booked = {entry.kind for entry in decision.entries} - {EntryKind.AT_RISK}
+    if booked:
+        return f"booked as {', '.join(sorted(kind.value for kind in booked))}"
     return f"lifecycle, {after.state.value}"
 
 

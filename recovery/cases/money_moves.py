@@ -1,5 +1,6 @@
 """Money that came, went back or is no longer owed. Without it the ledger would depend on who noticed first."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from recovery.cases import facts
@@ -8,6 +9,7 @@ from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Source, Sta
 from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.planning import ALL_STEPS
 from recovery.declines.signals import Initiator
+from recovery.money import Money
 from recovery.values import replace
 
 
@@ -89,6 +91,10 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
         entries.append(_recovered(charge, source))
     assert source is not None
     total = ", ".join(str(entry.amount) for entry in entries)
+    came = total_of(entries)
+    if case.state is not State.RECOVERED and came != case.amount:
+        # The rest was credited and owed no more before anybody read it; or part payments are among the charges.
+        entries.append(at_risk_is(case, came, at=at))
     if case.state in _TAKEN_BACK:
         entries.append(_reinstated(case, at=max(charge.brought_at for charge in charges)))
     ended = replace(
@@ -123,9 +129,25 @@ def part_entries(case: Case, charges: tuple[Charge, ...]) -> tuple[Entry, ...]:
     return tuple(_recovered(charge, _source(case, charge, _attempt_of(case, charge))) for charge in since)
 
 
+def total_of(entries: Sequence[Entry], rest: Money | None = None) -> Money:
+    """What came in, and what is still owed besides. At least one of them must be given."""
+    amounts = [entry.amount for entry in entries] + ([rest] if rest is not None else [])
+    return sum(amounts[1:], amounts[0])
+
+
+def at_risk_is(case: Case, total: Money, *, at: datetime) -> Entry:
+    """What is at risk in all, part payments included, as a reading shows it now. Saying what is known already changes no figure."""
+    ref = f"{case.obligation}:{at.isoformat()}:{total.minor}"
+    return Entry(kind=EntryKind.AT_RISK_CHANGED, amount=total, occurred_at=at, ref=ref)
+
+
 def _part_paid(case: Case, obligation: Obligation) -> Decision:
     entries = part_entries(case, obligation.succeeded)
-    owed = replace(case, amount=obligation.remaining) if case.state in OPEN else case
+    owed = case
+    if case.state in OPEN:
+        owed = replace(case, amount=obligation.remaining)
+        at = max((entry.occurred_at for entry in entries), default=case.failed_at)
+        entries = (at_risk_is(case, total_of(entries, obligation.remaining), at=at), *entries)
     return Decision(case=owed, reason=f"paid in part: {obligation.remaining} are still owed", entries=entries)
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from recovery.cases.updating import Updated, UpdaterWay
 from recovery.engine.door import Door
-from recovery.gateways.port import Gateway, GatewayError, NotFound, Renewal
+from recovery.gateways.port import Gateway, GatewayError, GatewayMisconfigured, GatewayUnavailable, NotFound, Renewal
 from recovery.storage.news_store import News, drop_news, news_waiting
 from recovery.storage.renewal_store import Ahead, begin_round, keep_heard, keep_page, known_ahead
 
@@ -68,9 +68,15 @@ class LookAhead:
         for subscription, news in waiting.items():
             try:
                 renewal = self.gateway.renewal(subscription)
-            except GatewayError as error:
+            except (GatewayUnavailable, GatewayMisconfigured) as error:
                 log.warning("look_ahead_stopped", error=type(error).__name__)
                 return False
+            except GatewayError as error:
+                # It can never be read: what the round knows of the subscription stays, and the news behind it have their turn.
+                log.warning("news_unreadable", subscription=subscription, error=str(error))
+                with self.door.database.begin() as tx:
+                    drop_news(tx, gateway, news.ids)
+                continue
             with self.door.database.connect() as tx:
                 known = known_ahead(tx, gateway, [subscription])
             near = renewal if renewal is not None and self._near(renewal) else None

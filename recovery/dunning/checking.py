@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from recovery.dunning.letter import Ask, LetterError, Letters, Written
-from recovery.dunning.texts import unspeakable
+from recovery.dunning.texts import DEFAULT_LANGUAGE, unspeakable
 from recovery.dunning.wording import page_mistakes
 from recovery.gateways.port import Contact
 from recovery.money import Money
@@ -45,7 +45,9 @@ def letter_mistakes(letters: Letters, *, templates: Iterable[str] = ()) -> list[
         for name, sentence in texts.page.items():
             if word := unspeakable(language, sentence):
                 mistakes.append(f"{language}.toml: page.{name} says {word!r}, which no customer must read")
-        for template in sorted({*texts.letters, *templates}):
+        # What only a translation lacks is told by whoever read it.
+        wanted = {*texts.letters, *templates} if language == DEFAULT_LANGUAGE else texts.letters
+        for template in sorted(wanted):
             mistakes += _mistakes_of(letters, language, template)
     return sorted(set(mistakes))
 
@@ -60,6 +62,7 @@ def _mistakes_of(letters: Letters, language: str, template: str) -> list[str]:
         except LetterError as error:
             found.append(str(error))
             continue
-        if word := unspeakable(language, f"{written.subject}\n{written.text}"):
+        # The HTML says more than the text: what a list of emails shows below the subject.
+        if word := unspeakable(language, f"{written.subject}\n{written.text}\n{written.html}"):
             found.append(f"{language}.toml: letters.{template} says {word!r}, which no customer must read")
     return found

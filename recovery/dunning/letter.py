@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import formataddr
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,13 +15,14 @@ from babel.numbers import format_currency
 from jinja2 import Environment, StrictUndefined, Template, TemplateError
 from mjml import mjml2html
 
-from recovery.dunning.texts import DEFAULT_LANGUAGE, LetterError, LetterText, Texts, chosen, load_texts
+from recovery.dunning.texts import DEFAULT_LANGUAGE, LetterError, Texts, chosen, load_texts
 from recovery.gateways.port import Contact
 from recovery.money import Money
 
 TEMPLATE = "payment_due"
 LOGO_ID = "logo@brand"
 UNSUBSCRIBE_HEADER = "List-Unsubscribe"
+_OF_THE_SUMMARY = ("label_amount", "label_card", "card")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,9 @@ class Letters:
             html = self._html.from_string(made)
             path = self._folder / "layout.txt"
             return html, self._plain.from_string(path.read_text(encoding="utf-8"))
-        except (TemplateError, ValueError, OSError) as error:
+        except OSError as error:
+            raise LetterError(f"{path}: {error.strerror}; put it back, or take the shipped one") from error
+        except (TemplateError, ValueError) as error:
             raise LetterError(f"{path}: {type(error).__name__}: {error}") from error
 
     @property
@@ -142,11 +145,10 @@ class Letters:
         """What the email says, as text and as HTML. Raises LetterError."""
         language, locale = chosen(contact.locale, self.texts)
         texts = self.texts[language]
-        text = texts.letters.get(ask.template)
-        if text is None:
+        if ask.template not in texts.letters:
             raise LetterError(f"{self._folder / language}.toml: there is no letter {ask.template}")
         known = self._known(ask, contact, locale)
-        said = self._said(language, texts, text, known)
+        said = self._said(language, ask.template, known)
         values = said | {
             "brand": self._brand.name,
             "colour": self._brand.colour,
@@ -155,14 +157,13 @@ class Letters:
             "url": ask.url,
             "unsubscribe_url": ask.unsubscribe_url,
         }
-        html, plain = self._layouts
-        try:
-            made = Written(
-                language=language, subject=str(said["subject"]), text=plain.render(values), html=html.render(values)
-            )
-        except TemplateError as error:
-            raise LetterError(f"{self._folder}/layout.mjml, layout.txt: {type(error).__name__}: {error}") from error
-        return made
+        made = []
+        for name, layout in zip(("layout.mjml", "layout.txt"), self._layouts, strict=True):
+            try:
+                made.append(layout.render(values))
+            except TemplateError as error:
+                raise LetterError(f"{self._folder / name}: {type(error).__name__}: {error}") from error
+        return Written(language=language, subject=str(said["subject"]), html=made[0], text=made[1])
 
     def _known(self, ask: Ask, contact: Contact, locale: Locale) -> dict[str, object]:
         """The values that texts may use."""
@@ -177,25 +178,27 @@ class Letters:
             "until": format_date(ask.until.astimezone(zone), "long", locale=locale),
         }
 
-    def _said(self, language: str, texts: Texts, text: LetterText, known: Mapping[str, object]) -> dict[str, object]:
+    def _said(self, language: str, template: str, known: Mapping[str, object]) -> dict[str, object]:
         """Every sentence of a letter with its values filled in."""
+        texts = self.texts[language]
+        text = texts.letters[template]
 
-        def filled(sentence: str) -> str:
+        def filled(key: str, sentence: str) -> str:
             try:
                 return self._compiled(sentence).render(known)
             except TemplateError as error:
-                raise LetterError(f"{self._folder / language}.toml: {sentence!r}: {error}") from error
+                raise LetterError(f"{self._folder / language}.toml: {key}: {error}, in {sentence!r}") from error
 
-        common = texts.common
-        summary = [(filled(common.label_amount), known["amount"])]
+        shared = asdict(texts.common)
+        common = {name: partial(filled, f"common.{name}", sentence) for name, sentence in shared.items()}
+        own = {name: value for name, value in asdict(text).items() if isinstance(value, str)}
+        summary = [(common["label_amount"](), known["amount"])]
         if known["last4"]:
-            summary.append((filled(common.label_card), filled(common.card)))
-        shared = ("greeting", "link_hint", "paid_hint", "closing", "why_this", "unsubscribe")
-        said: dict[str, object] = {name: filled(getattr(common, name)) for name in shared}
-        own = asdict(text)
-        said |= {name: filled(own[name]) for name in ("subject", "preview", "heading", "button")}
-        said |= {name: filled(own[name]) for name in ("paid_hint", "why_this") if own[name] is not None}
-        return said | {"lines": [filled(line) for line in text.lines], "summary": summary if text.summary else []}
+            summary.append((common["label_card"](), common["card"]()))
+        said: dict[str, object] = {name: common[name]() for name in shared if name not in _OF_THE_SUMMARY}
+        said |= {name: filled(f"letters.{template}.{name}", value) for name, value in own.items()}
+        said["lines"] = [filled(f"letters.{template}.lines", line) for line in text.lines]
+        return said | {"summary": summary if text.summary else []}
 
 
 __all__ = ["DEFAULT_LANGUAGE", "Ask", "Brand", "LetterError", "Letters", "Written"]

@@ -4,6 +4,7 @@ Reads the gateway's own list of events and its open invoices. Safe at any time a
 failure opens one case, and a fact that is known changes nothing.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from recovery.cases.facts import Fact, InvoicePaid, InvoiceVoided, InvoiceWritte
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.engine.advance import advance, open_case
 from recovery.engine.door import Door
-from recovery.gateways.port import Gateway, NotFound, Notice
+from recovery.gateways.port import Gateway, GatewayRefused, NotFound, Notice
 from recovery.intake.deserving import too_old, undeserving
 from recovery.intake.receive import event_of
 from recovery.storage.case_store import known_obligations, load_case, open_cases
@@ -44,12 +45,17 @@ READING_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What one run found: events that had never arrived, cases opened, cases told of an end, and failures too old to act upon."""
+    """What one run found: events that had never arrived, cases opened, and cases told of an end.
+
+    ``invoices_left`` have no case and got none: too old to be acted upon, or not read this time. ``invoices_unreadable`` were answered
+    without meaning.
+    """
 
     events_listed: int
     events_new: int
     invoices_open: int
     invoices_left: int
+    invoices_unreadable: int
     cases_opened: int
     cases_told: int
 
@@ -71,20 +77,23 @@ class Backfill:
 
         Raises GatewayUnavailable and GatewayMisconfigured: what was found until then is kept, and the next run goes on behind it.
         """
-        began = self.door.clock()
-        listed, fresh = self._events(since or self._last(began))
-        self._note(BACKFILLED, began.isoformat())
+        began, last = self.door.clock(), self._last(self.door.clock())
+        listed, fresh = self._events(since or last)
         open_now = {each.id: each.created_at for each in self.gateway.open_obligations()}
-        told = sum(1 for case_id in self._elsewhere_ended(frozenset(open_now)) if self._tell(case_id))
-        opened, left = self._without_case(open_now, made_after=began - timedelta(days=MADE_WITHIN_DAYS))
+        outcomes, unread = self._without_case(open_now, made_after=began - timedelta(days=MADE_WITHIN_DAYS))
+        told = Counter(self._tell(case_id) for case_id in self._elsewhere_ended(frozenset(open_now)))
+        if since is None or since <= last:
+            self._note(BACKFILLED, began.isoformat())  # nothing before it is unread, and all of it was gone through
+        left = unread + outcomes[_Outcome.TOO_OLD]
         self._note(BACKFILL_LEFT, str(left))
         found = Found(
             events_listed=listed,
             events_new=fresh,
             invoices_open=len(open_now),
             invoices_left=left,
-            cases_opened=opened,
-            cases_told=told,
+            invoices_unreadable=outcomes[_Outcome.UNREADABLE] + told[_Outcome.UNREADABLE],
+            cases_opened=outcomes[_Outcome.OPENED],
+            cases_told=told[_Outcome.TOLD],
         )
         log.info("backfilled", **asdict(found))
         return found
@@ -93,13 +102,32 @@ class Backfill:
         with self.door.database.begin() as tx:
             raise_flag(tx, flag, detail, at=self.door.clock())
 
-    def _without_case(self, open_now: Mapping[str, datetime], *, made_after: datetime) -> tuple[int, int]:
-        """Open the cases that open invoices deserve; how many, and how many invoices are too old for that."""
+    def open_one(self, name: str) -> str | None:
+        """Open the case of one invoice, however old its failure is; None when it was done, else why not.
+
+        Raises GatewayUnavailable, GatewayMisconfigured, GatewayRefused and NotFound.
+        """
+        with self.door.database.connect() as tx:
+            if known_obligations(tx, [name]):
+                return "it has its case already"
+        obligation = self.gateway.read_obligation(name)
+        failure = obligation.last_failure
+        if failure is None:
+            return "no payment of it has failed"
+        why = undeserving(obligation, livemode=self.gateway.livemode)
+        if why is None:
+            open_case(self.door, PaymentFailed(charge=failure, obligation=obligation), gateway=self.gateway.name)
+        return why
+
+    def _without_case(
+        self, open_now: Mapping[str, datetime], *, made_after: datetime
+    ) -> tuple[Counter["_Outcome"], int]:
+        """Open the cases that open invoices deserve; what came of those that were read, and how many were not."""
         with self.door.database.connect() as tx:
             caseless = sorted(open_now.keys() - known_obligations(tx, list(open_now)))
             reached = [flag.detail for flag in read_flags(tx, BACKFILL_REACHED)]
         turn = [name for name in caseless if self.any_age or open_now[name] >= made_after]
-        left, opened = len(caseless) - len(turn), 0
+        outcomes: Counter[_Outcome] = Counter()
         behind = reached[0] if reached and not self.any_age else ""
         ends = self.door.machine_clock() + timedelta(seconds=READING_SECONDS)
         for name in sorted(turn, key=lambda each: (each <= behind, each)):
@@ -108,10 +136,8 @@ class Backfill:
             self._note(
                 BACKFILL_REACHED, name
             )  # before the reading: one that always fails must not hold up all behind it
-            outcome = self._open(name)
-            opened += outcome is _Outcome.OPENED
-            left += outcome is _Outcome.TOO_OLD
-        return opened, left
+            outcomes[self._open(name)] += 1
+        return outcomes, len(caseless) - outcomes.total()
 
     def _last(self, now: datetime) -> datetime:
         with self.door.database.connect() as tx:
@@ -136,6 +162,9 @@ class Backfill:
             obligation = self.gateway.read_obligation(name)
         except NotFound:
             return _Outcome.UNDESERVING
+        except GatewayRefused as error:
+            log.warning("invoice_unreadable", invoice=name, error=str(error))
+            return _Outcome.UNREADABLE
         failure = obligation.last_failure
         if failure is None or undeserving(obligation, livemode=self.gateway.livemode) is not None:
             return _Outcome.UNDESERVING
@@ -152,22 +181,29 @@ class Backfill:
             ours = open_cases(tx)
         return (case_id for case_id, name in ours if name not in open_names)
 
-    def _tell(self, case_id: str) -> bool:
+    def _tell(self, case_id: str) -> "_Outcome":
         with self.door.database.connect() as tx:
             case = load_case(tx, case_id)
         if case.open_attempt is not None:
-            return False  # it is settled by reading in any case, and only then is known who paid
+            return _Outcome.NO_NEWS  # it is settled by reading in any case, and only then is known who paid
         try:
             fact = _end_read(self.gateway.read_obligation(case.obligation))
         except NotFound:
-            return False  # the case's own next step finds that out, and asks a person
-        return fact is not None and advance(self.door, case_id, fact).decision is not None
+            return _Outcome.NO_NEWS  # the case's own next step finds that out, and asks a person
+        except GatewayRefused as error:
+            log.warning("invoice_unreadable", invoice=case.obligation, error=str(error))
+            return _Outcome.UNREADABLE
+        news = fact is not None and advance(self.door, case_id, fact).decision is not None
+        return _Outcome.TOLD if news else _Outcome.NO_NEWS
 
 
 class _Outcome(Enum):
     OPENED = auto()
     UNDESERVING = auto()
     TOO_OLD = auto()
+    UNREADABLE = auto()
+    TOLD = auto()
+    NO_NEWS = auto()
 
 
 def _end_read(obligation: Obligation) -> Fact | None:

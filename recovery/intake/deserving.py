@@ -28,4 +28,5 @@ def too_old(obligation: Obligation, failure: Charge, *, rules: Rules, now: datet
         return None
     days = (now - failure.created_at).days
     allowed = (case.horizon_at - failure.created_at).days
-    return f"the payment failed {days} days ago, beyond the horizon of {allowed} days; recovery backfill --any-age opens it"
+    old = f"the payment failed {days} days ago, beyond the horizon of {allowed} days"
+    return f"{old}; recovery backfill --invoice {obligation.id} opens it"

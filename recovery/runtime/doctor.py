@@ -251,7 +251,8 @@ def _backfilled(last: Flag | None, left: Flag | None, now: datetime) -> Finding:
         remedy = "see that beat and a worker run, then what recovery backfill says"
         return Finding(subject=subject, health=Health.WARNING, detail=f"last {detail}", remedy=remedy)
     if left is not None and left.detail != "0":
-        detail += f"; {left.detail} older open invoices left alone (recovery backfill --any-age opens their cases)"
+        why = "too old or not read this time (recovery backfill --invoice in_… opens one)"
+        detail += f"; {left.detail} open invoices without a case left alone, {why}"
     return Finding(subject=subject, health=Health.OK, detail=detail)
 
 

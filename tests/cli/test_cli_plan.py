@@ -73,9 +73,20 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(
     _broken(broken / "worlds" / "flat.toml", "chronic_share = 0.15", "chronic_share = 15")
     _broken(broken / "emails" / "de.toml", "[page]", "[page]\nleave = ")
     _broken(broken / "emails" / "es.toml", "[letters.last_notice]", "[letters.last_notice_of_all]")
+    _broken(broken / "emails" / "campaigns.toml", 'template = "last_notice"', 'template = "last_notise"')
+    _broken(broken / "emails" / "layout.txt", "{{ url }}", "{{ urll }}")
+    _broken(broken / "emails" / "zh_Hans.toml", "{{ amount }}", "{{ amuont }}")
     monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(broken))
     told = run("config", "check")
     assert told.code == 1
+    for name, told_as, on in (
+        ("campaigns.toml", "there is no letter last_notise; write it in en.toml", '"last_notise"'),
+        ("layout.txt", "'urll' is undefined", "{{ urll }}"),
+        ("zh_Hans.toml", "'amuont' is undefined", "amuont"),
+    ):
+        line = next(each for each in told.err.splitlines() if told_as in each)
+        path, number, _ = line.removeprefix(f"{broken}/emails/").split(":", 2)
+        assert (path, on in (broken / "emails" / name).read_text().splitlines()[int(number) - 1]) == (name, True)
     for name, words in (
         ("banks.toml", ("countries.DE.zones", "'Europe/Bonn' is no IANA time zone", "write it as")),
         ("paydays.toml", ("countries.CH.rules", "'day:31' is none of", "use one of these")),

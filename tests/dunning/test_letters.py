@@ -118,6 +118,7 @@ def test_a_header_cannot_be_injected_through_the_name_of_the_brand() -> None:
     [
         ("{{ amount }} to", "{{ amout }} to", "amout"),
         ("Your payment did not go through", "Your card was reported stolen", "says 'stolen'"),
+        ('\npreview = "', '\npreview = "Fraud? ', "says 'Fraud'"),
         ("[letters.reminder]", "[letters.remainder]", "there is no letter reminder"),
         ('closing = "Thank you"', "", "common.closing"),
         ("{{ amount }}", "{% if amount }", "en.toml"),

@@ -210,6 +210,23 @@ def test_a_part_payment_is_recovered_and_only_the_rest_is_lost(life: Life) -> No
     assert figures(later, View.CASH, "2026-09")["lost_minor"] == 2500
 
 
+@pytest.mark.parametrize("rest", ["lost", "paid"])
+def test_a_credit_that_is_first_seen_together_with_money_is_at_risk_no_more(life: Life, rest: str) -> None:
+    case = life.fail("credited", minor=5000, at=MONDAY)
+    life.owe(case, 4500)  # the merchant credits something; no event tells
+    life.pay_part(case, 1000)
+    if rest == "paid":
+        life.owe(case, 3300)  # and again
+        life.pay_rest(case)
+    else:
+        life.tell(case, facts.InvoiceWrittenOff(obligation_id="credited", at=life.at))
+    cohort = figures(asked(life), View.COHORT, "2026-09")
+    names = ("at_risk_minor", "recovered_minor", "lost_minor", "open_minor", "withdrawn_minor")
+    expected = [4300, 4300, 0, 0, 0] if rest == "paid" else [4500, 1000, 3500, 0, 0]
+    assert [cohort[name] for name in names] == expected
+    assert figures(asked(life), View.CASH, "2026-09")["lost_minor"] == cohort["lost_minor"]
+
+
 def test_months_begin_in_the_zone_that_is_asked_for(life: Life) -> None:
     new_year_in_berlin = datetime(2026, 9, 30, 22, 30, tzinfo=UTC)
     life.fail("edge", at=new_year_in_berlin)

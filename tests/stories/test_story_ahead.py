@@ -10,7 +10,7 @@ from story_support import Begin, Life
 from recovery.cases.updating import Freshness, Updated, UpdaterWay
 from recovery.charging.lookahead import LookAhead
 from recovery.declines.signals import Card
-from recovery.gateways.port import Gateway, GatewayUnavailable, RenewalPage
+from recovery.gateways.port import Gateway, GatewayRefused, GatewayUnavailable, Renewal, RenewalPage
 from recovery.storage.renewal_store import Prevented, prevented
 
 pytest_plugins = ["story_fixtures"]
@@ -23,12 +23,18 @@ class Wrapped:
     real: Gateway
     updater: UpdaterWay = UpdaterWay.PASSIVE
     fails: int = 0
+    unreadable: str = ""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
     def ask_updater(self, card: Card) -> Freshness:
         return Updated(card=Card(payment_method=card.payment_method, exp_month=1, exp_year=2040), changed=("expiry",))
+
+    def renewal(self, subscription: str) -> Renewal | None:
+        if subscription == self.unreadable:
+            raise GatewayRefused("400 for this one, for ever")
+        return self.real.renewal(subscription)
 
     def renewals(self, behind: str | None) -> RenewalPage:
         if self.fails:
@@ -138,6 +144,20 @@ def test_events_keep_the_list_true_between_two_rounds(begin: Begin) -> None:
     life.sandbox.cancel_subscription(_subscription(life, mover))
     _next_day(life)
     assert _counts(life).seen == 1, "what no event told the next round shows"
+
+
+def test_news_of_what_cannot_be_read_hold_up_no_other_and_no_round(begin: Begin) -> None:
+    life = begin()
+    dying: dict[str, Any] = {"exp_month": 10, "exp_year": 2026}
+    ill, well = _subscribe(life, **dying), _subscribe(life, **dying)
+    life.work()
+    wiring = life.wiring
+    gateway = Wrapped(wiring.gateway, unreadable=_subscription(life, ill[0]))
+    look = LookAhead(wiring.door, gateway, days=30)
+    assert life.count("SELECT count(*) FROM renewal_news") == 2
+    assert look() > 0, "the day's pages are read all the same"
+    assert life.count("SELECT count(*) FROM renewal_news") == 0
+    assert life.count(f"SELECT count(*) FROM renewals WHERE subscription = '{_subscription(life, well[0])}'") == 1
 
 
 def test_where_nobody_looks_ahead_nothing_piles_up(begin: Begin) -> None:

@@ -10,16 +10,23 @@ from story_support import Begin, Life
 
 from recovery.cases.lifecycle import State
 from recovery.cases.obligation import Obligation
-from recovery.gateways.port import Gateway, GatewayRefused, ListedObligation
+from recovery.gateways.port import Gateway, GatewayError, GatewayRefused, GatewayUnavailable, ListedObligation
 from recovery.intake.backfill import Backfill, Found
 from recovery.runtime.wiring import EVENT_KINDS
 from recovery.simulation.sandbox.faults import WebhookFault
+from recovery.storage.flag_store import BACKFILLED, read_flags
 
 pytest_plugins = ["story_fixtures"]
 
 
 def lose(life: Life, events: int) -> None:
     life.sandbox.faults.queue([WebhookFault(kind="lost") for _ in range(events)])
+
+
+def marks(life: Life) -> list[str]:
+    """Until when the lists are known to have been gone through."""
+    with life.wiring.database.connect() as tx:
+        return [flag.detail for flag in read_flags(tx, BACKFILLED) if flag.name == BACKFILLED]
 
 
 def backfill(life: Life, *, any_age: bool = False) -> Found:
@@ -47,7 +54,8 @@ def test_a_failure_and_a_payment_of_which_no_webhook_told_are_found(begin: Begin
     assert life.case().source == "customer_unasked"
 
 
-def test_a_failure_older_than_the_horizon_opens_a_case_only_on_purpose(begin: Begin) -> None:
+@pytest.mark.parametrize("one", [True, False])
+def test_a_failure_older_than_the_horizon_opens_a_case_only_on_purpose(begin: Begin, *, one: bool) -> None:
     life = begin()
     lose(life, 100)
     life.fail("insufficient_funds", "approve")
@@ -60,7 +68,12 @@ def test_a_failure_older_than_the_horizon_opens_a_case_only_on_purpose(begin: Be
     assert life.count("SELECT count(*) FROM events WHERE detail LIKE '%beyond the horizon of 21 days%'") > 0
     life.house.clock.set(life.now + timedelta(days=700))
     assert (backfill(life).cases_opened, backfill(life).invoices_left) == (0, 1)
-    assert backfill(life, any_age=True).cases_opened == 1
+    by_hand = Backfill(life.wiring.door, life.wiring.gateway, EVENT_KINDS)
+    if one:
+        assert by_hand.open_one(life.invoice) is None
+        assert by_hand.open_one(life.invoice) == "it has its case already"
+    else:
+        assert backfill(life, any_age=True).cases_opened == 1
     again = backfill(life)
     assert (again.cases_opened, again.invoices_left) == (0, 0)
 
@@ -68,8 +81,8 @@ def test_a_failure_older_than_the_horizon_opens_a_case_only_on_purpose(begin: Be
 class Ill:
     """The real gateway, which always fails to read one invoice."""
 
-    def __init__(self, real: Gateway, ill: str) -> None:
-        self.real, self.ill, self.read = real, ill, list[str]()
+    def __init__(self, real: Gateway, ill: str, error: GatewayError) -> None:
+        self.real, self.ill, self.error, self.read = real, ill, error, list[str]()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
@@ -81,7 +94,7 @@ class Ill:
     def read_obligation(self, obligation: str) -> Obligation:
         self.read.append(obligation)
         if obligation == self.ill:
-            raise GatewayRefused("400 for this one, for ever")
+            raise self.error
         return self.real.read_obligation(obligation)
 
 
@@ -91,11 +104,42 @@ def test_an_invoice_that_cannot_be_read_does_not_hide_those_behind_it(begin: Beg
     life.fail("insufficient_funds", "approve")
     life.house.clock.set(life.now + timedelta(days=1))
     wiring = life.wiring
-    gateway = Ill(wiring.gateway, "in_0")
+    gateway = Ill(wiring.gateway, "in_0", GatewayUnavailable("it hangs for this one, for ever"))
     run = Backfill(wiring.door, cast(Gateway, gateway), frozenset())
-    with pytest.raises(GatewayRefused):
+    with pytest.raises(GatewayUnavailable):
         run.run()
-    with pytest.raises(GatewayRefused):
+    with pytest.raises(GatewayUnavailable):
         run.run()
     assert gateway.read == ["in_0", life.invoice, "in_0"]
     assert life.case().state is State.SILENT
+    assert marks(life) == []
+
+
+def test_an_invoice_that_means_nothing_ends_no_run(begin: Begin) -> None:
+    life = begin()
+    lose(life, 100)
+    life.fail("insufficient_funds", "approve")
+    life.house.clock.set(life.now + timedelta(days=1))
+    wiring = life.wiring
+    listed = Ill(wiring.gateway, "in_0", GatewayRefused("400 for this one, for ever"))
+    found = Backfill(wiring.door, cast(Gateway, listed), frozenset()).run()
+    assert (found.cases_opened, found.invoices_unreadable) == (1, 1)
+
+    ended = Ill(wiring.gateway, life.invoice, GatewayRefused("it has no currency"))
+    vars(ended)["open_obligations"] = lambda: iter(())
+    again = Backfill(wiring.door, cast(Gateway, ended), frozenset()).run()
+    assert (again.cases_told, again.invoices_unreadable) == (0, 1)
+    assert len(marks(life)) == 1
+
+
+def test_a_shorter_look_back_by_hand_leaves_the_rest_to_be_read(begin: Begin) -> None:
+    life = begin()
+    wiring = life.wiring
+    run = Backfill(wiring.door, wiring.gateway, EVENT_KINDS)
+    run.run()
+    before = marks(life)
+    life.house.clock.set(life.now + timedelta(days=5))
+    run.run(since=life.now - timedelta(days=1))
+    assert marks(life) == before
+    run.run(since=life.now - timedelta(days=6))
+    assert marks(life) != before

@@ -63,6 +63,16 @@ def _objection_kept(wiring: Wiring, customer: str) -> bool:
     return True
 
 
+def _open_one(run: Backfill, invoice: str, *, as_json: bool) -> None:
+    why_not = run.open_one(invoice)
+    if as_json:
+        typer.echo(json.dumps({"invoice": invoice, "opened": why_not is None, "why_not": why_not}, indent=2))
+    elif why_not is not None:
+        raise Refused(f"{invoice} gets no case: {why_not}")
+    else:
+        said(f"the case of {invoice} is open; recovery case show tells what comes next")
+
+
 def backfill(
     *,
     days: Annotated[
@@ -77,11 +87,17 @@ def backfill(
             "--any-age", help="Open cases of failures beyond the horizon too; their customers are written to at once."
         ),
     ] = False,
+    invoice: Annotated[
+        str | None, typer.Option(help="Open the case of this one invoice, however old its failure is; nothing else.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Read the gateway's list of events and its open invoices, and take in what never arrived. Safe at any time."""
     with command_stack(broker=True, gateway=True) as stack:
         door = stack.wiring.door
+        if invoice is not None:
+            _open_one(Backfill(door, stack.wiring.gateway, EVENT_KINDS), invoice, as_json=as_json)
+            return
         since = None if days is None else door.clock() - timedelta(days=days)
         found = Backfill(door, stack.wiring.gateway, EVENT_KINDS, any_age=any_age).run(since=since)
     if as_json:
@@ -93,5 +109,8 @@ def backfill(
     )
     if found.invoices_left:
         said(
-            f"{found.invoices_left} failed longer ago than the horizon and were left alone; --any-age opens their cases"
+            f"{found.invoices_left} open invoices without a case were left alone: too old, or not read this time; "
+            "--invoice in_… opens one, --any-age all of them"
         )
+    if found.invoices_unreadable:
+        said(f"{found.invoices_unreadable} invoices could not be read; the worker's log names them")
