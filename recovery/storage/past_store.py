@@ -50,6 +50,7 @@ def _save(tx: Connection, table: Table, key: str, rows: list[dict[str, Any]]) ->
     if not rows:
         return
     statement = pg_insert(table)
-    new = {column.name: statement.excluded[column.name] for column in table.columns if column.name != key}
-    new |= unless_forgotten(table, statement.excluded)
+    read = statement.excluded
+    new: dict[str, Any] = {column.name: read[column.name] for column in table.columns if column.name != key}
+    new |= unless_forgotten(table, read)
     tx.execute(statement.on_conflict_do_update(index_elements=[key], set_=new), rows)

@@ -52,8 +52,9 @@ def save_subscriptions(
         return
     _note_changes(tx, rows, at=at or read_at)
     statement = pg_insert(subscriptions)
-    new = {column.name: statement.excluded[column.name] for column in subscriptions.columns if column.name != "id"}
-    new |= unless_forgotten(subscriptions, statement.excluded)
+    read = statement.excluded
+    new: dict[str, Any] = {column.name: read[column.name] for column in subscriptions.columns if column.name != "id"}
+    new |= unless_forgotten(subscriptions, read)
     tx.execute(statement.on_conflict_do_update(index_elements=["id"], set_=new), list(rows.values()))
 
 
