@@ -73,19 +73,25 @@ def test_suppressed_addresses_are_counted_asked_for_and_lifted(life: Life, run: 
         suppress(tx, Addresses(key="a key").hashed("kim@example.org"), "bounced", at=MONDAY)
     assert run("email", "suppressed").out == "1 bounced\n"
     assert json.loads(run("email", "suppressed", "Kim@example.org", "--json").out)["reason"] == "bounced"
-    assert "may be written to again" in run("email", "suppressed", "kim@example.org", "--lift").out
+    lifted = run("email", "suppressed", "kim@example.org", "--lift").out
+    assert "off the list (bounced)" in lifted
+    assert "ask for the customer's id" in lifted, "who may have objected besides"
     assert run("email", "suppressed").out == "none\n"
 
 
 def test_a_customer_who_unsubscribed_is_counted_and_may_come_back(life: Life, run: Run) -> None:
+    case_id = life.fail("in_1", customer="cus_1")
     unsubscribe(life.door, "cus_1")
     assert run("email", "suppressed").out == "1 customers who object\n"
-    assert run("email", "suppressed", "cus_1").out == "gets nothing: unsubscribed\n"
+    said = run("email", "suppressed", "cus_1").out
+    assert said == f"gets nothing: unsubscribed\nthese open cases stay without emails: {case_id}\n"
     assert json.loads(run("email", "suppressed", "cus_1", "--lift", "--json").out) == {
         "reason": "unsubscribed",
         "lifted": True,
+        "cases_without_emails": [case_id],
     }
-    assert run("email", "suppressed", "cus_1").out == "the customer may be written to\n"
+    assert run("email", "suppressed", "cus_1").out.startswith("the customer is not on the list\n")
+    assert "ask for the address" in run("email", "suppressed", "cus_1", "--lift").out
 
 
 @pytest.mark.parametrize("key", [True, False])

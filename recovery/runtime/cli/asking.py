@@ -30,6 +30,7 @@ from recovery.storage.silence_queries import email_records
 from recovery.storage.suppression_store import (
     release,
     release_refused,
+    still_stopped,
     stopped_by_refusals,
     suppressed,
     suppression_counts,
@@ -93,7 +94,10 @@ def send_test(
 @email_app.command("suppressed")
 def suppressed_addresses(
     who: Annotated[str | None, typer.Argument(metavar="[ADDRESS or CUSTOMER]", help="Ask for one of them.")] = None,
-    lift: Annotated[bool, typer.Option("--lift", help="Let the address or customer be written to again.")] = False,
+    lift: Annotated[
+        bool,
+        typer.Option("--lift", help="Take the address or the customer off the list; what still stops them is told."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """How many addresses and customers get nothing any more, and why; or whether one does. Addresses are kept as hashes only."""
@@ -112,13 +116,21 @@ def suppressed_addresses(
         else:
             why = objection(tx, who)
             lifted = lift and lift_objection(tx, who)
+        stopped = still_stopped(tx, who)
     thing = "address" if "@" in who else "customer"
     if as_json:
-        said_json({"reason": why, "lifted": lifted})
+        said_json({"reason": why, "lifted": lifted, "cases_without_emails": stopped})
     elif lifted:
-        said(f"the {thing} may be written to again")
+        said(f"the {thing} is off the list ({why}), and may be written to in cases to come")
     else:
-        said(f"gets nothing: {why}" if why else f"the {thing} may be written to")
+        said(f"gets nothing: {why}" if why else f"the {thing} is not on the list")
+    if lift and not as_json:
+        other = (
+            "the address, which may be listed" if thing == "customer" else "the customer's id, who may have objected"
+        )
+        said(f"the lists are two: ask for {other} by itself, too")
+    if stopped and not as_json:
+        said(f"these open cases stay without emails: {', '.join(stopped)}")
 
 
 def _counted(counts: dict[str, int]) -> str:
