@@ -18,7 +18,7 @@ from recovery.cases.between import next_between
 from recovery.cases.case import Attempt, Case, Decision, Plan, Purpose
 from recovery.cases.choosing import fresh_waits
 from recovery.cases.customer import after_wish
-from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, AttemptStatus, State, StepKind
+from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, AttemptStatus, Review, State, StepKind
 from recovery.cases.money_moves import paid
 from recovery.cases.planning import next_silent, refresh_now, to_review
 from recovery.cases.rules import CardUse, Rules
@@ -138,7 +138,9 @@ def _unsent(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
             break
         unsent += 1
     if unsent >= policy.unsent_max:
-        return to_review(case, now=now, rules=rules, why=f"{why}; {unsent} attempts in a row never got through")
+        return to_review(
+            case, Review.NEVER_SENT, now=now, rules=rules, why=f"{why}; {unsent} attempts in a row never got through"
+        )
     wait = timedelta(minutes=policy.unsent_retry_minutes * 2 ** (unsent - 1))
     again = (Plan(kind=StepKind.CHARGE_CARD, due_at=now + wait),)
     return Decision(

@@ -10,6 +10,7 @@ from recovery.cases.lifecycle import (
     SPENT,
     AttemptStatus,
     EntryKind,
+    Review,
     Rule,
     Source,
     State,
@@ -90,14 +91,15 @@ class Case:
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
     presented again; one without a fingerprint is a stored entry that was mistyped. ``brands_seen`` has of each payment method the
-    first details under each brand that anything ever showed. ``segment`` names the segments that its policy is read for, ``zone`` is
+    first details under each brand that anything ever showed, ``failed_cards`` the details that any charge, whosever, was refused on.
+    ``segment`` names the segments that its policy is read for, ``zone`` is
     the customer's own time zone if the address tells it; ``arm`` is how the customer is treated where that
     is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it was when it failed, ``woken_at`` when a paid sibling
     made waiting pointless. ``letters_done`` counts the campaign's letters that were sent or left out, ``letter_tries`` the tries at the
     current one; ``email_tries`` numbers all. ``wished_at`` is the date that the customer chose for a try, ``left_because`` the reason
     given for leaving; ``cancelled`` says that the subscription was ended while the case was open, ``reason_mail`` which email asked.
     ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
-    ``put_off`` counts how often in a row a due try was put off to the same instant.
+    ``review`` says why a person must look. ``put_off`` counts how often in a row a due try was put off to the same instant.
     """
 
     id: str
@@ -124,6 +126,7 @@ class Case:
     last_failure_at: datetime | None = None
     dead_cards: tuple[Card, ...] = ()
     brands_seen: tuple[Card, ...] = ()
+    failed_cards: tuple[Card, ...] = ()
     wallet: tuple[KeptCard, ...] = ()
     choice: str | None = None
     attempts: tuple[Attempt, ...] = ()
@@ -143,6 +146,7 @@ class Case:
     cancelled: bool = False
     reason_mail: int | None = None
     escalations: int = 0
+    review: Review | None = None
     source: Source | None = None
     ended_at: datetime | None = None
 
@@ -173,9 +177,9 @@ class Case:
         return next((s for s in self.steps if s.kind is kind), None)
 
     def was_tried(self, card: Card) -> bool:
-        """Whether these very details were presented already, by the failure that opened the case or by us."""
+        """Whether these very details were presented already: refused to anybody, or tried by us."""
         spent = [a.card for a in self.attempts if a.status in SPENT]
-        return any(card.same_details(tried) for tried in (self.tried_card, *spent))
+        return any(card.same_details(tried) for tried in (self.tried_card, *self.failed_cards, *spent))
 
     def was_presented(self, card: Card) -> bool:
         """Whether these details were charged under this very payment method; the customer may save the same card anew."""

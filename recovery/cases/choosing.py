@@ -7,13 +7,13 @@ default; the other cards as backups, where policy and consent allow. Details kno
 from collections.abc import Iterable
 from datetime import datetime
 
-from recovery.cases.brands import with_brands
 from recovery.cases.case import Case, Purpose
 from recovery.cases.facts import CardRefreshed, ChargeDue
 from recovery.cases.lifecycle import State
 from recovery.cases.obligation import Charge, ChargeStatus, ObligationStatus
 from recovery.cases.policy import BackupUse, Policy
 from recovery.cases.rules import Rules
+from recovery.cases.showing import with_cards
 from recovery.cases.wallet import KeptCard, Place
 from recovery.declines.signals import Card
 from recovery.values import replace
@@ -31,7 +31,7 @@ def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
 
 def noticed(case: Case, fact: CardRefreshed | ChargeDue, policy: Policy) -> Case:
     """The case with a reading of the customer's cards, and with the card that the customer chose, if there is one."""
-    case, cards = with_brands(case, fact), fact.cards
+    case, cards = with_cards(case, fact), fact.cards
     if not shows_cards(fact) or cards == case.wallet:
         return case
     named = {kept.card.payment_method: kept for kept in cards if kept.place is not Place.ATTACHED}

@@ -15,6 +15,7 @@ from recovery.cases.facts import (
     AttemptAnswered,
     CardRefreshed,
     ChargeDue,
+    CloseDue,
     EmailDue,
     EmailRefused,
     EmailSent,
@@ -34,7 +35,7 @@ LOOK_BACK = timedelta(days=31)
 
 _URGENT = tuple(StepKind)
 _NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
-_NEEDS_STEPS = (CardRefreshed, ChargeDue, EmailDue, EmailSent, EmailRefused)
+_NEEDS_STEPS = (CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused)
 
 
 class Course:

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from recovery.cases import answered, customer, facts, firing, leaving, letters, money_moves, regrouping
-from recovery.cases.brands import with_brands
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
+from recovery.cases.fresh_first import fresh_first
 from recovery.cases.keeping import keep_card
-from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, State, StepKind
+from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, Review, State, StepKind
 from recovery.cases.oddities import with_oddities
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
 from recovery.cases.postponing import bounded
 from recovery.cases.rules import CardUse, Rules
+from recovery.cases.showing import with_cards
 from recovery.declines.signals import Signals
 from recovery.values import replace
 
@@ -32,7 +33,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
     handler = _HANDLERS[type(fact)]
     own = rules.for_case(case)
-    decision: Decision = handler(with_brands(case, fact), fact, now, own, usage)
+    decision: Decision = handler(with_cards(case, fact), fact, now, own, usage)
     decision = bounded(case, fact, decision, now=now, rules=own)
     decision = with_oddities(case, fact, decision)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
@@ -98,7 +99,8 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
         charge_id=charge.id,
     )
     if not fact.obligation.pays_by_card:
-        held = to_review(known, now=now, rules=rules, why=f"{why}; the payment is not by card, which is not supported")
+        why = f"{why}; the payment is not by card, which is not supported"
+        held = to_review(known, Review.NOT_BY_CARD, now=now, rules=rules, why=why)
         return replace(held, entries=(entry, *parts))
     return Decision(
         case=known,
@@ -168,7 +170,7 @@ def _escalation_due(case: Case, _f: facts.EscalationDue, now: datetime, rules: R
     )
 
 
-def _close_due(case: Case, fact: facts.CloseDue, now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
+def _close_due(case: Case, fact: facts.CloseDue, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
     ended = money_moves.ended_by_reading(case, fact.obligation, now=now)
     if ended is not None:
         return ended
@@ -178,7 +180,8 @@ def _close_due(case: Case, fact: facts.CloseDue, now: datetime, _rules: Rules, _
         later = now + timedelta(days=1)
         wait = (Plan(kind=StepKind.CLOSE_CASE, due_at=later),)
         return Decision(case=case, reason="not closed yet: a charge is still open", plan=wait)
-    return money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
+    first = fresh_first(case, fact.obligation, StepKind.CLOSE_CASE, now=now, rules=rules)
+    return first or money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
 
 
 def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
@@ -191,7 +194,7 @@ def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Ru
         return Decision(case=case, reason=f"{why}; the case has ended", plan=again)
     if case.state is State.REVIEW:
         return Decision(case=case, reason=f"{why}; a person must still look", plan=again)
-    held = to_review(case, now=now, rules=rules, why=why)
+    held = to_review(case, Review.GONE, now=now, rules=rules, why=why)
     return replace(held, plan=held.plan + again)
 
 
@@ -205,6 +208,7 @@ def _person_decided(case: Case, fact: facts.PersonDecided, now: datetime, rules:
         return money_moves.withdraw(case, now=now, why=why)
     if case.state is not State.REVIEW:
         return Decision(case=case, reason=f"{why}; the case needs no review, its plan stands")
+    case = replace(case, review=None)
     if case.exhausted is not None:
         held = case.exhausted
         return exhaust(case, held.rule, now=now, rules=rules, why=why, detail=held.detail)

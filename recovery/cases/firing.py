@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from recovery.cases import facts
 from recovery.cases.between import purpose_between
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
-from recovery.cases.choosing import is_fresh, is_untried, needs_agreement, next_card, noticed, turned_to
+from recovery.cases.choosing import is_untried, needs_agreement, next_card, noticed, turned_to
 from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, AttemptStatus, Rule, State, StepKind
 from recovery.cases.money_moves import at_risk_is, ended_by_reading, part_entries, total_of
 from recovery.cases.obligation import Obligation
 from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent, spent
 from recovery.cases.policy import RETRIED
+from recovery.cases.resuming import resumed
 from recovery.cases.rules import CardUse, Elder, Rules
 from recovery.cases.updating import Closed, ContactCardholder, Freshness, compared, told
 from recovery.declines.signals import Card
@@ -26,12 +27,6 @@ GATEWAY_MARGIN = timedelta(hours=6)
 
 BEHIND_ELDER = timedelta(hours=1)
 """How long after the step of an older sibling invoice ours comes: the elder's answer must be there by then."""
-
-CARD_FIRST = timedelta(hours=1)
-"""How long an email waits for a reading or a try that comes before it."""
-
-WAITED_FOR = timedelta(days=3)
-"""A try that is further off, such as one behind a used-up budget, holds no email back."""
 
 BUSY_RECHECK = timedelta(hours=1)
 """How soon to look again when a charge that is not ours is still pending."""
@@ -46,9 +41,11 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     if case.state not in OPEN:
         return Decision(case=case, reason=f"the card was read again; the case has ended ({case.state.value})")
     case = noticed(replace(case, refreshes=case.refreshes + 1), fact, rules.policy)
-    if case.state is State.REVIEW:
-        return Decision(case=case, reason="the card was read again; a person must still look", entries=entries)
     card = next_card(case, fact.card, rules.policy)
+    if case.state is State.REVIEW:
+        held = Decision(case=case, reason="the card was read again; a person must still look")
+        goes_on = resumed(case, card, now=now, rules=rules, usage=usage) or held
+        return replace(goes_on, entries=entries + goes_on.entries)
     if card is not None and case.open_attempt is None:
         case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
     decision = _by_updater(case, card, fact.updater, now=now, rules=rules)
@@ -119,26 +116,6 @@ def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules
 def _on(case: Case, card: Card) -> Case:
     """The case with the card that its next charge would use."""
     return case if case.card == card else replace(case, card=card)
-
-
-def before_writing(case: Case, obligation: Obligation, *, now: datetime, rules: Rules) -> Decision | None:
-    """What comes before an email: a reading that waits, or fresh details that appeared after exhaustion; None when nothing does."""
-    reading, trying = case.step(StepKind.REFRESH_CARD), case.step(StepKind.CHARGE_CARD)
-    if reading is not None and reading.due_at <= now:
-        later = (Plan(kind=StepKind.SEND_EMAIL, due_at=now + CARD_FIRST),)
-        return Decision(case=case, reason="the email waits: the card is about to be read again", plan=later)
-    fresh = case.card is not None and is_untried(case, case.card)
-    if trying is not None and fresh and trying.due_at <= now + WAITED_FOR:
-        later = (Plan(kind=StepKind.SEND_EMAIL, due_at=max(now, trying.due_at) + CARD_FIRST),)
-        return Decision(case=case, reason="the email waits: fresh details are tried first", plan=later)
-    card = obligation.card
-    if card is None or card == case.card or not is_fresh(case, card, rules.policy):
-        return None
-    look = (
-        Plan(kind=StepKind.REFRESH_CARD, due_at=now),
-        Plan(kind=StepKind.SEND_EMAIL, due_at=now + CARD_FIRST),
-    )
-    return Decision(case=case, reason=f"the email waits: {told(compared(case.card, card))}", plan=look)
 
 
 def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:

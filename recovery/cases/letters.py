@@ -5,9 +5,10 @@ Everything that was true when the email was planned is asked again here: still o
 
 from datetime import datetime, timedelta
 
-from recovery.cases import facts, firing, money_moves
+from recovery.cases import facts, money_moves
 from recovery.cases.between import campaign_of, decent_at, next_letter
 from recovery.cases.case import Case, Decision, Plan
+from recovery.cases.fresh_first import fresh_first
 from recovery.cases.lifecycle import State, StepKind
 from recovery.cases.policy import Dunning
 from recovery.cases.rules import CardUse, Rules
@@ -33,7 +34,7 @@ def email_due(case: Case, fact: facts.EmailDue, *, now: datetime, rules: Rules, 
     if waits is not None:
         later, why = waits
         return Decision(case=case, reason=why, plan=(Plan(kind=StepKind.SEND_EMAIL, due_at=later),))
-    first = firing.before_writing(case, fact.obligation, now=now, rules=rules)
+    first = fresh_first(case, fact.obligation, StepKind.SEND_EMAIL, now=now, rules=rules)
     if first is not None:
         return first
     number = case.email_tries + 1

@@ -95,6 +95,24 @@ ONLY_CUSTOMER: Final = frozenset({Rule.ONLY_CUSTOMER, Rule.NO_CARD, Rule.NEVER_A
 """Rules that say that only the customer could cure the decline: silence could not have helped."""
 
 
+class Review(StrEnum):
+    """Why a person must look at a case."""
+
+    NOT_BY_CARD = "not_by_card"
+    NEVER_SENT = "never_sent"
+    """Attempts in a row never got through to the gateway."""
+    PUT_OFF = "put_off"
+    """A due try was put off again and again without time passing."""
+    OUR_MISTAKE = "our_mistake"
+    """The decline says that we did something wrong; perhaps money moved already."""
+    GONE = "gone"
+    """The gateway knows the obligation no more."""
+
+
+CURED_BY_CARD: Final = frozenset({Review.NOT_BY_CARD, Review.NEVER_SENT, Review.PUT_OFF})
+"""Where only a way to charge was missing: another card of the customer's ends the review. The others are about money, not cards."""
+
+
 class Source(StrEnum):
     """Where recovered money came from. The engine is never credited with the last three."""
 

@@ -7,7 +7,7 @@ from recovery.cases.asking import Moment, fresh_question, silent_slot
 from recovery.cases.between import held_back, next_between, next_letter
 from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
 from recovery.cases.choosing import backups, default_card, is_untried, needs_agreement, next_card
-from recovery.cases.lifecycle import SPENT, AttemptStatus, Rule, State, StepKind
+from recovery.cases.lifecycle import SPENT, AttemptStatus, Review, Rule, State, StepKind
 from recovery.cases.policy import RETRIED, Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
@@ -26,7 +26,7 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
     assert case.verdict is not None, f"case {case.id} is planned without a verdict"
     kind = case.verdict.decline_class
     if kind is DeclineClass.OUR_MISTAKE:
-        return to_review(case, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
+        return to_review(case, Review.OUR_MISTAKE, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
     if case.silent_tries >= rules.policy.silent_attempts_max:
         limit = f"{case.silent_tries} of {rules.policy.silent_attempts_max} silent attempts are used"
         return spent(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
@@ -137,11 +137,11 @@ def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, de
     )
 
 
-def to_review(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
-    """A person must look; until then nothing is tried and nobody is written to."""
+def to_review(case: Case, because: Review, *, now: datetime, rules: Rules, why: str) -> Decision:
+    """A person must look; until then nothing is tried and nobody is written to, unless another card is all that was missing."""
     escalates_at = now + timedelta(days=rules.policy.review_days)
     return Decision(
-        case=replace(case, state=State.REVIEW),
+        case=replace(case, state=State.REVIEW, review=because),
         reason=f"{why}; a person must look, escalated {escalates_at:%d %b} if nobody does",
         plan=(Plan(kind=StepKind.ESCALATE, due_at=escalates_at),),
         cancel=ALL_STEPS - {StepKind.ESCALATE, StepKind.SETTLE_ATTEMPT},

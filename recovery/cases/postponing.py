@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recovery.cases.case import Case, Decision
 from recovery.cases.facts import ChargeDue, Fact
-from recovery.cases.lifecycle import State
+from recovery.cases.lifecycle import Review, State
 from recovery.cases.planning import SILENT_STEPS, to_review
 from recovery.cases.rules import Rules
 from recovery.values import replace
@@ -28,5 +28,5 @@ def bounded(before: Case, fact: Fact, decision: Decision, *, now: datetime, rule
     if counted.case.put_off < PUT_OFF_MAX or decision.case.state is State.REVIEW:
         return counted
     why = f"put off {PUT_OFF_MAX} times in a row without any time passing, last because: {decision.reason}"
-    held = to_review(replace(decision.case, put_off=0), now=now, rules=rules, why=why)
+    held = to_review(replace(decision.case, put_off=0), Review.PUT_OFF, now=now, rules=rules, why=why)
     return replace(held, entries=decision.entries)

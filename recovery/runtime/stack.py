@@ -56,6 +56,7 @@ def _close(wiring: Wiring) -> None:
     made = vars(wiring)
     if "database" in made:
         wiring.database.dispose()
-    close = getattr(made.get("gateway"), "close", None)
-    if close is not None:
-        close()
+    for gateway in {id(made[name]): made[name] for name in ("gateway", "letters_gateway") if name in made}.values():
+        close = getattr(gateway, "close", None)
+        if close is not None:
+            close()

@@ -74,6 +74,15 @@ class Wiring:
     @cached_property
     def gateway(self) -> Gateway:
         """The payment gateway. Raises SettingsInvalid when no key is set."""
+        return self._gateway(self._pace())
+
+    @cached_property
+    def letters_gateway(self) -> Gateway:
+        """The same, whose calls leave a share of the rate to charges."""
+        pace = self._pace(letters=True)
+        return self.gateway if pace is None else self._gateway(pace)
+
+    def _gateway(self, pace: Pace | None) -> Gateway:
         settings = self.settings
         if settings.stripe_secret_key is None:
             raise SettingsInvalid(
@@ -84,12 +93,16 @@ class Wiring:
             webhook_secrets=tuple(secret.get_secret_value() for secret in settings.stripe_webhook_secrets),
             api_base=settings.stripe_api_base,
             limits=Limits(bound_seconds=settings.stripe_call_seconds),
-            pace=self._pace(),
+            pace=pace,
         )
 
-    def _pace(self) -> Pace | None:
+    def _pace(self, *, letters: bool = False) -> Pace | None:
         rate = self.settings.calls_per_second
-        return None if rate == 0 or self.broker_url is None else SharedPace(self.broker_url, calls_per_second=rate)
+        return (
+            None
+            if rate == 0 or self.broker_url is None
+            else SharedPace(self.broker_url, calls_per_second=rate, letters=letters)
+        )
 
     @cached_property
     def rulebook(self) -> StoredRuleBook:
@@ -170,7 +183,7 @@ class Wiring:
     def performers(self) -> Mapping[StepKind, Performer]:
         """Who performs which step. Cheap and urgent kinds come first."""
         door, gateway = self.door, self.gateway
-        send = SendEmail(door, gateway, self.mailer, self.letters, self.outbox)
+        send = SendEmail(door, self.letters_gateway, self.mailer, self.letters, self.outbox)
         return {
             StepKind.SETTLE_ATTEMPT: SettleAttempt(door, gateway),
             StepKind.WAKE_SIBLINGS: WakeSiblings(door),

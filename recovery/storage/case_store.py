@@ -11,7 +11,7 @@ from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
 from recovery.cases.facts import Fact, fact_name
 from recovery.cases.grounds import Grounds
 from recovery.cases.holdout import Arm
-from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Rule, Source, State, StepKind, StepState
+from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Review, Rule, Source, State, StepKind, StepState
 from recovery.money import Money
 from recovery.storage import codec
 from recovery.storage.attempt_store import attempt_from, save_changed_attempts
@@ -127,10 +127,12 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         signals=codec.signals_from(row["signals"]),
         dead_cards=codec.cards_from(row["dead_cards"]),
         brands_seen=codec.cards_from(row["brands_seen"]),
+        failed_cards=codec.cards_from(row["failed_cards"]),
         wallet=codec.wallet_from(row["wallet"]),
         attempts=tuple(attempt_from(a) for a in tried),
         steps=tuple(_waiting(*step) for step in waiting),
         exhausted=_exhausted(used_up),
+        review=Review(row["review"]) if row["review"] else None,
         source=Source(row["source"]) if row["source"] else None,
     )
 
@@ -155,7 +157,9 @@ def _case_row(case: Case) -> dict[str, Any]:
         "signals": codec.signals_json(case.signals),
         "dead_cards": codec.cards_json(case.dead_cards),
         "brands_seen": codec.cards_json(case.brands_seen),
+        "failed_cards": codec.cards_json(case.failed_cards),
         "wallet": codec.wallet_json(case.wallet),
+        "review": case.review.value if case.review else None,
         "source": case.source.value if case.source else None,
     }
 

@@ -95,6 +95,7 @@ def _forget_cards(tx: Connection, ids: list[str]) -> None:
             tried_card=_reduced(cases.c.tried_card),
             dead_cards=[],
             brands_seen=[],
+            failed_cards=[],
             wallet=[],
             choice=None,
             left_because=None,

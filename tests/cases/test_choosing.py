@@ -179,6 +179,18 @@ def test_a_brand_is_remembered_whoever_showed_it_and_in_whatever_order() -> None
     assert needs_agreement(read(elsewhere, wallet(kept(REBRANDED, Place.SUBSCRIPTION))).case, back, rules().policy)
 
 
+def test_the_card_that_failed_first_is_no_backup_once_another_was_tried() -> None:
+    """Only the newest decline's card was remembered: the first one passed for a fresh backup and was charged outside its turn."""
+    chosen = kept(OTHER, Place.SUBSCRIPTION, at=FAILED_AT + timedelta(hours=1))
+    seen = wallet(chosen, kept(CARD, Place.ATTACHED))
+    case = read(opened(), seen).case
+    lost = attempt(card=OTHER, purpose=Purpose.CUSTOMER_CARD)
+    busy = replace(case, attempts=(lost,))
+    gone = facts.AttemptAnswered(attempt_id=lost.id, answer=Declined(signals=LOST, charge_id="ch_7"))
+    after = decide(busy, gone, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_2", uses=())).case
+    assert read(after, seen, policy=allowing(BackupUse.ALWAYS)).case.state is State.DUNNING
+
+
 def test_a_choice_that_became_another_brand_does_not_keep_the_backup_from_its_turn() -> None:
     """The backup was planned, the choice was found at firing and could not be charged, and the backup was planned, for ever."""
     chosen = kept(OTHER, Place.CUSTOMER, at=FAILED_AT + timedelta(hours=1))

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from cases_support import (
+    CARD,
     FAILED_AT,
     LOST,
     OPEN_HOUR,
@@ -22,6 +23,7 @@ from cases_support import (
 from recovery.cases import facts
 from recovery.cases.lifecycle import AttemptStatus, Rule, State, StepKind
 from recovery.cases.obligation import ChargeStatus
+from recovery.cases.wallet import KeptCard, Place
 
 EMAIL = facts.EmailDue(obligation=owed(), step_id=5)
 
@@ -91,6 +93,21 @@ def test_the_end_waits_for_an_open_charge_and_comes_without_one() -> None:
     assert told(asked(opened()), close).case.state is State.LOST
     open_one = replace(asked(opened()), attempts=(attempt(status=AttemptStatus.PROCESSING),))
     assert planned(told(open_one, close)) == {StepKind.CLOSE_CASE: OPEN_HOUR + timedelta(days=1)}
+
+
+def test_the_end_waits_for_fresh_details_that_nobody_told_of() -> None:
+    """The news of a card was lost, and with emails refused nothing else read the cards before the case was given up."""
+    fresh = replace(CARD, payment_method="pm_9", fingerprint="fp_9", last4="0009")
+    close = facts.CloseDue(obligation=owed(card=fresh), step_id=6)
+    case = asked(opened())
+    assert planned(told(case, close)) == {
+        StepKind.REFRESH_CARD: OPEN_HOUR,
+        StepKind.CLOSE_CASE: OPEN_HOUR + timedelta(days=1),
+    }
+    trying = replace(case, card=fresh, steps=(waiting(StepKind.CHARGE_CARD, due_at=OPEN_HOUR + timedelta(days=2)),))
+    assert planned(told(trying, close)) == {StepKind.CLOSE_CASE: OPEN_HOUR + timedelta(days=3)}
+    read = replace(case, wallet=(KeptCard(card=fresh, place=Place.CUSTOMER),))
+    assert told(read, close).case.state is State.LOST, "the reading that showed it decided"
 
 
 def test_review_is_brought_up_again_until_a_person_decides() -> None:

@@ -34,3 +34,11 @@ def test_without_the_broker_nobody_takes_a_turn() -> None:
     began = time.monotonic()
     assert pace(0.6) is False
     assert time.monotonic() - began < 5
+
+
+def test_letters_leave_half_of_the_rate_to_charges(valkey_url: str) -> None:
+    letters = SharedPace(valkey_url, calls_per_second=RATE, letters=True)
+    charges = SharedPace(valkey_url, calls_per_second=RATE)
+    began = time.monotonic()
+    taken = sum(letters(0) for _ in range(RATE)), sum(charges(0) for _ in range(RATE))
+    assert time.monotonic() - began > 1 or taken == (RATE // 2, RATE - RATE // 2)

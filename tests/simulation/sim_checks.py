@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 from sim_books import Called
 from sim_checks_cards import cards
@@ -100,14 +101,25 @@ def effects(view: View) -> Iterator[str]:
     for name, invoice in view.books.invoices.items():
         owed = invoice.status is ObligationStatus.OPEN and invoice.subscription_ended_at is None and not invoice.gone
         failures = ("invoice.payment_failed", "charge.failed")
-        told = any(
-            n.kind in failures
+        told = [
+            view.run.post.accepted[n.id]
+            for n in view.run.post.notices.values()
+            if n.kind in failures
             and n.id in view.run.post.accepted
             and (n.content.get("invoice") == name or n.object_id in {c.id for c in view.books.of(name)})
-            for n in view.run.post.notices.values()
-        )
-        if owed and told and name not in view.cases:
+        ]
+        if owed and told and name not in view.cases and not _too_late(view, name, min(told)):
             yield f"{name} failed and has no case"
+
+
+def _too_late(view: View, name: str, told: datetime) -> bool:
+    """Whether the newest failure was beyond the horizon when anybody was first told: only ``--any-age`` opens a case then.
+
+    The shortest horizon that any policy of the run had is taken: which one was in use when a worker read the event is not asked.
+    """
+    failed = [charge.at for charge in view.books.of(name) if charge.status is ChargeStatus.FAILED and charge.at <= told]
+    horizon = min(known.policy.horizon_days for _, known in view.run.editions)
+    return bool(failed) and told >= max(failed) + timedelta(days=horizon)
 
 
 def emails(view: View) -> Iterator[str]:

@@ -79,6 +79,8 @@ class SimGateway(Gateway):
     livemode: bool = False
     call_bound_seconds: float = BOUND_SECONDS
     landings: list[tuple[datetime, ChargeOrder, bool, Called]] = field(default_factory=list)
+    landed: dict[str, Answer] = field(default_factory=dict)
+    """How the requests were answered that landed while their workers waited or had given up."""
     updater: UpdaterWay = UpdaterWay.PASSIVE
     renew: Callable[[Card], Card | None] = field(default=lambda _: None)
     """What the networks know of a card: its new details, which are stored; None where they know nothing."""
@@ -177,9 +179,8 @@ class SimGateway(Gateway):
             call.fault = "crash before"
             self.say(f"  CRASH before charging {order.key}")
             raise Crashed
-        if self.faults.strikes("meanwhile"):
-            self.meanwhile(f"charging {order.key}", BOUND_SECONDS / 2)
-        answer = self._charge(order, call)
+        others_act = self.faults.strikes("meanwhile")
+        answer = self._charge(order, call, others_act=others_act)
         self.say(f"  charge {order.key}: {type(answer).__name__} {call.fault or ''}")
         if self.faults.strikes("webhook_first"):
             self.meanwhile("webhook first", 15)
@@ -188,7 +189,7 @@ class SimGateway(Gateway):
             raise Crashed
         return answer
 
-    def _charge(self, order: ChargeOrder, call: Called) -> Answer:
+    def _charge(self, order: ChargeOrder, call: Called, *, others_act: bool) -> Answer:
         if self.key_refused:
             return Misconfigured(detail="401")
         kinds = ("unauthorized", "rate_limited", "conflict", "missing", "unanswered_landed", "unanswered_never")
@@ -213,12 +214,26 @@ class SimGateway(Gateway):
                 self._later(order, call, dice.uniform(0, BOUND_SECONDS + MARGIN_SECONDS - 1), beyond=False)
             case "unanswered_beyond":
                 self._later(order, call, dice.uniform(300, 300_000), beyond=True)
+            case _ if others_act:
+                return self._while_others_act(order, call, dice.uniform(0.1, BOUND_SECONDS / 2))
             case _:
                 self.clocks.tick(dice.uniform(0.1, 3))
                 answer = self.land(order, call)
                 self._twice(order, call)
                 return answer
         return Unknown(detail=call.fault)
+
+    def _while_others_act(self, order: ChargeOrder, call: Called, seconds: float) -> Answer:
+        """The request lands at its own instant while others act; how long they keep its worker is nothing to it."""
+        self._later(order, call, seconds, beyond=False)
+        self.meanwhile(f"charging {order.key}", BOUND_SECONDS / 2)
+        assert call.lands_at is not None
+        self.clocks.tick(max((call.lands_at - self.clocks.machine_at).total_seconds(), 0))
+        self.land_due()
+        if self.clocks.machine_at > call.machine_at + timedelta(seconds=BOUND_SECONDS):
+            call.fault = "given up"
+            return Unknown(detail="timeout")
+        return self.landed[order.key]
 
     def _later(self, order: ChargeOrder, call: Called, seconds: float, *, beyond: bool) -> None:
         """``seconds`` after the call began, however much of that has passed: its bound counts from there."""
@@ -239,6 +254,7 @@ class SimGateway(Gateway):
             self.landings.remove(item)
             _, order, beyond, call = item
             answer = self.land(order, call, beyond=beyond)
+            self.landed[order.key] = answer
             self.say(f"  late landing of {order.key}: {type(answer).__name__}")
         return len(due)
 

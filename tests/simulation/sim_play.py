@@ -370,7 +370,7 @@ class Run:
             self.say(f"backfill: {error}")
             return 0
         for name in sorted(self.gateway.listed):
-            self.post.accepted.setdefault(name, len(self.post.accepted))
+            self.post.accepted.setdefault(name, self.clocks.at)
         self.say(f"backfill: {found}")
         return found.events_new + found.cases_opened + found.cases_told
 

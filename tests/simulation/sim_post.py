@@ -4,7 +4,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sim_clocks import Clocks
 from sim_faults import Crashed, Faults
@@ -43,7 +43,8 @@ class Post:
     say: Callable[[str], None]
     notices: dict[str, Notice] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
-    accepted: dict[str, int] = field(default_factory=dict)
+    accepted: dict[str, datetime] = field(default_factory=dict)
+    """When each event was first accepted, in business time."""
     _due: list[tuple[float, int, str]] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -94,6 +95,6 @@ class Post:
             self.say(f"  webhook {notice_id}: the web process died; delivered again")
             self._queue(notice_id, 60)
             return 0
-        self.accepted.setdefault(notice_id, len(self.accepted))
+        self.accepted.setdefault(notice_id, self.clocks.at)
         self.say(f"  webhook {notice_id} {self.notices[notice_id].kind}: {receipt.value}")
         return 1

@@ -1,9 +1,14 @@
 """Everything that ends a campaign does so between planning and sending as well, heard of or not."""
 
+from datetime import timedelta
+from itertools import pairwise
+
 import pytest
+from story_house import CONFIG
 from story_support import Begin, Life
 
 from recovery.cases.lifecycle import State, StepKind
+from recovery.runtime.knowledge import load_knowledge
 
 pytest_plugins = ["story_fixtures"]
 
@@ -58,3 +63,16 @@ def test_what_ends_a_case_stops_the_letter_that_is_planned(begin: Begin, end: ob
     if not heard:
         life.wiring.backfill()  # finds what was never told, for the books
         life.work()
+
+
+def test_three_invoices_of_one_customer_share_the_cap_on_letters(begin: Begin) -> None:
+    life = begin()
+    _asked(life)
+    invoices = [life.invoice, *(life.sandbox.make_failed_invoice(life.customer()) for _ in range(2))]
+    life.run(days=25)
+    at = sorted(email.begun_at for invoice in invoices for email in life.file(invoice).emails)
+    dunning = load_knowledge(CONFIG).policy.dunning
+    assert len(at) == len(life.mails.messages) == dunning.customer_emails_max
+    gaps = [(later - earlier) / timedelta(hours=1) for earlier, later in pairwise(at)]
+    assert min(gaps) >= dunning.customer_gap_hours
+    assert "the customer got enough over all cases" in life.reasons()

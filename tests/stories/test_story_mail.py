@@ -2,6 +2,7 @@
 
 from email.message import EmailMessage
 from pathlib import Path
+from typing import cast
 
 import pytest
 from story_house import Ways
@@ -9,6 +10,7 @@ from story_support import Begin, Killed
 
 from recovery.cases.lifecycle import Source, State, StepKind
 from recovery.dunning.mailer import MailAmbiguous, Mailer
+from recovery.gateways.port import Contact, Gateway
 
 pytest_plugins = ["story_fixtures"]
 
@@ -179,3 +181,32 @@ def test_an_email_over_which_the_worker_died_is_not_sent_again(begin: Begin, han
     life.sandbox.customer_pays(life.invoice)
     life.work()
     assert life.case().source is Source.CUSTOMER_AFTER_EMAIL
+
+
+class _DiesReading:
+    """The real gateway; the worker dies once between reading whom to write to and beginning the letter."""
+
+    def __init__(self, real: Gateway) -> None:
+        self._real = real
+        self.deaths = 1
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def read_contact(self, obligation: str) -> Contact:
+        """As the real one, once this worker has died."""
+        found = self._real.read_contact(obligation)
+        if self.deaths:
+            self.deaths -= 1
+            raise Killed
+        return found
+
+
+def test_a_letter_whose_worker_died_before_it_was_begun_goes_out_once(begin: Begin) -> None:
+    life = begin(ways=Ways(gateway=lambda real: cast(Gateway, _DiesReading(real))))
+    with pytest.raises(Killed):
+        life.fail("authentication_required")
+    life.invoice = life.sandbox.ledger.entries[0].invoice
+    life.run(days=1)
+    assert [email.status for email in life.file().emails] == ["sent"]
+    assert len(life.mails.messages) == 1
