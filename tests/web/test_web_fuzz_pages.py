@@ -63,8 +63,6 @@ def client(wiring: Wiring) -> Iterator[httpx.Client]:
 def _changes(wiring: Wiring) -> int:
     names = ("journal", "steps", "suppressions", "mail_objections", "sessions")
     counts = " + ".join(f"(SELECT count(*) FROM {name})" for name in names)
-        f"(SELECT count(*) FROM {name})" for name in ("journal", "steps", "suppressions", "mail_objections", "sessions")
-    )
     return int(rows(wiring, f"SELECT {counts}")[0][0])
 
 
