@@ -24,7 +24,10 @@ from recovery.cases.planning import next_silent, refresh_now, to_review
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import NEEDS_FRESH_CARD, Verdict
 from recovery.declines.signals import Signals
+from recovery.sentences import Sentence, Told
 from recovery.values import replace
+
+_REFUSALS = (Declined, NeedsCustomer)
 
 PROCESSING_RECHECK = timedelta(hours=1)
 """How often an accepted but undecided charge is looked at again, should its webhook never come."""
@@ -42,11 +45,11 @@ def attempt_answered(
     if isinstance(answer, Succeeded):
         charge = replace(answer.charge, idempotency_key=attempt.id)
         return paid(case, (charge,), at=charge.brought_at)
-    if attempt.status not in OPEN_ATTEMPTS and not isinstance(answer, Declined | NeedsCustomer):
+    if attempt.status not in OPEN_ATTEMPTS and not isinstance(answer, _REFUSALS):
         return Decision(case=case, reason=f"attempt {attempt.number}: {_brief(answer)}; it was closed already")
     was_open = attempt.status in OPEN_ATTEMPTS
     case = _recorded(case, attempt, answer, now=now, rules=rules)
-    why = f"attempt {attempt.number}: {_brief(answer)}"
+    why = Sentence(lambda: f"attempt {attempt.number}: {_brief(answer)}")
     if isinstance(answer, Unknown):
         hold = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now, hold_seconds=rules.settle_seconds),)
         return Decision(
@@ -83,7 +86,7 @@ def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime, rules: R
 
 
 def _follow(
-    case: Case, attempt: Attempt, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: str
+    case: Case, attempt: Attempt, answer: Answer, *, now: datetime, rules: Rules, usage: CardUse, why: Told
 ) -> Decision:
     match answer:
         case Declined() | NeedsCustomer():
@@ -104,16 +107,18 @@ def _follow(
             raise TypeError(f"{answer!r} has no follow-up")
 
 
-def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
     if case.state in (State.SILENT, State.DUNNING) and fresh_waits(case, rules.policy):
         return refresh_now(case, now=now, why=f"{why}; meanwhile fresh details appeared, which are read again at once")
     if case.state is State.SILENT and attempt.purpose is Purpose.BACKUP_CARD:
         return refresh_now(case, now=now, why=f"{why} on a backup card; the card of this payment is read again")
     if case.state is not State.SILENT:
         return _refused_between(case, now=now, rules=rules, why=f"{why}; the case stays in {case.state.value}")
-    assert case.verdict is not None
-    if case.verdict.decline_class in NEEDS_FRESH_CARD:
-        return refresh_now(case, now=now, why=f"{why}; {case.verdict.brief()}; the card is read again at once")
+    verdict = case.verdict
+    assert verdict is not None
+    if verdict.decline_class in NEEDS_FRESH_CARD:
+        because = Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again at once")
+        return refresh_now(case, now=now, why=because)
     return next_silent(case, now=now, rules=rules, usage=usage, why=why)
 
 
@@ -130,7 +135,7 @@ def _refused_between(case: Case, *, now: datetime, rules: Rules, why: str) -> De
     return Decision(case=case, reason=why, plan=tuple(each for each in following if each is not None))
 
 
-def _unsent(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+def _unsent(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
     policy = rules.policy
     unsent = 0
     for attempt in reversed(case.attempts):

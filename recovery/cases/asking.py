@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from recovery.cases.case import Case
 from recovery.cases.policy import Ladder
@@ -10,9 +11,10 @@ from recovery.declines.classify import DeclineClass
 from recovery.sentences import Sentence, Told
 from recovery.timing.slots import Question, Slot, next_slot
 from recovery.timing.windows import Window
-from recovery.values import replace
+from recovery.values import quick, replace
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """What a question is asked with."""
@@ -107,7 +109,7 @@ def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, j
         advised_at = last_at + timedelta(hours=case.verdict.wait_hours)
         wanted, because, spaced_from = max(case.woken_at, advised_at), "a sibling invoice was paid", None
     else:
-        wanted, because, payday = _wish(case, ladder, tried, rules, last_at)
+        wanted, because, payday = _wish(case, ladder, tried, rules, window)
         if payday:  # hours of their own, such as the start of the booking day, hold only for the day the money comes
             window = issuer_window(case, rules, case.verdict.decline_class)
         spaced_from = _last_try(last_at, moment.usage) if ladder.one_per_day else None
@@ -125,25 +127,25 @@ def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, j
         jitter_seconds=jitter_seconds,
         # Else planning would take for too late what firing, without jitter, would not: decided anew for ever at one instant.
         spread_until=case.horizon_at,
-        rule=f"ladders.{case.verdict.decline_class.value}",
+        rule=_RULE_OF[case.verdict.decline_class],
     )
 
 
-def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, last_at: datetime) -> tuple[datetime, Told, bool]:
+def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, window: Window) -> tuple[datetime, Told, bool]:
     """The instant that class and advice wish for, whatever the clock says by now; why; and whether it is a payday."""
     assert case.verdict is not None
+    last_at = case.last_failure_at or case.failed_at
     wait_hours = case.verdict.wait_hours
     gap_hours = ladder.gaps_hours[min(tried, len(ladder.gaps_hours) - 1)]
-    advised_at = last_at + timedelta(hours=wait_hours)
-    wanted = last_at + timedelta(hours=gap_hours)
+    advised_at = last_at + _hours(wait_hours) if wait_hours else last_at
+    wanted = last_at + _hours(gap_hours)
     if ladder.paydays and case.card is not None:
-        soonest = max(last_at + timedelta(hours=ladder.payday_gap_hours), advised_at)
-        window = issuer_window(case, rules, None)
+        soonest = max(last_at + _hours(ladder.payday_gap_hours), advised_at)
         payday = rules.paydays.next(window, case.card.country, case.card.funding, soonest)
         # A try so shortly before a payday would keep the payday's own from being made.
-        until = wanted + timedelta(hours=ladder.payday_gap_hours)
+        until = wanted + _hours(ladder.payday_gap_hours)
         if ladder.payday_within_hours is not None:
-            near = payday.at < max(until, advised_at + timedelta(hours=ladder.payday_within_hours))
+            near = payday.at < max(until, advised_at + _hours(ladder.payday_within_hours))
         else:
             near = payday.at < until or advised_at >= wanted
         if near:
@@ -154,6 +156,15 @@ def _wish(case: Case, ladder: Ladder, tried: int, rules: Rules, last_at: datetim
     return wanted, Sentence(lambda: f"{gap_hours:g} hours after the last try"), False
 
 
+_RULE_OF = {kind: f"ladders.{kind.value}" for kind in DeclineClass}
+
+
+@cache
+def _hours(count: float) -> timedelta:
+    """Policies name a few dozen numbers of hours, and each question needs some of them."""
+    return timedelta(hours=count)
+
+
 def _last_try(last_at: datetime, usage: CardUse) -> datetime:
     """The last try on the card that the network saw, on any case and by whomever."""
-    return max([last_at, *[use.at for use in usage.uses]])
+    return max([last_at, *[use.at for use in usage.uses]]) if usage.uses else last_at

@@ -6,10 +6,12 @@ from recovery.cases.obligation import Obligation
 from recovery.cases.updating import Freshness, Unsupported
 from recovery.cases.wallet import KeptCard
 from recovery.declines.signals import Card
+from recovery.values import quick
 
 _UNASKED = Unsupported()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardRefreshed:
     """The obligation and the customer's cards were read again.

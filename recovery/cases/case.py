@@ -20,8 +20,9 @@ from recovery.cases.wallet import KeptCard, Place
 from recovery.declines.classify import NEEDS_FRESH_CARD, DeclineClass, Verdict
 from recovery.declines.signals import Card, Signals
 from recovery.money import Money
+from recovery.sentences import Told
 from recovery.timing.slots import Slot
-from recovery.values import replace
+from recovery.values import quick, replace
 
 
 class Purpose(StrEnum):
@@ -48,6 +49,7 @@ _OWN_BUDGET = frozenset({Purpose.BACKUP_CARD, Purpose.CUSTOMER_CARD, Purpose.CUS
 """Purposes that use up none of the policy's silent attempts; the networks' budgets hold for all."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try of ours at charging the obligation. ``id`` is also the idempotency key."""
@@ -66,6 +68,7 @@ class Attempt:
     """The zone whose local time decided: kept so that outcomes can be asked for by local hour and weekday."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exhausted:
     """The silent options are used up: by which rule, when, and in words."""
@@ -75,6 +78,7 @@ class Exhausted:
     detail: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingStep:
     """An open step of the case, as decisions need to know it."""
@@ -84,6 +88,7 @@ class WaitingStep:
     in_flight: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One obligation being recovered.
@@ -153,12 +158,15 @@ class Case:
     @property
     def open_attempt(self) -> Attempt | None:
         """The attempt whose outcome nobody knows yet; there is at most one."""
-        return next((a for a in self.attempts if a.status in OPEN_ATTEMPTS), None)
+        for attempt in self.attempts:
+            if attempt.status in OPEN_ATTEMPTS:
+                return attempt
+        return None
 
     @property
     def silent_tries(self) -> int:
         """How many of the policy's silent attempts are used up."""
-        return sum(1 for a in self.attempts if a.status in SPENT and a.purpose not in _OWN_BUDGET)
+        return len([a for a in self.attempts if a.status in SPENT and a.purpose not in _OWN_BUDGET])
 
     @property
     def backup_tries(self) -> int:
@@ -174,24 +182,32 @@ class Case:
 
     def step(self, kind: StepKind) -> WaitingStep | None:
         """The open step of a kind, or None."""
-        return next((s for s in self.steps if s.kind is kind), None)
+        for step in self.steps:
+            if step.kind is kind:
+                return step
+        return None
 
     def was_tried(self, card: Card) -> bool:
         """Whether these very details were presented already: refused to anybody, or tried by us."""
-        spent = [a.card for a in self.attempts if a.status in SPENT]
-        return any(card.same_details(tried) for tried in (self.tried_card, *self.failed_cards, *spent))
+        if card.same_details(self.tried_card):
+            return True
+        others = (*self.failed_cards, *[a.card for a in self.attempts if a.status in SPENT])
+        return bool(others) and any(card.same_details(tried) for tried in others)
 
     def was_presented(self, card: Card) -> bool:
         """Whether these details were charged under this very payment method; the customer may save the same card anew."""
-        known = (self.tried_card, *(a.card for a in self.attempts if a.status in SPENT))
+        known = (self.tried_card, *[a.card for a in self.attempts if a.status in SPENT])
         same = (each for each in known if each is not None and each.payment_method == card.payment_method)
         return any(card.same_details(each) for each in same)
 
     def is_backup(self, card: Card) -> bool:
         """Whether a card is neither what the gateway would charge by default nor what the customer chose."""
-        names = [kept.card.payment_method for kept in self.wallet]
-        primary = names[0] if names and self.wallet[0].place is not Place.ATTACHED else None
-        return card.payment_method in names and card.payment_method not in (primary, self.choice)
+        if not self.wallet or card.payment_method == self.choice:
+            return False
+        first = self.wallet[0]
+        if first.place is not Place.ATTACHED and first.card.payment_method == card.payment_method:
+            return False
+        return any(kept.card.payment_method == card.payment_method for kept in self.wallet)
 
     def brand_before(self, card: Card) -> str | None:
         """The brand under which this payment method was shown before, if it is another one now; else None.
@@ -219,7 +235,7 @@ class Case:
 
     def is_dead(self, card: Card) -> bool:
         """Whether these very details were declined for good."""
-        return any(card.same_details(dead) for dead in self.dead_cards)
+        return bool(self.dead_cards) and any(card.same_details(dead) for dead in self.dead_cards)
 
     def dead_after(self, card: Card, verdict: Verdict) -> tuple[Card, ...]:
         """The dead cards once these details were declined so. Of a mistyped entry only the entry is dead, not its number."""
@@ -230,6 +246,7 @@ class Case:
         return (*self.dead_cards, replace(card, fingerprint=None) if verdict.typed else card)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """An order with a due time. ``hold_seconds`` of machine time must pass as well, whatever business time does."""
@@ -239,6 +256,7 @@ class Plan:
     hold_seconds: float = 0.0
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line for the ledger. ``ref`` (charge, refund or dispute id) makes it unique within case and kind."""
@@ -251,9 +269,10 @@ class Entry:
     charge_id: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a fact leads to: the new case, what to plan and cancel, and a reason that a person can read.
+    """What a fact leads to: the new case, what to plan and cancel, and a reason that a person can read, put into words when it is.
 
     ``start`` is an attempt to begin: its row is written before the gateway is called. ``email`` is the number of an email to
     begin, ``template`` its text. ``halt`` stops all charging, with the reason. ``slot`` is what was found when an instant for a try was
@@ -261,7 +280,7 @@ class Decision:
     """
 
     case: Case
-    reason: str
+    reason: Told
     plan: tuple[Plan, ...] = ()
     cancel: frozenset[StepKind] = frozenset()
     entries: tuple[Entry, ...] = ()

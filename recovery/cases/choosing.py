@@ -67,6 +67,8 @@ def _saved(kept: KeptCard) -> float:
 
 def next_card(case: Case, default: Card | None, policy: Policy) -> Card | None:
     """What to charge next, given the gateway's own default: fresh details first, then the turn of a backup, then what was tried."""
+    if case.choice is None and default is not None and len(case.wallet) == 1 and case.wallet[0].card is default:
+        return default  # the only card there is
     choice = next((kept.card for kept in case.wallet if kept.card.payment_method == case.choice), None)
     if choice is not None and (case.is_dead(choice) or needs_agreement(case, choice, policy)):
         choice = None  # what the customer chose is not that card any more
@@ -114,10 +116,9 @@ def backups(case: Case, policy: Policy) -> tuple[Card, ...]:
     wish = policy.cards
     if wish.backup is BackupUse.NEVER or case.state is not State.SILENT:
         return ()
-    left = wish.backups_max - case.backup_tries
-    allowed = (kept.card for kept in case.wallet if case.is_backup(kept.card) and _consents(kept, wish.backup))
+    allowed = [kept.card for kept in case.wallet if _consents(kept, wish.backup) and case.is_backup(kept.card)]
     untried = [card for card in allowed if is_fresh(case, card, policy)]
-    return tuple(untried[: max(left, 0)])
+    return tuple(untried[: max(wish.backups_max - case.backup_tries, 0)]) if untried else ()
 
 
 def _consents(kept: KeptCard, use: BackupUse) -> bool:

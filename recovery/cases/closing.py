@@ -18,8 +18,10 @@ LONGER_AT_MOST = timedelta(days=7)
 def kept_open(before: Case, decision: Decision, *, rules: Rules) -> Decision:
     """The decision with the case's end put off, if a letter that it plans would come after it or too shortly before."""
     case = decision.case
+    if case.state is not State.DUNNING or case.exhausted is None:
+        return decision
     letter = _planned(decision, StepKind.SEND_EMAIL)
-    if case.state is not State.DUNNING or letter is None or case.exhausted is None:
+    if letter is None:
         return decision
     closing = _planned(decision, StepKind.CLOSE_CASE) or _waiting(before)
     wanted = letter + TIME_TO_ANSWER

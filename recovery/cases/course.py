@@ -35,6 +35,8 @@ LOOK_BACK = timedelta(days=31)
 
 _URGENT = tuple(StepKind)
 _NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
+_READINGS = (ChargeDue, CardRefreshed)
+_OUTCOMES = (AttemptAnswered, LeaseLapsed)
 _NEEDS_STEPS = (CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused)
 
 
@@ -56,7 +58,7 @@ class Course:
         self._taken = 0
         self._others: list[tuple[str, Use]] = list(uses)
         self._counted: tuple[Attempt, ...] = ()
-        self._own: list[tuple[str, Use]] = []
+        self._own: list[tuple[str | None, Use]] = []
 
     @property
     def next_plan(self) -> Plan | None:
@@ -97,7 +99,7 @@ class Course:
         busy = self._busy
         if busy is None or decision.start is not None or decision.email is not None:
             return None
-        ends = step_of(fact) is not None or isinstance(fact, AttemptAnswered | LeaseLapsed)
+        ends = step_of(fact) is not None or isinstance(fact, _OUTCOMES)
         if not ends and busy.kind not in (StepKind.SEND_EMAIL, StepKind.ASK_REASON):
             return None
         self._busy = None
@@ -128,26 +130,28 @@ class Course:
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
         policy = self._rules.for_case(self.case).policy
-        read = card_read(self.case, fact, policy) if isinstance(fact, ChargeDue | CardRefreshed) else None
+        read = card_read(self.case, fact, policy) if isinstance(fact, _READINGS) else None
         card = read or self.case.card
         if card is None:
             return NO_USE
         key, since = card.budget_key, now - LOOK_BACK
         if self._counted is not self.case.attempts:
+            known = dict(zip(map(id, self._counted), self._own, strict=True))  # each attempt changes once or twice
             self._counted = self.case.attempts
-            self._own = [(attempt.card.budget_key, _use(attempt)) for attempt in self._counted if _counts(attempt)]
+            self._own = [known.get(id(attempt)) or _use(attempt) for attempt in self._counted]
         uses = [use for other, use in (*self._others, *self._own) if other == key and use.at > since]
-        return CardUse(budget_key=key, uses=sorted(uses, key=_WHEN))
+        if len(uses) > 1:
+            uses.sort(key=_WHEN)
+        return CardUse(budget_key=key, uses=uses)
 
 
 _WHEN = attrgetter("at")
 
 
-def _counts(attempt: Attempt) -> bool:
-    return attempt.status in SPENT and (attempt.signals is None or attempt.signals.reached_network)
-
-
-def _use(attempt: Attempt) -> Use:
+def _use(attempt: Attempt) -> tuple[str | None, Use]:
+    """What an attempt counts as, and against which card: none where the network never saw it."""
+    counts = attempt.status in SPENT and (attempt.signals is None or attempt.signals.reached_network)
     open_still = attempt.status in OPEN_ATTEMPTS
     declined = None if open_still else attempt.status is not AttemptStatus.SUCCEEDED
-    return Use(at=attempt.started_at, amount=attempt.amount, declined=declined)
+    use = Use(at=attempt.started_at, amount=attempt.amount, declined=declined)
+    return attempt.card.budget_key if counts else None, use

@@ -37,6 +37,7 @@ from recovery.cases.money_facts import SubscriptionCancelled as SubscriptionCanc
 from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.wallet import KeptCard
 from recovery.declines.signals import Card
+from recovery.values import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ class LeaseLapsed:
         return f"attempt:{self.attempt_id}:lapsed"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeDue:
     """A planned try has come due; obligation and cards were just read again."""
@@ -107,6 +109,7 @@ class ChargeDue:
         return f"step:{self.step_id}:due"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailDue:
     """A planned email has come due; the obligation was just read again.

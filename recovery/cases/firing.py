@@ -19,6 +19,7 @@ from recovery.cases.resuming import resumed
 from recovery.cases.rules import CardUse, Elder, Rules
 from recovery.cases.updating import Closed, ContactCardholder, Freshness, compared, told
 from recovery.declines.signals import Card
+from recovery.sentences import Sentence
 from recovery.timing.slots import Slot
 from recovery.values import replace
 
@@ -65,7 +66,7 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     if needs_agreement(case, card, rules.policy):
         return _other_brand(known, card, now=now, rules=rules)
     if is_untried(case, card):
-        why = f"card read again: {told(compared(case.tried_card, card, case.wallet))}"
+        why = Sentence(lambda: f"card read again: {told(compared(case.tried_card, card, case.wallet))}")
         return charge_fresh(known, now=now, rules=rules, usage=usage, why=why)
     if case.state is State.DUNNING:
         return Decision(case=known, reason="card read again: unchanged; the customer is asked already")
@@ -230,9 +231,11 @@ def _begin(case: Case, card: Card, purpose: Purpose, *, slot: Slot, now: datetim
     hours = slot.question.window.at(now)
     return Decision(
         case=replace(case, attempts=(*case.attempts, attempt)),
-        reason=(
-            f"attempt {number}: {case.amount} on {card.brief()} ({purpose.value.replace('_', ' ')}), "
-            f"in {hours.name} (risk {hours.weight:g})"
+        reason=Sentence(
+            lambda: (
+                f"attempt {number}: {case.amount} on {card.brief()} ({purpose.value.replace('_', ' ')}), "
+                f"in {hours.name} (risk {hours.weight:g})"
+            )
         ),
         start=attempt,
         slot=slot,

@@ -10,6 +10,7 @@ from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.planning import ALL_STEPS
 from recovery.declines.signals import Initiator
 from recovery.money import Money
+from recovery.sentences import Sentence
 from recovery.values import replace
 
 
@@ -90,7 +91,7 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
             attempts[attempt.id] = replace(attempt, status=AttemptStatus.SUCCEEDED, charge_id=charge.id)
         entries.append(_recovered(charge, source))
     assert source is not None
-    total = ", ".join(str(entry.amount) for entry in entries)
+    brought = tuple(entry.amount for entry in entries)
     came = total_of(entries)
     if case.state is not State.RECOVERED and came != case.amount:
         # The rest was credited and owed no more before anybody read it; or part payments are among the charges.
@@ -106,7 +107,7 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
     )
     return Decision(
         case=ended,
-        reason=f"paid: {total}, source {source.value.replace('_', ' ')}",
+        reason=Sentence(lambda: f"paid: {', '.join(map(str, brought))}, source {source.value.replace('_', ' ')}"),
         cancel=_all_but_settling(ended) - (_AFTERWARDS if case.state is State.RECOVERED else frozenset()),
         entries=tuple(entries),
     )
@@ -125,6 +126,8 @@ def _reinstated(case: Case, *, at: datetime) -> Entry:
 
 def part_entries(case: Case, charges: tuple[Charge, ...]) -> tuple[Entry, ...]:
     """Money that came in while something is still owed; booking it again changes nothing."""
+    if not charges:
+        return ()
     since = _since_failure(case, charges)
     return tuple(_recovered(charge, _source(case, charge, _attempt_of(case, charge))) for charge in since)
 
@@ -213,7 +216,7 @@ def _end(case: Case, state: State, kind: EntryKind, now: datetime, why: str) -> 
     entry = Entry(kind=kind, amount=case.amount, occurred_at=now, ref=case.obligation)
     return Decision(
         case=replace(case, state=state, ended_at=now),
-        reason=f"{why}: {case.amount} {kind.value.replace('_', ' ')}",
+        reason=Sentence(lambda: f"{why}: {case.amount} {kind.value.replace('_', ' ')}"),
         cancel=_all_but_settling(case),
         entries=(entry,),
     )

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.money import Money
+from recovery.values import quick
 
 
 class ObligationStatus(StrEnum):
@@ -26,6 +27,7 @@ class ChargeStatus(StrEnum):
     PENDING = "pending"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
     """One charge on an obligation, whoever started it, as read at the gateway.
@@ -49,6 +51,7 @@ class Charge:
         return self.succeeded_at or self.created_at
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obligation:
     """An invoice read at the gateway: what is owed, by whom, how it may be paid, and the charges made on it.
@@ -87,15 +90,18 @@ class Obligation:
     @property
     def succeeded(self) -> tuple[Charge, ...]:
         """The charges that brought money."""
-        return tuple(charge for charge in self.charges if charge.status is ChargeStatus.SUCCEEDED)
+        return self._of(ChargeStatus.SUCCEEDED)
 
     @property
     def pending(self) -> tuple[Charge, ...]:
         """The charges that are accepted but undecided."""
-        return tuple(charge for charge in self.charges if charge.status is ChargeStatus.PENDING)
+        return self._of(ChargeStatus.PENDING)
 
     @property
     def last_failure(self) -> Charge | None:
         """The newest charge that failed, or None."""
-        failed = [charge for charge in self.charges if charge.status is ChargeStatus.FAILED]
+        failed = self._of(ChargeStatus.FAILED)
         return failed[-1] if failed else None
+
+    def _of(self, status: ChargeStatus) -> tuple[Charge, ...]:
+        return tuple([charge for charge in self.charges if charge.status is status]) if self.charges else ()

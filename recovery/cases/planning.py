@@ -11,22 +11,25 @@ from recovery.cases.lifecycle import SPENT, AttemptStatus, Review, Rule, State, 
 from recovery.cases.policy import RETRIED, Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
+from recovery.sentences import Sentence, Told
 from recovery.timing.slots import Slot, jitter, next_slot
 from recovery.values import replace
 
 SILENT_STEPS = frozenset({StepKind.REFRESH_CARD, StepKind.CHARGE_CARD})
 ALL_STEPS = frozenset(StepKind)
+_READING, _TRYING = frozenset({StepKind.REFRESH_CARD}), frozenset({StepKind.CHARGE_CARD})
 
 
-def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
     """Plan the next silent step after a decline, or declare the silent options exhausted.
 
     ``why`` is what led here; it begins the reason.
     """
-    assert case.verdict is not None, f"case {case.id} is planned without a verdict"
-    kind = case.verdict.decline_class
+    verdict = case.verdict
+    assert verdict is not None, f"case {case.id} is planned without a verdict"
+    kind = verdict.decline_class
     if kind is DeclineClass.OUR_MISTAKE:
-        return to_review(case, Review.OUR_MISTAKE, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
+        return to_review(case, Review.OUR_MISTAKE, now=now, rules=rules, why=f"{why}; {verdict.brief()}")
     if case.silent_tries >= rules.policy.silent_attempts_max:
         limit = f"{case.silent_tries} of {rules.policy.silent_attempts_max} silent attempts are used"
         return spent(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
@@ -44,34 +47,36 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
             f"{slot.reason}; {days} ends" if slot.at is None else f"the next slot ({told(slot)}) lies beyond {days}"
         )
         # What pushed the slot out, such as a used-up budget; a try that was refused at firing has told it already.
-        pushed = [f"rejected {move}" for move in slot.rejected if move not in why]
-        why = "; ".join([why, case.verdict.brief(), *pushed])
+        led_here = str(why)
+        pushed = [f"rejected {move}" for move in slot.rejected if move not in led_here]
+        why = "; ".join([led_here, verdict.brief(), *pushed])
         ended = spent(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
         return replace(ended, slot=slot)
     return Decision(
         case=case if case.state is State.SILENT else replace(case, state=State.SILENT),
-        reason=f"{why}; {case.verdict.brief()}; next try {told(slot)}: {slot.reason}",
+        reason=Sentence(lambda: f"{why}; {verdict.brief()}; next try {told(slot)}: {slot.reason}"),
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
-        cancel=frozenset({StepKind.REFRESH_CARD}),
+        cancel=_READING,
         slot=slot,
     )
 
 
-def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: str) -> Decision:
+def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
     """Plan one immediate try on details that were not tried before: spacing does not apply, budgets always do."""
-    assert case.card is not None
+    card = case.card
+    assert card is not None
     moment = Moment(now=now, rules=rules, usage=usage)
-    customers = case.purpose_of(case.card) is Purpose.CUSTOMER_CARD
+    customers = case.purpose_of(card) is Purpose.CUSTOMER_CARD
     slot = next_slot(fresh_question(case, moment, windows=not customers))
-    too_late = slot.at is not None and slot.at > case.horizon_at and case.purpose_of(case.card) is Purpose.BACKUP_CARD
+    too_late = slot.at is not None and slot.at > case.horizon_at and case.purpose_of(card) is Purpose.BACKUP_CARD
     if slot.at is None or too_late:
         ended = exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=slot.reason)
         return replace(ended, slot=slot)
     return Decision(
         case=case,
-        reason=f"{why}; fresh details ({case.card.brief()}) are tried {told(slot)}: {slot.reason}",
+        reason=Sentence(lambda: f"{why}; fresh details ({card.brief()}) are tried {told(slot)}: {slot.reason}"),
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
-        cancel=frozenset({StepKind.REFRESH_CARD}),
+        cancel=_READING,
         slot=slot,
     )
 
@@ -96,13 +101,13 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
     return slot if slot.at == now else slot.reason
 
 
-def spent(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
+def spent(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: Told, detail: str) -> Decision:
     """Nothing silent is left on the card of this payment: the turn of the customer's other cards, or else of the customer."""
-    turn = backup_turn(case, now=now, rules=rules, why=f"{why}; {detail}")
+    turn = backup_turn(case, now=now, rules=rules, why=Sentence(lambda: f"{why}; {detail}"))
     return turn or exhaust(case, rule, now=now, rules=rules, why=why, detail=detail)
 
 
-def backup_turn(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision | None:
+def backup_turn(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision | None:
     """Plan a try on the next of the customer's other cards, to be checked against that card's own budget when it is made.
 
     What is planned is what firing would choose: planning another card would be put off and planned again for ever.
@@ -118,11 +123,11 @@ def backup_turn(case: Case, *, now: datetime, rules: Rules, why: str) -> Decisio
         case=replace(case, card=turn),
         reason=f"{why}; the customer's other card {turn.brief()} is tried (backup cards: {allowed})",
         plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=now),),
-        cancel=frozenset({StepKind.REFRESH_CARD}),
+        cancel=_READING,
     )
 
 
-def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, detail: str) -> Decision:
+def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: Told, detail: str) -> Decision:
     """The silent options are used up: hand the case to dunning, with its first letter planned and an end in sight."""
     exhausted = case.exhausted or Exhausted(rule=rule, at=now, detail=detail)
     asked = replace(case, state=State.DUNNING, exhausted=exhausted)
@@ -131,13 +136,18 @@ def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: str, de
     plan = [Plan(kind=StepKind.CLOSE_CASE, due_at=ends_at), *(each for each in following if each is not None)]
     return Decision(
         case=asked,
-        reason=f"{why}; silent options are exhausted by the rule {rule.value}: {detail}; the customer is asked, until {ends_at:%d %b}",
+        reason=Sentence(
+            lambda: (
+                f"{why}; silent options are exhausted by the rule {rule.value}: {detail}; "
+                f"the customer is asked, until {ends_at:%d %b}"
+            )
+        ),
         plan=tuple(plan),
         cancel=SILENT_STEPS | {StepKind.ESCALATE},
     )
 
 
-def to_review(case: Case, because: Review, *, now: datetime, rules: Rules, why: str) -> Decision:
+def to_review(case: Case, because: Review, *, now: datetime, rules: Rules, why: Told) -> Decision:
     """A person must look; until then nothing is tried and nobody is written to, unless another card is all that was missing."""
     escalates_at = now + timedelta(days=rules.policy.review_days)
     return Decision(
@@ -154,15 +164,17 @@ def told(slot: Slot) -> str:
     return f"{slot.at.astimezone(ZoneInfo(slot.zone)):%a %d %b %H:%M} {slot.zone}"
 
 
-def refresh_now(case: Case, *, now: datetime, why: str) -> Decision:
+def refresh_now(case: Case, *, now: datetime, why: Told) -> Decision:
     """Read obligation and card again at once; what is planned stays until the reading tells."""
     return Decision(case=case, reason=why, plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),))
 
 
-def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
-    assert case.verdict is not None
-    kind = case.verdict.decline_class
-    turn = backup_turn(case, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}")
+def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
+    verdict = case.verdict
+    assert verdict is not None
+    kind = verdict.decline_class
+    because = Sentence(lambda: f"{why}; {verdict.brief()}")
+    turn = backup_turn(case, now=now, rules=rules, why=because)
     if turn is not None:
         return turn
     if kind is DeclineClass.STALE_CARD or kind in RETRIED or _curable(case, rules):
@@ -173,9 +185,9 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
         if due_at is not None and due_at <= case.horizon_at:
             return Decision(
                 case=replace(case, state=State.SILENT),
-                reason=f"{why}; {case.verdict.brief()}; the card is read again {due_at:%a %d %b %H:%M} UTC",
+                reason=Sentence(lambda: f"{because}; the card is read again {due_at:%a %d %b %H:%M} UTC"),
                 plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=due_at),),
-                cancel=frozenset({StepKind.CHARGE_CARD}),
+                cancel=_TRYING,
             )
         rule, detail = (
             Rule.ONLY_CUSTOMER,
@@ -185,7 +197,7 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: str) -
         rule, detail = Rule.NEVER_AGAIN, "this card must not be tried again and no other is on file"
     else:
         rule, detail = Rule.ONLY_CUSTOMER, f"after {kind.value.replace('_', ' ')} no silent try can help"
-    return exhaust(case, rule, now=now, rules=rules, why=f"{why}; {case.verdict.brief()}", detail=detail)
+    return exhaust(case, rule, now=now, rules=rules, why=because, detail=detail)
 
 
 def _curable(case: Case, rules: Rules) -> bool:
@@ -205,4 +217,4 @@ def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules
 def _tries_in_class(case: Case, kind: DeclineClass) -> int:
     """Silent tries spent after declines of one class: the first failure was not ours and is not counted."""
     spent = [a for a in case.attempts if a.status in SPENT and a.purpose is Purpose.SILENT]
-    return sum(1 for a in spent if a.decline_class is kind or a.status is AttemptStatus.PROCESSING)
+    return len([a for a in spent if a.decline_class is kind or a.status is AttemptStatus.PROCESSING])

@@ -98,7 +98,7 @@ def project(scenario: Scenario, rules: Rules) -> Projection:
     fact = PaymentFailed(charge=charge, obligation=_obligation(case, scenario.card))
     decision = course.tell(fact, now=scenario.failed_at)
     assert decision is not None
-    return _play(course, decision.reason, now=scenario.failed_at)
+    return _play(course, str(decision.reason), now=scenario.failed_at)
 
 
 def project_from(case: Case, rules: Rules, usage: CardUse, *, now: datetime, because: str) -> Projection | None:
@@ -176,7 +176,7 @@ def _play(course: Course, opening: str, *, now: datetime) -> Projection:
         if started is not None:
             decision = course.tell(_refused(course.case, started), now=now)
             assert decision is not None
-        reason = decision.reason
+        reason = str(decision.reason)
         done.append(
             Projected(
                 at=now,

@@ -14,6 +14,7 @@ from recovery.declines.signals import Card, Signals
 from recovery.timing.banks import Banks
 from recovery.timing.budgets import Use
 from recovery.timing.paydays import Paydays
+from recovery.values import quick
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: it keeps what it found
@@ -77,6 +78,7 @@ class Elder:
     due_at: datetime | None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardUse:
     """What counts against the card the case would charge next, over all cases and whoever tried.

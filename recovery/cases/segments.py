@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from recovery.cases.obligation import Obligation
 from recovery.money import Money
+from recovery.values import quick
 
 _FORBID: Any = {"extra": "forbid"}
 
@@ -58,6 +59,7 @@ class Segment:
     change: Mapping[str, Any]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What is known about customer and subscription when a case opens; None where the gateway does not tell."""

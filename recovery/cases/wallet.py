@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from recovery.declines.signals import Card
+from recovery.values import quick
 
 
 class Place(StrEnum):
@@ -22,6 +23,7 @@ class Place(StrEnum):
     """Saved, but no default."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptCard:
     """One of the customer's cards. ``saved_at`` and ``consent`` (to be charged as a backup) are None where nothing tells.
@@ -36,6 +38,7 @@ class KeptCard:
     odd: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wallet:
     """What one reading shows. ``default`` is what the gateway itself would charge; None when that is no card, or nothing is set.
@@ -50,6 +53,8 @@ class Wallet:
 
 def ordered(cards: list[KeptCard]) -> tuple[KeptCard, ...]:
     """By place, then newest first; what has no instant comes last. Equal ones keep their order."""
+    if len(cards) <= 1:
+        return tuple(cards)
     places = list(Place)
     by_age = sorted(cards, key=lambda kept: -kept.saved_at.timestamp() if kept.saved_at else 0.0)
     return tuple(sorted(by_age, key=lambda kept: places.index(kept.place)))

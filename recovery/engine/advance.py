@@ -144,7 +144,7 @@ def _let_in(
     again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
     apply_steps(tx, _with_repeats(decision, again), moment=moment)
     _raise_flags(tx, case, fact, decision, moment)
-    log.info("decided", case=case.id, fact=fact_name(fact), state=decision.case.state.value, reason=decision.reason)
+    _told(fact, decision)
     return Advanced(
         case=decision.case,
         decision=decision,
@@ -152,6 +152,11 @@ def _let_in(
         email_id=email_id,
         template=decision.template,
     )
+
+
+def _told(fact: Fact, decision: Decision) -> None:
+    case = decision.case
+    log.info("decided", case=case.id, fact=fact_name(fact), state=case.state.value, reason=str(decision.reason))
 
 
 def _charges_read(fact: Fact) -> tuple[Charge, ...]:

@@ -12,6 +12,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol
 
+from recovery.values import quick
+
 
 class Verdict(StrEnum):
     """How one authorisation ended."""
@@ -43,6 +45,11 @@ class Answer:
     settles: Answer | None = None
     """What a processing payment becomes later; None: approved."""
 
+    def __hash__(self) -> int:
+        return hash(
+            (self.decline_code, self.network_decline_code, self.network_advice_code)
+        )  # enough to tell most apart
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardOnFile:
@@ -58,6 +65,7 @@ class CardOnFile:
     last4: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastTry:
     """One earlier authorisation on the same fingerprint."""
@@ -70,6 +78,7 @@ class PastTry:
     initiator: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
     """The question put to an issuer."""

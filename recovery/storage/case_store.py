@@ -181,7 +181,7 @@ def save_decision(
         "fact_key": fact.key,
         "fact": fact_name(fact),
         "state": after.state.value,
-        "reason": decision.reason,
+        "reason": str(decision.reason),
         "at": moment.now,
         "booked_at": moment.machine_now,
         "grounds": codec.grounds_json(grounds),

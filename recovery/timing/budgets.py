@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 from recovery.declines.networks import Cap, Counted, RulePack
 from recovery.money import Money
+from recovery.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
     """One attempt on a card that counts, or may come to count: by us on any case, by the gateway or by the customer.
@@ -21,6 +23,7 @@ class Use:
     by_customer: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """When the next attempt fits under one cap: the earliest instant, and how many fit then (this one included)."""
@@ -83,6 +86,8 @@ def earliest(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime
     """The earliest instant from ``at`` on at which there is room under every cap of the pack."""
     # Fewer uses than a cap allows, whatever their age, cannot use it up: with most cards nothing has to be counted.
     tight = [cap for cap in pack.caps if len(uses) >= cap.tries_max]
+    if not tight:
+        return at
     return max([at, *[_room_under(cap, counted_uses(cap, uses, amount), at).at for cap in tight]])
 
 

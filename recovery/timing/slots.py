@@ -10,6 +10,7 @@ from recovery.money import Money
 from recovery.sentences import Told
 from recovery.timing.budgets import Use, budget_brief, earliest, rooms
 from recovery.timing.windows import SEARCH_DAYS, Stretch, Window
+from recovery.values import quick
 
 _NO_TIME = timedelta(0)
 
@@ -20,6 +21,7 @@ _ROUNDS_MAX = 50
 """Windows, spacing and budgets each only push forward; they settle in two or three rounds."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """When may this card be tried next?
@@ -46,6 +48,7 @@ class Question:
     rule: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """The instant found (None: never within SEARCH_DAYS); in words what moved it and which budget allows it.
@@ -81,6 +84,7 @@ class Slot:
         return "; ".join(reason for reason in told if reason)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """An instant that was not allowed, and by what: risky hours, a used-up budget (until when), or else the spacing."""

@@ -222,7 +222,7 @@ def test_what_the_updater_says_for_good_ends_the_wait(answer: Freshness) -> None
     fact = facts.CardRefreshed(obligation=owed(), card=CARD, cards=seen.cards, step_id=1, updater=answer)
     after = decide(opened(EXPIRED), fact, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
     assert after.case.state is State.DUNNING
-    assert told(answer) in after.reason
+    assert told(answer) in str(after.reason)
 
 
 def test_fresh_details_win_over_an_updater_that_knows_of_none() -> None:

@@ -237,12 +237,15 @@ def test_every_command_has_help(run: Run) -> None:
         assert "Usage: recovery" in ran.out
 
 
-def test_the_module_can_be_run() -> None:
+def test_the_module_can_be_run_and_lists_its_commands_without_their_libraries() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "recovery.runtime.cli", "--help"],
+        [sys.executable, "-X", "importtime", "-m", "recovery.runtime.cli", "--help"],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert (ran.returncode, "Usage: recovery" in ran.stdout) == (0, True)
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in ran.stderr.splitlines()}
+    assert "typer" in imported
+    assert not imported & {"sqlalchemy", "pydantic", "stripe", "celery", "argon2", "matplotlib", "starlette"}

@@ -1,6 +1,7 @@
 """Changed copies are what dataclasses.replace would make, and refuse what they cannot change; sentences are made when read."""
 
 import dataclasses
+import pickle
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from recovery.declines.signals import Card, Signals
 from recovery.money import Money
 from recovery.sentences import Sentence
-from recovery.values import replace
+from recovery.values import quick, replace
 
 CARD = Card(payment_method="pm_1", brand="visa", exp_month=1)
 
@@ -17,6 +18,45 @@ CARD = Card(payment_method="pm_1", brand="visa", exp_month=1)
 class WithoutSlots:
     name: str
     number: int
+
+
+@quick
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Quick:
+    name: str
+    number: int = 3
+    kind: str | None = None
+
+
+@pytest.mark.parametrize("given", [{}, {"number": 4}, {"kind": "k", "number": 5}])
+def test_a_value_made_quickly_is_like_any_other(given: dict[str, Any]) -> None:
+    made = Quick(name="n", **given)
+    assert dataclasses.asdict(made) == {"name": "n", "number": 3, "kind": None} | given
+    assert type(made) is Quick
+    assert made == dataclasses.replace(made)
+    assert hash(made) == hash(replace(made, name="n"))
+    assert repr(made).startswith("Quick(name='n', number=")
+    assert pickle.loads(pickle.dumps(made)) == made
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.name = "m"  # type: ignore[misc]
+
+
+def test_what_is_missing_or_unknown_is_told_as_ever() -> None:
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'name'"):
+        Quick()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
+        Quick(name="n", other=1)  # type: ignore[call-arg]
+
+
+def test_a_default_made_anew_for_each_value_is_refused() -> None:
+    @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+    class Listed:
+        names: list[str] = dataclasses.field(default_factory=list)
+
+    with pytest.raises(TypeError, match=r"Listed\.names has a default that is made anew"):
+        quick(Listed)
+    with pytest.raises(TypeError, match=r"use dataclasses\.replace"):
+        quick(Money)
 
 
 @pytest.mark.parametrize("changes", [{}, {"brand": "amex"}, {"brand": None, "exp_month": 12, "fingerprint": "f"}])

@@ -1,6 +1,7 @@
 """Imports a command's module when the command is used. Without it every command would wait for all libraries.
 
-Charts, migrations, the gateway's client and the demo's servers together take two seconds to import.
+Charts, migrations, the gateway's client and the demo's servers together take two seconds to import. The page that lists all commands
+says what each is for without them.
 """
 
 import importlib
@@ -10,25 +11,47 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "demo": ("demo",),
-    "sandbox": ("sandbox",),
-    "doctor": ("doctor",),
-    "operate": ("migrate", "web", "worker", "beat", "config", "events", "steps", "charging"),
-    "upkeep": ("backfill", "forget"),
-    "cases": ("case", "why"),
-    "cards": ("card",),
-    "report": ("report",),
-    "closing": ("reconcile", "close-month"),
-    "users": ("user",),
-    "importing": ("import",),
-    "plan": ("plan",),
-    "backtest": ("backtest",),
-    "worlds": ("worlds",),
-    "rules": ("rules", "policy"),
-    "asking": ("email", "audit", "merchant"),
+COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "demo": {"demo": "Play failing customers through the real processes."},
+    "sandbox": {"sandbox": "Run the sandbox."},
+    "doctor": {"doctor": "Check every setting, file and connection."},
+    "operate": {
+        "migrate": "Bring the database's schema to this program's version.",
+        "web": "Run the web process: webhooks, health, metrics and the pages.",
+        "worker": "Run a worker process: works through events and due steps.",
+        "beat": "Run the beat process, which rings the workers' bell.",
+        "config": "The policy and knowledge files.",
+        "events": "The gateway's events that were stored.",
+        "steps": "The orders that workers perform.",
+        "charging": "The switch that stops all charging.",
+    },
+    "upkeep": {
+        "backfill": "Take in what never arrived, from the gateway's own lists.",
+        "forget": "Erase what points to a customer; the books stay.",
+    },
+    "cases": {
+        "case": "Look at cases and decide about them.",
+        "why": "Tell a case's story: what happened, what was decided, and why.",
+    },
+    "cards": {"card": "Look at a customer's cards."},
+    "report": {"report": "What failed, what came back, and what the engine brought back."},
+    "closing": {
+        "reconcile": "Compare the ledger with the gateway's charges and refunds.",
+        "close-month": "Compare a month with the gateway and keep its figures.",
+    },
+    "users": {"user": "Who may read the pages, with RECOVERY_PAGES=login."},
+    "importing": {"import": "Bring in what a gateway knows from before."},
+    "plan": {"plan": "Show the whole silent schedule of one failed payment."},
+    "backtest": {"backtest": "Compare ladders, the policy and an oracle on the same cases."},
+    "worlds": {"worlds": "The worlds that demo, sandbox and backtest play in."},
+    "rules": {"rules": "The networks' rules.", "policy": "The policy that cases are pinned on."},
+    "asking": {
+        "email": "The emails to customers.",
+        "audit": "Proofs from the journal.",
+        "merchant": "The messages to the merchant's app.",
+    },
 }
-"""Module in this package → the commands that its `add_to` adds, in the order of the help page."""
+"""Module in this package → the commands that its `add_to` adds, in the order of the help page, and what that page says of each."""
 
 
 class OnDemand(Mapping[str, Any]):
@@ -61,6 +84,12 @@ class CommandGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - handed through to typer
         super().__init__(**attributes)
         self.commands = OnDemand()  # type: ignore[assignment]  # nobody adds to it
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - click's own types are private to typer
+        """The list of commands, from the words above."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([each for commands in COMMANDS.values() for each in commands.items()])
 
 
 def _nothing() -> None:

@@ -128,7 +128,7 @@ def _moved(planned: PlannedTry, rules: Rules, before: RulePack, after: RulePack,
         return None
     assert planned.case.card is not None
     return _Change(
-        case_id=planned.case.id, card=planned.case.card.brief(), before=first, after=second, reason=new.reason
+        case_id=planned.case.id, card=planned.case.card.brief(), before=first, after=second, reason=str(new.reason)
     )
 
 
@@ -204,7 +204,7 @@ def _migrated(planned: PlannedTry | None, case_id: str, rules: Rules, now: datet
         )
     after = _silent_try(decision)
     card = planned.case.card.brief() if planned.case.card else ""
-    return _Change(case_id=case_id, card=card, before=planned.due_at, after=after, reason=decision.reason)
+    return _Change(case_id=case_id, card=card, before=planned.due_at, after=after, reason=str(decision.reason))
 
 
 def _say_changes(title: str, changes: list[_Change]) -> None:

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 import structlog
@@ -36,8 +37,13 @@ throttle of five in a quarter of an hour twelve are far out of reach."""
 PASSWORD_LENGTH_MAX: Final = 200
 
 _hasher: Final = PasswordHasher()
-_NOBODY: Final = _hasher.hash(secrets.token_urlsafe())
-"""Verified where there is no such user, so that the time of the answer does not tell."""
+
+
+@cache
+def _nobody() -> str:
+    """Verified where there is no such user, so that the time of the answer does not tell. Made when it is first needed: making it takes
+    as long as an answer, and few processes ever ask."""
+    return _hasher.hash(secrets.token_urlsafe())
 
 
 class PasswordTooShort(ValueError):
@@ -76,7 +82,8 @@ def checked(database: Engine, attempt: Attempt, *, at: datetime) -> User | None:
     """The user whose name and password these are; a failure is kept."""
     with database.connect() as tx:
         found = password_of(tx, attempt.name)
-    right = _verified(found[1] if found else _NOBODY, attempt.password)
+    nobody = _nobody()  # for known names too, so that the first answer of a process does not tell either
+    right = _verified(found[1] if found else nobody, attempt.password)
     if found is None or not right:
         with database.begin() as tx:
             note_failures(tx, (_name(attempt), _address(attempt)), at=at, forget_before=at - PATIENCE)

@@ -25,9 +25,10 @@ from recovery.simulation.answers import (
 from recovery.simulation.sandbox.store import DEFAULT_SEED, derived_id
 from recovery.simulation.world.build import World
 from recovery.simulation.world.people import CardFace, Person
-from recovery.values import replace
+from recovery.values import quick, replace
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """One authorisation and its answer."""
@@ -122,8 +123,7 @@ class Account:
         return self.person.card.fingerprint if first else face.fingerprint
 
     def _card_of(self, face: CardFace) -> Card:
-        card, name = card_of(face), self._method(face)
-        return card if card.payment_method == name else replace(card, payment_method=name)
+        return card_of(face, self._method(face))
 
     def update(self, renewed: CardFace) -> None:
         """The network tells new details of the card that failed."""
@@ -250,10 +250,10 @@ def on_file(face: CardFace) -> CardOnFile:
 
 
 @lru_cache(maxsize=64)
-def card_of(face: CardFace) -> Card:
+def card_of(face: CardFace, payment_method: str) -> Card:
     """A card's details as the engine reads them."""
     return Card(
-        payment_method=face.fingerprint,
+        payment_method=payment_method,
         brand=face.brand,
         funding=face.funding,
         country=face.country,

@@ -18,12 +18,14 @@ from recovery.simulation.world import life
 from recovery.simulation.world.build import World
 from recovery.simulation.world.parameters import Cause
 from recovery.simulation.world.people import Person
+from recovery.values import quick
 
 NOTHING = "nothing"
 ORACLE = "oracle"
 OURS = "our policy"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
     """One person under one strategy. ``dollars`` is what was at risk, at the world's own rates."""

@@ -15,6 +15,7 @@ from recovery.simulation.backtest.account import Account, Tried
 from recovery.simulation.world import life
 from recovery.simulation.world.build import World
 from recovery.simulation.world.people import Person
+from recovery.values import quick
 
 LIFE_DAYS = 45
 """How long a case is followed after its failure: the policy's 21 days of silence, 14 for the customer, and some to react."""
@@ -102,6 +103,7 @@ class Scene:
             heapq.heappush(self._deeds, (at, self._number, deed))
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """What came of one life: all charges by anybody, the renewal first, the emails, and whether the customer left."""

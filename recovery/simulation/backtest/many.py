@@ -39,27 +39,39 @@ def backtest(plan: Plan, *, processes: int) -> Iterator[tuple[int, dict[str, Tal
 
     The figures do not depend on the number of processes.
     """
-    parts = [(plan, first, min(PART, plan.cases - first)) for first in range(0, plan.cases, PART)]
+    parts = [(first, min(PART, plan.cases - first)) for first in range(0, plan.cases, PART)]
     total: dict[str, Tally] = {}
     done = 0
-    for part in _worked(parts, processes):
+    for part in _worked(plan, parts, processes):
         for name, tally in part.items():
             total.setdefault(name, Tally()).merge(tally)
         done = next(iter(total.values())).cases
         yield done, total
 
 
-def _worked(parts: list[tuple[Plan, int, int]], processes: int) -> Iterator[dict[str, Tally]]:
+def _worked(plan: Plan, parts: list[tuple[int, int]], processes: int) -> Iterator[dict[str, Tally]]:
     if processes == 1 or len(parts) == 1:
-        yield from map(play_part, parts)
+        yield from (play_part(plan, *part) for part in parts)
         return
-    with multiprocessing.get_context("spawn").Pool(min(processes, len(parts))) as pool:
-        yield from pool.imap(play_part, parts)
+    # The plan travels once: with each part it would come without the calendars that the process has worked out by then.
+    with multiprocessing.get_context("spawn").Pool(min(processes, len(parts)), _begin, (plan,)) as pool:
+        yield from pool.imap(_play, parts)
 
 
-def play_part(part: tuple[Plan, int, int]) -> dict[str, Tally]:
-    """One part of the cases under every strategy."""
-    plan, first, customers = part
+_plans: list[Plan] = []
+"""In a process of the pool: what it plays."""
+
+
+def _begin(plan: Plan) -> None:
+    _plans.append(plan)
+
+
+def _play(part: tuple[int, int]) -> dict[str, Tally]:
+    return play_part(_plans[0], *part)
+
+
+def play_part(plan: Plan, first: int, customers: int) -> dict[str, Tally]:
+    """One part of the cases under every strategy: so many customers from the first one's number on."""
     world = build_world(
         seed=plan.seed,
         customers=customers,

@@ -94,20 +94,22 @@ def first_approval(world: World, person: Person) -> datetime | None:
     """The first instant within the silent days at which the issuer approves the card on file, asked once only."""
     if person.trouble.cause not in _SILENT_CAUSES or (person.trouble.chronic and person.trouble.cause is Cause.HONOR):
         return None
-    for at, face in _hours(person):
-        question = Authorization(
-            card=on_file(face),
-            customer=person.email,
-            invoice=person.email,
-            amount_minor=person.amount_minor,
-            currency=person.place.currency,
-            at=at,
-            on_session=False,
-            history=(),
-        )
-        if approves(world.seed, world.parameters, person, question):
-            return at
-    return None
+    return next((at for at, face in _hours(person) if approved_alone(world, person, face, at)), None)
+
+
+def approved_alone(world: World, person: Person, face: CardFace, at: datetime) -> bool:
+    """Whether the issuer would approve a silent try on a card if nobody had asked before."""
+    question = Authorization(
+        card=on_file(face),
+        customer=person.email,
+        invoice=person.email,
+        amount_minor=person.amount_minor,
+        currency=person.place.currency,
+        at=at,
+        on_session=False,
+        history=(),
+    )
+    return approves(world.seed, world.parameters, person, question)
 
 
 def _hours(person: Person) -> Iterator[tuple[datetime, CardFace]]:

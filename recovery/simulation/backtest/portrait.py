@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from recovery.simulation.answers import Authorization
-from recovery.simulation.backtest.account import on_file
-from recovery.simulation.backtest.oracle import first_approval
+from recovery.simulation.backtest.oracle import approved_alone, first_approval
 from recovery.simulation.world.build import World
-from recovery.simulation.world.issuers import approves
 from recovery.simulation.world.parameters import Cause
 from recovery.simulation.world.people import Person
 
@@ -71,17 +68,7 @@ def _approved(world: World, person: Person, at: datetime) -> bool:
     trouble = person.trouble
     updated = trouble.renewed is not None and trouble.updated_at is not None and trouble.updated_at <= at
     face = trouble.renewed if updated and trouble.renewed is not None else person.card
-    question = Authorization(
-        card=on_file(face),
-        customer=person.email,
-        invoice=person.email,
-        amount_minor=person.amount_minor,
-        currency=person.place.currency,
-        at=at,
-        on_session=False,
-        history=(),
-    )
-    return approves(world.seed, world.parameters, person, question)
+    return approved_alone(world, person, face, at)
 
 
 def draw_portrait(portrait: Portrait, path: Path) -> None:

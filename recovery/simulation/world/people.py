@@ -30,6 +30,11 @@ class CardFace:
     last4: str
     fingerprint: str
 
+    def __hash__(self) -> int:
+        return hash(
+            self.fingerprint
+        )  # tells nearly all apart: no need to look at every field each time a card is looked up
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
