@@ -2,8 +2,9 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from email.message import EmailMessage
 from typing import Any
@@ -56,8 +57,9 @@ def test_a_server_that_is_away_is_for_later() -> None:
 
 
 @contextmanager
-def _scripted(answers: list[bytes], *, greeting: bytes = b"220 hello\r\n") -> Iterator[int]:
-    """A server that answers each command in turn, then closes, whatever was said."""
+def _scripted(answers: list[bytes], *, greeting: bytes = b"220 hello\r\n", drips: bytes = b"") -> Iterator[int]:
+    """A server that answers each command in turn, then closes, whatever was said; one that drips never ends an answer."""
+    ends = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def talk() -> None:
@@ -71,12 +73,16 @@ def _scripted(answers: list[bytes], *, greeting: bytes = b"220 hello\r\n") -> It
                             line = lines.readline()
                         return
                     connection.sendall(answer)
+                    with suppress(OSError):  # the client may hang up
+                        while drips and not ends.wait(0.02):
+                            connection.sendall(drips)
 
         thread = threading.Thread(target=talk)
         thread.start()
         try:
             yield server.getsockname()[1]
         finally:
+            ends.set()
             thread.join(timeout=10)
             assert not thread.is_alive()
 
@@ -92,6 +98,15 @@ def test_a_connection_that_breaks_after_the_content_is_ambiguous() -> None:
 def test_a_connection_that_breaks_before_the_content_is_for_later() -> None:
     with _scripted([b"250 hi\r\n", b"250 ok\r\n"]) as port, pytest.raises(MailUnavailable):
         _mailer(port).send(_message(), to="kim@example.com")
+
+
+def test_a_server_that_never_ends_its_answer_is_cut_off() -> None:
+    """No line of it takes long; longer than the lease of its letter it must not last."""
+    mailer = replace(_mailer(0), timeout_seconds=0.1)
+    began = time.monotonic()
+    with _scripted([b"250-hi\r\n"], drips=b"250-and\r\n") as port, pytest.raises(MailUnavailable):
+        replace(mailer, port=port).send(_message(), to="kim@example.com")
+    assert time.monotonic() - began < mailer.lease_seconds
 
 
 def test_a_sender_that_the_server_refuses_is_our_own_mistake() -> None:
