@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from building import MONDAY, Life, wired
@@ -14,12 +14,13 @@ from recovery.cases import facts
 from recovery.cases.customer_facts import listed
 from recovery.cases.lifecycle import State, StepKind
 from recovery.dunning.addresses import Addresses
-from recovery.dunning.objecting import unsubscribe
+from recovery.dunning.objecting import list_addresses, unsubscribe
 from recovery.engine.advance import advance
+from recovery.gateways.port import Contact, Gateway, GatewayRefused, GatewayUnavailable
 from recovery.runtime.clock import SharedClock, machine_now
 from recovery.storage.flag_store import LETTERS_REFUSED, read_flags
 from recovery.storage.message_store import list_messages
-from recovery.storage.objection_store import address_is_listed, objection
+from recovery.storage.objection_store import address_is_listed, objection, unlisted
 from recovery.storage.suppression_store import suppress
 
 pytest_plugins = ["command_fixtures"]
@@ -118,6 +119,35 @@ def test_who_is_forgotten_is_still_not_written_to(
     assert run("forget", customer).code == 0
     with life.wiring.database.connect() as tx:
         assert objection(tx, customer) is None
+
+
+class _Ill:
+    """A gateway at whose door one customer's invoice is refused for ever, and which is away from some moment on."""
+
+    def __init__(self, refused: str, answers: int) -> None:
+        self._refused = refused
+        self._answers = answers
+        self.asked: list[str] = []
+
+    def read_contact(self, obligation: str) -> Contact:
+        self.asked.append(obligation)
+        if obligation == self._refused:
+            raise GatewayRefused("400")
+        if len(self.asked) > self._answers:
+            raise GatewayUnavailable("no answer")
+        return Contact(email=f"{obligation}@example.org", name=None, locale=None, hosted_url=None)
+
+
+def test_one_invoice_that_cannot_be_read_keeps_no_younger_wish_waiting(life: Life) -> None:
+    for number in range(7):
+        unsubscribe(life.door, life.case(life.fail(f"in_{number}")).customer)
+    gateway = _Ill("in_0", answers=2)
+    assert list_addresses(life.door, cast(Gateway, gateway), Addresses(key="a key")) == 1
+    assert len(gateway.asked) == 2 + 3, "a gateway that is away is asked no more"
+    there = _Ill("in_0", answers=99)
+    assert list_addresses(life.door, cast(Gateway, there), Addresses(key="a key")) == 5
+    with life.wiring.database.connect() as tx:
+        assert [each.obligation for each in unlisted(tx, customer=None, limit=9)] == ["in_0"]
 
 
 def _refused_for_good(life: Life, invoice: str) -> str:
