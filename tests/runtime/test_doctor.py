@@ -1,13 +1,14 @@
 """The doctor finds each thing that is wrong and says what to do about it."""
 
 import base64
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from building import Life, wired
+from building import CONFIG, Life, wired
 
 from recovery.dunning.merchant import WAITS_SECONDS, Merchant
 from recovery.gateways.port import GatewayUnavailable
@@ -110,6 +111,20 @@ def test_what_is_wrong_is_named_with_its_remedy(
     finding = _findings(healthy | change, database_url, valkey_url)[subject]
     assert finding.health is health
     assert remedy in finding.remedy
+
+
+def test_the_doctor_reads_the_files_as_the_check_does(
+    healthy: dict[str, Any], database_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "config"
+    shutil.copytree(CONFIG, folder)
+    campaigns, world = folder / "emails" / "campaigns.toml", folder / "worlds" / "flat.toml"
+    campaigns.write_text(campaigns.read_text().replace("last_notice", "lost_notice"))
+    world.write_text("nonsense = 1\n" + world.read_text())
+    found = _findings(healthy | {"config_dir": folder}, database_url, valkey_url)["configuration"]
+    assert found.health is Health.FAILED
+    assert "no letter lost_notice" in found.detail
+    assert "flat.toml" in found.detail
 
 
 def test_missing_servers_and_tables_are_told_apart(
