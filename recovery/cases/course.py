@@ -24,7 +24,7 @@ from recovery.cases.facts import (
     PaymentFailed,
     step_of,
 )
-from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, SPENT, AttemptStatus, StepKind
+from recovery.cases.lifecycle import LETTERS, OPEN, OPEN_ATTEMPTS, SPENT, AttemptStatus, StepKind
 from recovery.cases.rules import NO_USE, CardUse, Rules
 from recovery.declines.signals import Initiator
 from recovery.timing.budgets import Use
@@ -100,7 +100,7 @@ class Course:
         if busy is None or decision.start is not None or decision.email is not None:
             return None
         ends = step_of(fact) is not None or isinstance(fact, _OUTCOMES)
-        if not ends and busy.kind not in (StepKind.SEND_EMAIL, StepKind.ASK_REASON):
+        if not ends and busy.kind not in LETTERS:
             return None
         self._busy = None
         if self._again is None or decision.case.state not in OPEN or busy.kind in decision.cancel:

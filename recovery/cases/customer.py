@@ -2,11 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from recovery.cases import facts, money_moves
+from recovery.cases import facts
 from recovery.cases.asking import Moment, fresh_question
 from recovery.cases.between import decent_at, next_letter
 from recovery.cases.case import Case, Decision, Plan
-from recovery.cases.lifecycle import OPEN, State, StepKind
+from recovery.cases.lifecycle import LETTERS, OPEN, State, StepKind
+from recovery.cases.money_moves import ended_by_reading, withdraw
+from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import NO_USE, CardUse, Rules
 from recovery.timing.slots import next_slot
@@ -72,7 +74,7 @@ def customer_left(case: Case, fact: facts.CustomerLeft, *, now: datetime) -> Dec
     if case.state not in OPEN:
         why = f"the customer gave a reason for leaving: {fact.because}"
         return Decision(case=reasoned, reason=why, cancel=frozenset({StepKind.ASK_REASON}))
-    return money_moves.withdraw(reasoned, now=now, why=f"the customer wants to leave ({fact.because})")
+    return withdraw(reasoned, now=now, why=f"the customer wants to leave ({fact.because})")
 
 
 def mail_stopped(case: Case, fact: facts.MailStopped) -> Decision:
@@ -80,15 +82,18 @@ def mail_stopped(case: Case, fact: facts.MailStopped) -> Decision:
     return Decision(
         case=replace(case, mail_stopped=True),
         reason=f"no further emails: {fact.why}",
-        cancel=frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON}),
+        cancel=LETTERS,
     )
 
 
-def unwanted(case: Case, why: str) -> Decision:
-    """A letter has come due for a customer who wants none, whatever this case knew of it."""
+def unwanted(case: Case, obligation: Obligation, why: str, *, now: datetime) -> Decision:
+    """A letter has come due for a customer who wants none, whatever this case knew of it; unless the reading shows more than that."""
+    if case.state in OPEN or obligation.status is ObligationStatus.PAID:
+        ended = ended_by_reading(case, obligation, now=now)
+        if ended is not None:
+            return ended
     stopped = replace(case, mail_stopped=True)
-    letters = frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON})
-    return Decision(case=stopped, reason=f"no email, now or later: {why}", cancel=letters)
+    return Decision(case=stopped, reason=f"no email, now or later: {why}", cancel=LETTERS)
 
 
 def mail_resumed(case: Case, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:

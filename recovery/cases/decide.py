@@ -129,7 +129,7 @@ def _method_changed(
 
 def _email_due(case: Case, fact: facts.EmailDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     if usage.no_mail is not None:
-        return customer.unwanted(case, usage.no_mail)
+        return customer.unwanted(case, fact.obligation, usage.no_mail, now=now)
     due = leaving.reason_due if fact.asks_why else letters.email_due
     return due(case, fact, now=now, rules=rules, usage=usage)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from recovery.cases.between import campaign_of
 from recovery.cases.case import Case, Decision
+from recovery.cases.holdout import Arm
 from recovery.cases.leaving import TEMPLATE as LEAVING
 from recovery.cases.lifecycle import SPENT, EntryKind, StepKind
 from recovery.cases.rules import CardUse, Rules
@@ -18,7 +19,8 @@ from recovery.timing.budgets import Left, Use, remaining
 class Grounds:
     """The rules that decided, by name and edition. ``rule`` is the one that chose what happens next, ``signal`` what the decline said.
 
-    ``policy`` is the version and the case's segments; ``network`` the edition in force when the next try goes out, else now.
+    ``policy`` is the version, the case's segments and whether it is in the holdout; ``network`` the edition in force when the next
+    try goes out, else now.
     ``banks`` and ``paydays`` are None where no slot was looked for. ``left`` is what remains of the card's budgets when the decision
     is taken; ``rejected`` holds each slot that was not allowed, with the reason.
     """
@@ -59,13 +61,19 @@ def grounds_of(before: Case, decision: Decision, *, now: datetime, rules: Rules,
         rule=_rule(before, decision, rules),
         signal=after.verdict.by if after.verdict else None,
         declines=rules.declines.edition,
-        policy=f"{after.policy}, segment {after.segment}" if after.segment else after.policy,
+        policy=", ".join([after.policy, *_variant(after)]),
         network=pack.name(),
         banks=rules.banks.edition if slot is not None else None,
         paydays=rules.paydays.edition if slot is not None else None,
         left=remaining(pack, uses=uses, amount=after.amount, at=now) if uses is not None else (),
         rejected=slot.rejected if slot is not None else (),
     )
+
+
+def _variant(case: Case) -> list[str]:
+    """Which reading of its policy a case follows."""
+    segment = [f"segment {case.segment}"] if case.segment else []
+    return [*segment, "holdout"] if case.arm is Arm.HOLDOUT else segment
 
 
 def _rule(before: Case, decision: Decision, rules: Rules) -> str:
@@ -76,7 +84,8 @@ def _rule(before: Case, decision: Decision, rules: Rules) -> str:
     if decision.start is not None:
         return f"attempt, {decision.start.purpose.value.replace('_', ' ')}"
     if decision.slot is not None:
-        return decision.slot.question.rule
+        plain = after.arm is Arm.HOLDOUT and decision.slot.question.rule.startswith("ladders.")
+        return "holdout.gaps_days" if plain else decision.slot.question.rule
     if after.state is not before.state:
         return f"lifecycle, {before.state.value} to {after.state.value}"
     planned = {plan.kind for plan in decision.plan}

@@ -49,6 +49,10 @@ class StepKind(StrEnum):
     ASK_REASON = "ask_reason"
 
 
+LETTERS: Final = frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON})
+"""The steps that write to customers."""
+
+
 class StepState(StrEnum):
     """planned → in_flight → done, or cancelled. In flight holds a lease that a sweep takes back."""
 

@@ -16,7 +16,7 @@ from recovery.cases.case import Attempt
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.cases.updating import Freshness, UpdaterWay
 from recovery.cases.wallet import KeptCard, Wallet
-from recovery.declines.signals import Card, Initiator
+from recovery.declines.signals import Card
 from recovery.gateways.seen import ChargesPage as ChargesPage
 from recovery.gateways.seen import InvoicesPage as InvoicesPage
 from recovery.gateways.seen import ListedObligation as ListedObligation
@@ -73,11 +73,6 @@ class Notice:
     content: Mapping[str, Any]
     idempotency_key: str | None = None
     caused_by_request: bool = False
-
-    @property
-    def initiator(self) -> Initiator:
-        """Who caused it, if our own attempts are excluded: no API call at all means the gateway by itself."""
-        return Initiator.CUSTOMER if self.caused_by_request else Initiator.GATEWAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ class Desk:
 
     @property
     def initiator(self) -> Initiator:
-        """Who caused it, if our own attempts are excluded."""
+        """Who caused it, if our own attempts are excluded: no API call at all means the gateway by itself."""
         return Initiator.CUSTOMER if self.event.caused_by_request else Initiator.GATEWAY
 
 

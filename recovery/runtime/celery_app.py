@@ -15,13 +15,13 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import SQLAlchemyError
 
-from recovery.cases.lifecycle import StepKind
+from recovery.cases.lifecycle import LETTERS, StepKind
 from recovery.gateways.port import GatewayError
 from recovery.runtime.account import AccountKept
 from recovery.runtime.alone import Alone
 from recovery.runtime.logging import set_up_logging
 from recovery.runtime.settings import Settings, SettingsInvalid
-from recovery.runtime.wiring import LETTERS, Wiring
+from recovery.runtime.wiring import Wiring
 
 log = structlog.get_logger(__name__)
 

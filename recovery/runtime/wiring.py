@@ -7,7 +7,7 @@ from functools import cached_property
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from recovery.cases.lifecycle import StepKind
+from recovery.cases.lifecycle import LETTERS, StepKind
 from recovery.charging.breaker import Breaker
 from recovery.charging.charge import ChargeCard
 from recovery.charging.ending import CloseCase, Escalate
@@ -45,9 +45,6 @@ from recovery.storage.step_store import due_kinds
 
 EVENT_KINDS = KINDS
 """The explicit set of events that intake keeps; all others are acknowledged and forgotten."""
-
-LETTERS = frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON})
-"""The steps that write to customers, taken up apart from all others: what waits for the mail server keeps no charge waiting."""
 
 ROUNDS = 4
 """So many steps of a kind for each thread before the next kind has its turn: enough that threads seldom wait for each other."""

@@ -153,12 +153,6 @@ def list_messages(tx: Connection, *, state: str | None, limit: int) -> Sequence[
     return [_message(row) for row in tx.execute(query).mappings()]
 
 
-def message_counts(tx: Connection) -> dict[str, int]:
-    """How many there are by state."""
-    rows = tx.execute(select(messages.c.state, func.count()).group_by(messages.c.state))
-    return {state: int(count) for state, count in rows}
-
-
 def _message(row: Any) -> Message:  # noqa: ANN401 - a row
     body = json.dumps(row["content"], separators=(",", ":"), sort_keys=True).encode()
     names = ("id", "case_id", "kind", "state", "tries", "due_at", "delivered_at", "error")

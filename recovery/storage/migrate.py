@@ -22,7 +22,7 @@ _MIGRATION_LOCK = 7_346_021
 
 
 def upgrade(url: str) -> str:
-    """Run all outstanding migrations in one transaction each and return the schema's version.
+    """Run all outstanding migrations in one transaction, all or none, and return the schema's version.
 
     Raises sqlalchemy.exc.OperationalError when the database is away or a lock is not to be had in LOCK_TIMEOUT_SECONDS.
     """

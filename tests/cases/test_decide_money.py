@@ -35,9 +35,10 @@ from recovery.cases.answers import (
     Unknown,
 )
 from recovery.cases.case import Purpose
-from recovery.cases.decide import BrokenInvariant
+from recovery.cases.decide import BrokenInvariant, decide
 from recovery.cases.lifecycle import AttemptStatus, EntryKind, Source, State, StepKind
-from recovery.cases.obligation import Charge, ChargeStatus
+from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
+from recovery.cases.rules import CardUse
 from recovery.declines.classify import DeclineClass
 from recovery.declines.signals import Initiator, Signals
 from recovery.money import Money
@@ -115,6 +116,17 @@ def test_a_case_opened_after_a_part_payment_has_all_of_it_at_risk() -> None:
     failed = facts.PaymentFailed(charge=charge(), obligation=owed(remaining=rest, charges=(charge(), part)))
     booked = {entry.kind: entry.amount.minor for entry in told(bare, failed).entries}
     assert booked == {EntryKind.AT_RISK: 4900, EntryKind.RECOVERED: 900}
+
+
+@pytest.mark.parametrize(
+    ("reading", "state"),
+    [(paid(_taken("ch_7")), State.RECOVERED), (owed(status=ObligationStatus.VOID), State.WITHDRAWN)],
+)
+def test_what_a_letters_reading_shows_counts_though_the_letter_is_unwanted(reading: Obligation, state: State) -> None:
+    due = facts.EmailDue(obligation=reading, step_id=4)
+    usage = CardUse(budget_key=CARD.budget_key, uses=(), no_mail="the customer unsubscribed")
+    decision = decide(asked(opened()), due, now=OPEN_HOUR, rules=rules(), usage=usage)
+    assert decision.case.state is state
 
 
 def test_a_part_payment_after_the_end_is_booked_and_changes_nothing_else() -> None:

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from cases_support import CARD, FUNDS, LOST, OWED, charge, owed, rules
+from cases_support import CARD, FAILED_AT, FUNDS, LOST, OWED, charge, owed, rules
 
+from recovery.cases import facts
+from recovery.cases.decide import decide
+from recovery.cases.grounds import grounds_of
 from recovery.cases.holdout import Arm, Holdout
 from recovery.cases.lifecycle import Rule, State
 from recovery.cases.opening import opened_case
 from recovery.cases.project import Projection, Scenario, project
-from recovery.cases.rules import Rules
+from recovery.cases.rules import NO_USE, Rules
 from recovery.declines.signals import Signals
 from recovery.storage.codec import policy_from, policy_json
 
@@ -23,9 +26,8 @@ def measured(share: float = 0.5) -> Rules:
     return replace(found, policy=replace(found.policy, holdout=Holdout(share=share)))
 
 
-def plan(signals: Signals, arm: Arm | None, *, card_country: str = "US") -> Projection:
+def plan(signals: Signals, arm: Arm | None, *, card_country: str = "US", failed_at: datetime = FAILED_AT) -> Projection:
     card = replace(CARD, country=card_country)
-    failed_at = owed().created_at
     return project(Scenario(signals=signals, card=card, amount=OWED, failed_at=failed_at, arm=arm), measured())
 
 
@@ -59,16 +61,34 @@ def test_a_case_is_pinned_on_its_arm_and_horizon() -> None:
     assert opened(Arm.ENGINE) == (Arm.ENGINE, timedelta(days=21))
 
 
-def test_the_holdouts_ladder_is_plain_and_ends_with_the_same_letters() -> None:
-    found = plan(FUNDS, Arm.HOLDOUT)
-    days = [(step.at - owed().created_at).total_seconds() / 86400 for step in found.tries]
-    assert [round(day, 1) for day in days] == [3.0, 8.0, 15.0] or [int(day) for day in days] == [3, 8, 15]
+@pytest.mark.parametrize("hour", [4, 16])
+def test_the_holdouts_ladder_is_plain_and_ends_with_the_same_letters(hour: int) -> None:
+    failed_at = FAILED_AT.replace(hour=hour)  # in the United States by night and by day
+    found = plan(FUNDS, Arm.HOLDOUT, failed_at=failed_at)
+    late = [step.at - failed_at - timedelta(days=day) for step, day in zip(found.tries, (3, 8, 15), strict=True)]
+    jitter = timedelta(minutes=measured().policy.jitter_minutes)
+    assert all(timedelta(0) <= each <= number * jitter for number, each in enumerate(late, 1)), late
     assert (found.state, found.rule) == (State.DUNNING, Rule.ATTEMPTS)
     assert "in the holdout and gets a plain ladder (3, 5, 7 days)" in found.opening
     engine = plan(FUNDS, Arm.ENGINE)
     assert "not in the holdout" in engine.opening
     assert [step.at for step in engine.tries] == [step.at for step in plan(FUNDS, None).tries]
     assert len(engine.tries) > len(found.tries)
+
+
+def test_the_grounds_of_a_decision_name_the_holdout() -> None:
+    names = {"case_id": "case_in_1", "gateway": "stripe", "policy": "p"}
+    failed = charge(signals=FUNDS)
+    case = opened_case(failed, owed(), rules=measured(), arm_before=Arm.HOLDOUT, **names)
+    for fact in (
+        facts.PaymentFailed(charge=failed, obligation=owed()),
+        facts.CardRefreshed(obligation=owed(), card=CARD, step_id=1),
+    ):
+        decision = decide(case, fact, now=FAILED_AT, rules=measured(), usage=NO_USE)
+        grounds = grounds_of(case, decision, now=FAILED_AT, rules=measured(), usage=NO_USE)
+        assert grounds.policy == "p, holdout"
+        case = decision.case
+    assert grounds.rule == "holdout.gaps_days"
 
 
 def test_what_must_never_be_tried_again_is_not_tried_in_the_holdout() -> None:

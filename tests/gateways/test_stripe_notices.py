@@ -8,7 +8,6 @@ import pytest
 import stripe as library
 from stripe_stub import CREATED, charge, intent, invoice, method
 
-from recovery.declines.signals import Initiator
 from recovery.gateways.port import PayloadRejected, SignatureRejected
 from recovery.gateways.stripe import KINDS, StripeGateway
 
@@ -132,16 +131,16 @@ def test_signed_nonsense_is_a_payload_error(body: bytes) -> None:
 
 def test_the_notice_says_when_what_and_on_whose_call() -> None:
     ours = {"id": "req_1", "idempotency_key": "attempt-1"}
-    for request, key, initiator in (
-        (ours, "attempt-1", Initiator.CUSTOMER),
-        ({"id": "req_2", "idempotency_key": None}, None, Initiator.CUSTOMER),
-        ("req_3", None, Initiator.CUSTOMER),
-        ({"id": None, "idempotency_key": None}, None, Initiator.GATEWAY),
-        (None, None, Initiator.GATEWAY),
+    for request, key, called in (
+        (ours, "attempt-1", True),
+        ({"id": "req_2", "idempotency_key": None}, None, True),
+        ("req_3", None, True),
+        ({"id": None, "idempotency_key": None}, None, False),
+        (None, None, False),
     ):
         body = json.dumps(event("charge.failed", charge(), request=request)).encode()
         notice = GATEWAY.verify(body, signed(body, NEW), machine_now=NOW)
-        assert (notice.idempotency_key, notice.initiator) == (key, initiator)
+        assert (notice.idempotency_key, notice.caused_by_request) == (key, called)
         assert (notice.kind, notice.object_id, notice.created_at) == ("charge.failed", "ch_1", NOW)
 
 

@@ -107,6 +107,19 @@ def test_another_card_or_an_earlier_charge_is_not(server: Stub, fields: dict[str
     assert (settled(server, charges=(charge(**fields),)) is not None) is ours
 
 
+def test_a_charge_of_our_key_is_ours_whatever_its_card_says(server: Stub) -> None:
+    odd = charge(payment_method="pm_other", status="pending", outcome=None)
+    assert isinstance(settled(server, event("charge.pending", odd, OURS), charges=(odd,)), Processing)
+
+
+def test_a_refusal_without_a_charge_takes_no_earlier_attempts(server: Stub) -> None:
+    earlier = charge(id="ch_0", created=CREATED - 86400)
+    refused = intent(latest_charge="ch_0", last_payment_error={"code": "payment_method_invalid"})
+    found = settled(server, event("payment_intent.payment_failed", refused, OURS), charges=(earlier,))
+    assert isinstance(found, Declined)
+    assert found.charge_id is None
+
+
 @pytest.mark.parametrize("key", [OTHERS, NOBODY])
 def test_a_charge_that_an_event_gives_to_others_is_not_ours(server: Stub, key: str | None) -> None:
     assert settled(server, event("charge.failed", charge(), key), charges=(charge(),)) is None

@@ -10,7 +10,7 @@ import stripe
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential, wait_random
 
 from recovery.gateways.port import GatewayError, GatewayMisconfigured, GatewayRefused, GatewayUnavailable, NotFound
-from recovery.gateways.stripe.fields import ident, rows
+from recovery.gateways.stripe.fields import Json, ident, rows
 from recovery.gateways.stripe.refusals import brief, in_progress
 from recovery.gateways.stripe.transport import Limits, NeverSent, Transport
 
@@ -64,6 +64,15 @@ class Calls:
             # Without the cause: a Stripe exception carries the whole body, which a traceback must not show.
             raise _port_error(error) from None
 
+    def page(
+        self, get: Callable[[Any], object], params: dict[str, Any], *, behind: str | None
+    ) -> tuple[list[Json], str | None]:
+        """One page of a list behind an id, and the id to go on behind; None after the last page. Raises as ``read``."""
+        after = {} if behind is None else {"starting_after": behind}
+        page = self.read(get, {**params, "limit": _PAGE_ROWS, **after})
+        found = list(rows(page))
+        return found, ident(found[-1]) if found and page.get("has_more") is True else None
+
     def pages(
         self, get: Callable[[Any], object], params: dict[str, Any], *, each: bool = False
     ) -> Iterator[dict[str, Any]]:
@@ -71,16 +80,13 @@ class Calls:
 
         ``each`` page has a bound of its own, for lists whose length depends on the account; else the caller's covers all.
         """
-        after: dict[str, str] = {}
+        behind: str | None = None
         while True:
             with self.within() if each else nullcontext():
-                page = self.read(get, {**params, "limit": _PAGE_ROWS, **after})
-            found = [dict(row) for row in rows(page)]
-            yield from found
-            last = ident(found[-1]) if found else None
-            if page.get("has_more") is not True or last is None:
+                found, behind = self.page(get, params, behind=behind)
+            yield from (dict(row) for row in found)
+            if behind is None:
                 return
-            after = {"starting_after": last}
 
     def repeating(
         self, call: Callable[[], dict[str, Any]], *, again: Callable[[BaseException], bool]

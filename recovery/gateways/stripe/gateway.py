@@ -186,7 +186,7 @@ class StripeGateway(Gateway):
         return text(made, "url") or ""
 
     def notices_since(self, at: datetime) -> Iterator[Notice]:
-        """The events that intake stores, by days of Stripe's list, each day with a bound of its own."""
+        """The events that intake stores, by days of Stripe's list, each page with a bound of its own."""
         return notices_since(self._calls, at)
 
     def renewals(self, behind: str | None) -> RenewalPage:

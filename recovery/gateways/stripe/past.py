@@ -1,6 +1,5 @@
 """Past invoices and charges as Stripe lists them, page by page, newest first. Without pages no import could go on where it stopped."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,11 +8,9 @@ from recovery.cases.past import PastCharge, PastInvoice
 from recovery.gateways.seen import ChargesPage, InvoicesPage
 from recovery.gateways.stripe.calls import Calls
 from recovery.gateways.stripe.charges import charge_of, money
-from recovery.gateways.stripe.fields import Json, flag, ident, instant, rows, text, whole
+from recovery.gateways.stripe.fields import Json, ident, instant, text, whole
 from recovery.gateways.stripe.invoices import subscription_of
 
-# Stripe's own maximum for one page.
-_PAGE_ROWS: Final = 100
 _UNKNOWN: Final = "xxx"
 # Never asked for: not finalized, or taken back before anybody paid.
 _NOT_ASKED: Final = frozenset({"draft", "void"})
@@ -21,14 +18,17 @@ _NOT_ASKED: Final = frozenset({"draft", "void"})
 
 def charges_page(calls: Calls, *, since: datetime, behind: str | None) -> ChargesPage:
     """One page of the charges made since an instant, whatever became of them."""
-    found, last = _page(calls, calls.client.v1.charges.list, since, behind)
+    with calls.within():
+        found, last = calls.page(calls.client.v1.charges.list, _made(since), behind=behind)
     seen = (past_charge(row) for row in found)
     return ChargesPage(charges=tuple(one for one in seen if one is not None), last=last)
 
 
 def invoices_page(calls: Calls, *, since: datetime, behind: str | None) -> InvoicesPage:
     """One page of the invoices made since an instant that are charged automatically and ask for something."""
-    found, last = _page(calls, calls.client.v1.invoices.list, since, behind, collection_method="charge_automatically")
+    params = {**_made(since), "collection_method": "charge_automatically"}
+    with calls.within():
+        found, last = calls.page(calls.client.v1.invoices.list, params, behind=behind)
     seen = (past_invoice(row) for row in found)
     return InvoicesPage(invoices=tuple(one for one in seen if one is not None), last=last)
 
@@ -66,17 +66,5 @@ def past_invoice(row: Json) -> PastInvoice | None:
     )
 
 
-def _page(
-    calls: Calls,
-    get: Callable[[Any], object],
-    since: datetime,
-    behind: str | None,
-    **others: str,
-) -> tuple[list[Json], str | None]:
-    params: dict[str, Any] = {"created": {"gte": int(since.timestamp())}, "limit": _PAGE_ROWS, **others}
-    if behind is not None:
-        params["starting_after"] = behind
-    with calls.within():
-        page = calls.read(get, params)
-    found: list[Json] = list(rows(page))
-    return found, ident(found[-1]) if flag(page, "has_more") and found else None
+def _made(since: datetime) -> dict[str, Any]:
+    return {"created": {"gte": int(since.timestamp())}}

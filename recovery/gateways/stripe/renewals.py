@@ -1,13 +1,12 @@
 """Stripe's list of subscriptions as renewals to come. Without it only subscriptions that have failed would be known."""
 
-from typing import Any, Final
+from typing import Final
 
 from recovery.gateways.port import NotFound, Renewal, RenewalPage
 from recovery.gateways.stripe.calls import Calls
 from recovery.gateways.stripe.cards import card_of_method
 from recovery.gateways.stripe.fields import Json, flag, ident, instant, mapping, part, rows, text
 
-PAGE_ROWS: Final = 100
 _EXPAND: Final = ["default_payment_method", "customer.invoice_settings.default_payment_method"]
 
 _RENEWING: Final = frozenset({"active", "trialing", "past_due"})
@@ -16,16 +15,12 @@ _RENEWING: Final = frozenset({"active", "trialing", "past_due"})
 
 def renewal_page(calls: Calls, behind: str | None) -> RenewalPage:
     """One page of subscriptions that are not cancelled, with the cards they would be charged on. Raises as every read."""
-    params: dict[str, Any] = {"limit": PAGE_ROWS, "expand": [f"data.{path}" for path in _EXPAND]}
-    if behind is not None:
-        params["starting_after"] = behind
-    page = calls.read(calls.to("subscriptions"), params)
-    found = list(rows(page))
-    last = ident(found[-1]) if found else None
+    expand = [f"data.{path}" for path in _EXPAND]
+    found, last = calls.page(calls.to("subscriptions"), {"expand": expand}, behind=behind)
     read = [_renewal(one) for one in found if _renews(one)]
     return RenewalPage(
         renewals=tuple(one for one in read if isinstance(one, Renewal)),
-        behind=last if flag(page, "has_more") else None,
+        behind=last,
         odd=tuple(one for one in read if isinstance(one, str)),
     )
 

@@ -51,7 +51,8 @@ class Settling:
         obligation = self._reading.obligation(order.obligation)
         trace, search = _Trace(), Search(self._calls)
         for charge in reversed(obligation.charges):
-            if not _fits(charge, order, margin=_EVENTS_MARGIN) or charge.id in trace.others:
+            # Whatever its card says: the key decides, and a charge that nobody looked up would pass for "never happened".
+            if not _since(charge, order, margin=_EVENTS_MARGIN) or charge.id in trace.others:
                 continue
             for stretch in near(charge.created_at):
                 _note(trace, search.events(_KINDS[charge.status], stretch), order.key)
@@ -106,12 +107,12 @@ def _own_charge(trace: _Trace, obligation: Obligation, *, order: ChargeOrder) ->
 
 
 def _may_be_ours(charge: Charge, order: ChargeOrder) -> bool:
-    return _fits(charge, order, margin=CHARGE_MARGIN)
-
-
-def _fits(charge: Charge, order: ChargeOrder, *, margin: timedelta) -> bool:
     same_card = charge.card is None or charge.card.payment_method == order.payment_method
-    return same_card and charge.created_at >= order.started_at - margin
+    return same_card and _since(charge, order, margin=CHARGE_MARGIN)
+
+
+def _since(charge: Charge, order: ChargeOrder, *, margin: timedelta) -> bool:
+    return charge.created_at >= order.started_at - margin
 
 
 def _answer(charge: Charge) -> Answer:
@@ -131,8 +132,14 @@ def _told_by_events(trace: _Trace, obligation: Obligation, *, order: ChargeOrder
         signals = _last_signals(failed) or signals_of(None, error)
         return NeedsCustomer(signals=signals, charge_id=failed[-1].id if failed else None)
     if intent is not None:
-        return refused(signals_of(None, error), ident(intent, "latest_charge"))
+        return refused(signals_of(None, error), _made_then(ident(intent, "latest_charge"), obligation, order=order))
     return _answer(failed[-1]) if failed else refused(Signals(), None)
+
+
+def _made_then(name: str | None, obligation: Obligation, *, order: ChargeOrder) -> str | None:
+    """The charge that an intent names, unless it is an earlier attempt's: a call that made none leaves that in its place."""
+    earlier = {one.id for one in obligation.charges if not _since(one, order, margin=CHARGE_MARGIN)}
+    return None if name in earlier else name
 
 
 def _last_signals(charges: Iterable[Charge]) -> Signals | None:

@@ -1,30 +1,21 @@
 """Subscriptions as Stripe lists them, cancelled ones included. Without them nobody could say how many customers could have left."""
 
-from typing import Any, Final
+from typing import Final
 
 from recovery.gateways.port import SeenSubscription, SubscriptionsPage
 from recovery.gateways.stripe.calls import Calls
-from recovery.gateways.stripe.fields import Json, flag, ident, instant, rows, text, whole
+from recovery.gateways.stripe.fields import Json, ident, instant, rows, text, whole
 
-# Stripe's own maximum for one page.
-_PAGE_ROWS: Final = 100
 # They never brought a renewal: nothing of them can churn.
 _NEVER_BEGAN: Final = frozenset({"incomplete", "incomplete_expired"})
 
 
 def subscriptions_page(calls: Calls, *, behind: str | None) -> SubscriptionsPage:
     """One page, newest first; ``behind`` is the last id of the page before."""
-    params: dict[str, Any] = {"status": "all", "limit": _PAGE_ROWS}
-    if behind is not None:
-        params["starting_after"] = behind
     with calls.within():
-        page = calls.read(calls.client.v1.subscriptions.list, params)
-    found = list(rows(page))
-    more = flag(page, "has_more") and found
+        found, last = calls.page(calls.client.v1.subscriptions.list, {"status": "all"}, behind=behind)
     seen = (seen_subscription(row) for row in found if text(row, "status") not in _NEVER_BEGAN)
-    return SubscriptionsPage(
-        subscriptions=tuple(one for one in seen if one is not None), last=ident(found[-1]) if more else None
-    )
+    return SubscriptionsPage(subscriptions=tuple(one for one in seen if one is not None), last=last)
 
 
 def seen_subscription(row: Json) -> SeenSubscription | None:
