@@ -13,6 +13,7 @@ from recovery.runtime.clock import machine_now, system_clock
 from recovery.runtime.config_check import folder_mistakes
 from recovery.runtime.doctor_asking import customers_page, letters, mail_server, merchants_app
 from recovery.runtime.finding import Finding, Health
+from recovery.runtime.knowledge import ConfigInvalid
 from recovery.runtime.settings import Pages, SettingsInvalid
 from recovery.runtime.wiring import Wiring
 from recovery.storage import migrate
@@ -71,11 +72,15 @@ def examine(wiring: Wiring, broker_url: Callable[[], str]) -> Iterator[Finding]:
 
 def _files(wiring: Wiring) -> Finding:
     folder = wiring.settings.config_dir
-    mistakes = folder_mistakes(folder, wiring.letters)
+    try:
+        version = wiring.rulebook.current
+    except ConfigInvalid:
+        version = ""
+    mistakes = folder_mistakes(folder, wiring.letters, known=bool(version))
     if mistakes:
         detail = "; ".join(mistakes)
         return Finding(subject="configuration", health=Health.FAILED, detail=detail, remedy="correct the files named")
-    return Finding(subject="configuration", health=Health.OK, detail=f"{folder}, policy {wiring.rulebook.current}")
+    return Finding(subject="configuration", health=Health.OK, detail=f"{folder}, policy {version}")
 
 
 SHOWN_MAX = 5
