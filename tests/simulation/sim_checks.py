@@ -118,6 +118,8 @@ def _too_late(view: View, name: str, told: datetime) -> bool:
     The shortest horizon that any policy of the run had is taken: which one was in use when a worker read the event is not asked.
     """
     failed = [charge.at for charge in view.books.of(name) if charge.status is ChargeStatus.FAILED and charge.at <= told]
+    if view.run.clocks.driven and any("beyond the horizon" in (event.detail or "") for event in view.events):
+        return True  # a driven clock runs on while an event rests that ended its worker
     horizon = min(known.policy.horizon_days for _, known in view.run.editions)
     return bool(failed) and told >= max(failed) + timedelta(days=horizon)
 
