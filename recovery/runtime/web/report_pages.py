@@ -123,7 +123,8 @@ class ReportPages:
     def _asked(self, request: Request) -> dict[str, str]:
         asked = asked_of(request)
         if not (asked["month"] or asked["from"] or asked["to"]):
-            asked["month"] = f"{self._clock.now():%Y-%m}"
+            year = span_asked(asked, zone=self._wiring.settings.report_zone, now=self._clock.now())
+            asked["month"] = f"{first_and_last_day(year)[1]:%Y-%m}"  # ours, where the report's months begin
         return asked
 
     def _around(self, asked: dict[str, str], page: int, found: int) -> dict[str, object]:
