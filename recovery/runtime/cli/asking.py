@@ -9,7 +9,6 @@ import typer
 
 from recovery.cases.facts import MailResumed
 from recovery.dunning.checking import sample_ask
-from recovery.dunning.gallery import write_gallery
 from recovery.dunning.mailer import MailError
 from recovery.engine.advance import advance
 from recovery.gateways.port import Contact
@@ -20,7 +19,7 @@ from recovery.runtime.cli.output import cells, console, grid, instant, said, sai
 from recovery.runtime.cli.session import command_stack, settings_for_command
 from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.knowledge import load_knowledge, rules_of
-from recovery.runtime.web.customer_samples import page_samples
+from recovery.runtime.web.customer_samples import write_samples
 from recovery.runtime.wiring import Wiring
 from recovery.storage.flag_store import LETTERS_REFUSED, MAIL_ILL, lower_flag
 from recovery.storage.message_store import Message, list_messages, replay_messages
@@ -61,9 +60,7 @@ def preview(
     """Write every email and page in every language to a gallery page. Needs no database and sends nothing."""
     settings = settings_for_command()
     letters = letters_of(settings)
-    samples = page_samples(letters, rules_of(load_knowledge(settings.config_dir)))
-    pages = ((each.name, each.language, each.title, each.html) for each in samples)
-    files = write_gallery(letters, out, pages=pages)
+    files = write_samples(letters, rules_of(load_knowledge(settings.config_dir)), out)
     if as_json:
         said_json({"page": str(files[0]), "files": [str(path) for path in files]})
     else:
