@@ -21,6 +21,7 @@ def save_invoices(tx: Connection, seen: Collection[PastInvoice]) -> None:
             "currency": one.amount.currency,
             "amount_minor": one.amount.minor,
             "state": one.state,
+            "first": one.first,
             "created_at": one.created_at,
         }
         for one in seen
