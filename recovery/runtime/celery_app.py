@@ -139,8 +139,8 @@ def bells_of(kinds: Collection[StepKind]) -> list[Bell]:
 
 
 def add_tasks(app: Celery, wiring: Callable[[], Wiring], *, first: Callable[[Wiring], None] = lambda _: None) -> None:
-    """Register one task a bell. Each rings for the steps that are due: those that it planned. ``first`` is asked before all work
-    at the gateway, and raises SettingsInvalid or GatewayError where there must be none.
+    """Register one task a bell. Each rings for the steps of others that are due: those that it planned. ``first`` is asked before
+    all work at the gateway, and raises SettingsInvalid or GatewayError where there must be none.
     """
     ring = doorbell(app)
     alone = Alone()
@@ -166,12 +166,13 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring], *, first: Callable[[Wir
                 log.error("refused", bell=bell.value, error=str(error))
                 return
             for due in planned:
-                _ring_softly(ring, due)
+                if due is not bell:
+                    _ring_softly(ring, due)
 
         app.task(run, name=bell.value)
 
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
-    task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
+    task(Bell.STEPS, Wiring.perform_steps, then_steps=True)
     task(Bell.LETTERS, Wiring.write_letters, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
     task(Bell.MERCHANT, Wiring.tell_merchant, then_steps=False)

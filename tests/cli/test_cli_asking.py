@@ -15,12 +15,14 @@ from recovery.cases.customer_facts import listed
 from recovery.cases.lifecycle import State, StepKind
 from recovery.dunning.addresses import Addresses
 from recovery.dunning.objecting import list_addresses, unsubscribe
+from recovery.dunning.recess import FAILURES_MAX, note_ill
 from recovery.engine.advance import advance
 from recovery.gateways.port import Contact, Gateway, GatewayRefused, GatewayUnavailable
 from recovery.runtime.clock import SharedClock, machine_now
-from recovery.storage.flag_store import LETTERS_REFUSED, read_flags
+from recovery.storage.flag_store import LETTERS_REFUSED, MAIL_ILL, read_flags
 from recovery.storage.message_store import list_messages
 from recovery.storage.objection_store import address_is_listed, objection, unlisted
+from recovery.storage.pace_store import EMAILS, resting
 from recovery.storage.suppression_store import suppress
 
 pytest_plugins = ["command_fixtures"]
@@ -174,6 +176,8 @@ def test_what_the_mail_server_refused_goes_on_once_it_is_mended(life: Life, run:
         for number, reason in enumerate(("refused", "bounced", "unsubscribed")):
             suppress(tx, f"hash {number}", reason, at=MONDAY)
         assert [flag.times for flag in read_flags(tx, LETTERS_REFUSED)] == [5]
+    for _ in range(FAILURES_MAX):
+        note_ill(life.door, "421")
     found = json.loads(run("email", "resume", "--json").out)
     assert found == {"cases": [refused[2], refused[4]], "addresses": 1}
     for case_id in found["cases"]:
@@ -186,7 +190,8 @@ def test_what_the_mail_server_refused_goes_on_once_it_is_mended(life: Life, run:
     assert run("email", "suppressed").out == "1 bounced, 1 unsubscribed, 1 customers who object\n"
     assert run("email", "resume").out.startswith("0 cases get their emails again; 0 addresses")
     with life.wiring.database.connect() as tx:
-        assert read_flags(tx, LETTERS_REFUSED) == []
+        assert read_flags(tx, LETTERS_REFUSED) == read_flags(tx, MAIL_ILL) == []
+        assert not resting(tx, EMAILS, moment=life.door.moment()), "nothing waits for the end of a rest"
 
 
 def test_silence_is_proved_and_the_merchants_news_are_listed(life: Life, run: Run) -> None:
