@@ -2,6 +2,15 @@
 
 A seeded history is written by COPY, rolled up as the worker does it, and read through the real web process. The ratio at the end is
 what to watch: a month's page should not care how many years lie behind it.
+
+Measured warm on two cores busy with other work besides (load 8), so an upper bound: 100,000 cases and a million.
+
+    month's page 0.6 s and 1.4 s (cold 1.6 s and 3.2 s), cuts of cases 0.07 to 0.15 s and 0.04 to 0.16 s,
+    cash 0.1 s and 1.0 s, renewals 0.1 s and 1.0 s, churn 0.4 s and 4.1 s, penalties 1.3 s and 8.3 s,
+    a year's page 1.8 s and 9.1 s, the web process 154 MB and 160 MB
+
+The million had all its subscriptions imported, not a fifth. Cuts of cases are read from sums and do not grow; cash, renewals, churn
+and penalties grow with what lies in the month; that churn and penalties take less than a second there is not shown yet.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from building import MONDAY, wired
+from building import MONDAY, Life, wired
 from sqlalchemy import text
 
 from recovery.cases.subscription import SeenSubscription
@@ -16,9 +16,11 @@ from recovery.reporting.churn import churn_table
 from recovery.reporting.period import Asked, span_of
 from recovery.reporting.proof import LESS, MEASURING, MORE, Uplift
 from recovery.reporting.report import View, report
-from recovery.reporting.table import Rate
+from recovery.reporting.table import TOTAL, Rate
+from recovery.runtime.clock import machine_now
 from recovery.runtime.wiring import Wiring
 from recovery.storage.churn_queries import ChurnSum, churn_sums
+from recovery.storage.report_rollup import roll_up
 from recovery.storage.subscription_store import save_subscriptions
 
 BEGINS = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 8)]
@@ -131,6 +133,45 @@ def test_churn_equals_a_count_one_by_one(wiring: Wiring, seed: int) -> None:
     assert {
         (one.month, one.contract, one.currency): {name: getattr(one, name) for name in names} for one in told
     } == expected
+
+
+def test_an_import_tells_the_tenure_of_a_case_that_did_not_know_it(wiring: Wiring) -> None:
+    """From the subscription's true start, line by line and rolled up; a case that knew it keeps its own."""
+    life = Life(wiring)
+    life.fail("unknown", at=MONDAY)
+    life.fail("known", at=MONDAY, subscribed_at=MONDAY - timedelta(days=30))
+    span = span_of(Asked(month="2026-09"), now=NOW)
+
+    def tenures() -> dict[str, object]:
+        (table,) = report(wiring.database, span, made_at=NOW, views=[View.TENURE], with_days=False).tables
+        return {row.key: row.figures["cases"] for row in table.rows if row.key != TOTAL}
+
+    def rolled_up() -> None:
+        while roll_up(wiring.database, machine_now=machine_now(), limit=10, zone="UTC"):
+            pass
+
+    rolled_up()
+    assert tenures() == {"unknown": 1, "00 to 3 months": 1}
+    seen = [
+        SeenSubscription(
+            id=f"sub_{name}",
+            customer=f"cus_{name}",
+            currency="usd",
+            amount_minor=4900,
+            interval="month",
+            interval_count=1,
+            started_at=MONDAY - timedelta(days=400),
+            ended_at=None,
+            ended_because=None,
+        )
+        for name in ("unknown", "known")
+    ]
+    with wiring.database.begin() as tx:
+        save_subscriptions(tx, seen, read_at=MONDAY)
+    expected = {"12 months and more": 1, "00 to 3 months": 1}
+    assert tenures() == expected
+    rolled_up()
+    assert tenures() == expected
 
 
 def _month(**sums: int) -> ChurnSum:
