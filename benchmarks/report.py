@@ -295,8 +295,8 @@ def judged(one: dict[str, Any]) -> bool:
     return not slow
 
 
-def main() -> None:
-    """Measure the sizes asked for and print one line a page."""
+def main() -> int:
+    """Measure the sizes asked for and print one line a page; 1 where a limit is not kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="100000,1000000", help="numbers of cases, separated by commas")
     parser.add_argument("--seed", type=int, default=1)
@@ -323,7 +323,8 @@ def main() -> None:
     print("limits kept" if kept else "limits NOT kept")
     if given.json:
         given.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

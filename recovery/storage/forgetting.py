@@ -8,7 +8,7 @@ that the database allows there. Brand, funding and country of a card stay: outco
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, literal, null, select, text, true, update
+from sqlalchemy import Connection, Table, case, delete, func, literal, null, select, text, true, update
 from sqlalchemy.sql import ColumnElement
 
 from recovery.cases.lifecycle import OPEN
@@ -25,6 +25,9 @@ KEPT_OF_A_CARD = ("brand", "funding", "country")
 DELETED = ("card_history", "renewals")
 """Tables of which nothing is left to count once the customer is gone."""
 
+FINDING = ("customer", "budget_key")
+"""What tells whose an imported row is: the person, and the card by whose number others find it."""
+
 OBJECTIONS = "mail_objections"
 """That they wanted no emails goes with the id once the address's keyed hash is kept, which names nobody and can keep the promise
 if the same person comes back. Until then the id is all that keeps it, and stays."""
@@ -37,6 +40,18 @@ WHERE s.customer = :customer AND s.ended_at IS NOT NULL AND s.ended_because IS N
 _SINCE = """
 UPDATE cases c SET subscribed_at = s.started_at FROM subscriptions s
 WHERE c.customer = :customer AND s.id = c.subscription AND c.subscribed_at IS NULL"""
+
+
+def unless_forgotten(table: Table, read: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - an insert's excluded row
+    """The columns by which somebody could be found, for reading a row again: one that names nobody any more goes on naming nobody.
+
+    Why a subscription ended stays as well: its case told that when it was forgotten, and tells it no more.
+    """
+    gone = table.c.customer.startswith(f"{ERASED}_", autoescape=True)
+    kept: dict[str, ColumnElement[Any]] = {name: table.c[name] for name in FINDING if name in table.c}
+    if "ended_because" in table.c:
+        kept["ended_because"] = func.coalesce(table.c.ended_because, read.ended_because)
+    return {name: case((gone, value), else_=read[name]) for name, value in kept.items()}
 
 
 class StillOpen(ValueError):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.subscription import SeenSubscription
+from recovery.storage.forgetting import ERASED, unless_forgotten
 from recovery.storage.past_tables import subscription_changes
 from recovery.storage.subscription_tables import imports, subscriptions
 
@@ -67,7 +68,9 @@ def save_subscriptions(
     tx.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})
     _note_changes(tx, rows, at=at or read_at)
     statement = pg_insert(subscriptions)
-    new = {name: statement.excluded[name] for name in next(iter(rows.values())) if name != "id"}
+    read = statement.excluded
+    new: dict[str, Any] = {name: read[name] for name in next(iter(rows.values())) if name != "id"}
+    new |= unless_forgotten(subscriptions, read)
     late = tx.execute(text(_FIRST_SEEN), {"ids": list(rows)}).scalars().all()
     tx.execute(statement.on_conflict_do_update(index_elements=["id"], set_=new), list(rows.values()))
     tx.execute(text(_SEVERAL), {"customers": sorted({one.customer for one in seen})})
@@ -89,10 +92,11 @@ def _note_changes(tx: Connection, rows: dict[str, dict[str, Any]], *, at: dateti
 
 
 def current_customers(tx: Connection, *, behind: str | None, limit: int) -> list[tuple[str, str]]:
-    """Customers with a subscription that has not ended, by id behind another, each with one such subscription."""
+    """Customers with a subscription that has not ended, by id behind another, each with one such subscription; nobody forgotten."""
     query = (
         select(subscriptions.c.customer, func.min(subscriptions.c.id))
         .where(subscriptions.c.ended_at.is_(None), subscriptions.c.customer > (behind or ""))
+        .where(~subscriptions.c.customer.startswith(f"{ERASED}_", autoescape=True))
         .group_by(subscriptions.c.customer)
         .order_by(subscriptions.c.customer)
         .limit(limit)

@@ -6,7 +6,8 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +21,7 @@ from recovery.cases.past import PastInvoice
 from recovery.cases.subscription import SeenSubscription
 from recovery.money import Money
 from recovery.reporting.closing import Closing, close_month
-from recovery.runtime.clock import machine_now
+from recovery.runtime.clock import SharedClock, machine_now
 from recovery.runtime.settings import SettingsInvalid
 from recovery.runtime.web.app import create_app
 from recovery.runtime.wiring import Wiring
@@ -42,6 +43,15 @@ def wiring(database_url: str) -> Iterator[Wiring]:
 def client(wiring: Wiring) -> Iterator[httpx.Client]:
     with client_of(wiring) as made:
         yield made
+
+
+def test_a_month_that_has_begun_where_the_report_is_read_is_the_one_shown(database_url: str, tmp_path: Path) -> None:
+    SharedClock(tmp_path / "clock").set(datetime(2026, 10, 31, 12, tzinfo=UTC))
+    ways = {"pages": "open", "clock_file": tmp_path / "clock", "report_zone": "Pacific/Kiritimati"}
+    with wired(database_url, **ways) as wiring, client_of(wiring) as client:
+        named = {query: client.get(f"/report.csv{query}").headers["content-disposition"] for query in ("", "?zone=UTC")}
+        assert "2026-11-01-2026-11-30" in named[""]
+        assert "2026-10-01-2026-10-31" in named["?zone=UTC"]
 
 
 @pytest.mark.parametrize("path", PAGES)
