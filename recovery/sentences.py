@@ -19,3 +19,8 @@ class Sentence:
 
 Told = str | Sentence
 """A sentence, made already or not."""
+
+
+def points_of(reason: str) -> list[str]:
+    """The points of a reason that was put together of several, for a list."""
+    return reason.split("; ")

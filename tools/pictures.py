@@ -17,10 +17,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from recovery.dunning.gallery import write_gallery
 from recovery.dunning.letter import Brand, Letters
 from recovery.runtime.knowledge import load_knowledge, rules_of
-from recovery.runtime.web.customer_samples import page_samples
+from recovery.runtime.web.customer_samples import write_samples
 
 ROOT = Path(__file__).resolve().parents[1]
 PHONE, DESK = 375, 760
@@ -76,9 +75,9 @@ def main() -> int:
 def _gallery() -> Iterator[tuple[Path, Sequence[str]]]:
     """The files of `recovery email preview` with the shipped texts."""
     letters = Letters(ROOT / "config" / "emails", Brand(name="Nimbus", sender="billing@example.com"))
-    samples = page_samples(letters, rules_of(load_knowledge(ROOT / "config")))
+    rules = rules_of(load_knowledge(ROOT / "config"))
     with tempfile.TemporaryDirectory() as folder:
-        write_gallery(letters, Path(folder), pages=((s.name, s.language, s.title, s.html) for s in samples))
+        write_samples(letters, rules, Path(folder))
         yield Path(folder), letters.languages
 
 

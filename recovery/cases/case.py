@@ -104,7 +104,7 @@ class Case:
     current one; ``email_tries`` numbers all. ``wished_at`` is the date that the customer chose for a try, ``left_because`` the reason
     given for leaving; ``cancelled`` says that the subscription was ended while the case was open, ``reason_mail`` which email asked.
     ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
-    ``review`` says why a person must look. ``put_off`` counts how often in a row a due try was put off to the same instant.
+    ``review`` says why a person must look. ``put_off`` counts how often in a row a due try was put off by less than an hour.
     """
 
     id: str

@@ -141,7 +141,7 @@ class EmailSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailRefused:
-    """The email did not go out. ``permanent`` when trying again cannot help.
+    """The email did not go out. ``permanent`` when trying again cannot help; ``ours`` when it says nothing of the customer's address.
 
     ``believed_sent`` when it was taken for gone because its worker was late: the worker knows better.
     """
@@ -149,6 +149,7 @@ class EmailRefused:
     email_id: str
     detail: str
     permanent: bool
+    ours: bool = False
     believed_sent: bool = False
 
     @property

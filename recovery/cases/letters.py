@@ -110,13 +110,16 @@ def email_refused(case: Case, fact: facts.EmailRefused, *, now: datetime, rules:
             reason=f"email refused for good ({fact.detail}); the case goes on without emails",
             cancel=frozenset({StepKind.SEND_EMAIL}),
         )
-    if case.letter_tries >= dunning.email_tries_max:
+    if fact.ours:
+        # What somebody here has to mend costs the customer no letter: its tries are for what their address answers.
+        case, why = replace(case, letter_tries=max(case.letter_tries - 1, 0)), f"{why}, which no try is counted for"
+    elif case.letter_tries >= dunning.email_tries_max:
         skipped = replace(case, letters_done=case.letters_done + 1, letter_tries=0)
         return _then_next(skipped, f"{why} {case.letter_tries} times; this letter is left out", now=now, rules=rules)
     again = decent_at(case, rules, now + timedelta(hours=dunning.email_retry_hours))
     return Decision(
         case=case,
-        reason=f"email refused for now ({fact.detail}); tried again {again:%d %b %H:%M} UTC",
+        reason=f"{why}; tried again {again:%d %b %H:%M} UTC",
         plan=(Plan(kind=StepKind.SEND_EMAIL, due_at=again),),
     )
 

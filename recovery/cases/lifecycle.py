@@ -106,7 +106,7 @@ class Review(StrEnum):
     NEVER_SENT = "never_sent"
     """Attempts in a row never got through to the gateway."""
     PUT_OFF = "put_off"
-    """A due try was put off again and again without time passing."""
+    """A due try was put off again and again, by minutes or not at all."""
     OUR_MISTAKE = "our_mistake"
     """The decline says that we did something wrong; perhaps money moved already."""
     GONE = "gone"

@@ -22,7 +22,10 @@ class PastCharge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastInvoice:
-    """One invoice that was charged automatically: what it asked for when it was made, and the gateway's word for where it stands."""
+    """One invoice that was charged automatically: what it asked for when it was made, and the gateway's word for where it stands.
+
+    ``first``: it began a subscription, which is a matter of the checkout.
+    """
 
     id: str
     customer: str
@@ -30,3 +33,4 @@ class PastInvoice:
     amount: Money
     created_at: datetime
     state: str
+    first: bool = False

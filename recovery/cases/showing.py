@@ -4,8 +4,6 @@ brand's would be charged without its holder, and one that had failed would pass 
 Noted from every fact that carries a card, before anything is decided: what is known must not depend on the order of events.
 """
 
-from collections.abc import Iterator
-
 from recovery.cases.case import Case
 from recovery.cases.facts import Fact
 from recovery.cases.obligation import Charge, ChargeStatus
@@ -17,8 +15,13 @@ def with_cards(case: Case, fact: Fact) -> Case:
     """The case with what a fact shows: of each payment method the first details under each brand, and every details that failed."""
     charges = _charges(fact)
     brands, failed = case.brands_seen, case.failed_cards
-    for card in _cards(fact, charges):
-        if card.brand is not None and not any(_alike(card, old) for old in brands):
+    cards = _cards(fact, charges)
+    if not cards:
+        return case
+    known = {(card.payment_method, card.brand) for card in brands}
+    for card in cards:
+        if card.brand is not None and (card.payment_method, card.brand) not in known:
+            known.add((card.payment_method, card.brand))
             brands = (*brands, card)
     for charge in charges:
         if charge.status is ChargeStatus.FAILED and charge.card is not None and charge.card not in failed:
@@ -28,22 +31,16 @@ def with_cards(case: Case, fact: Fact) -> Case:
     return replace(case, brands_seen=brands, failed_cards=failed)
 
 
-def _alike(card: Card, old: Card) -> bool:
-    return card.payment_method == old.payment_method and card.brand == old.brand
-
-
 def _charges(fact: Fact) -> tuple[Charge, ...]:
     charge, obligation = getattr(fact, "charge", None), getattr(fact, "obligation", None)
     shown: tuple[Charge, ...] = obligation.charges if obligation is not None else ()
     return (charge, *shown) if charge is not None else shown
 
 
-def _cards(fact: Fact, charges: tuple[Charge, ...]) -> Iterator[Card]:
+def _cards(fact: Fact, charges: tuple[Charge, ...]) -> list[Card]:
     """Every card that a fact carries, those of charges first: they are older than the reading that shows them."""
-    obligation, card = getattr(fact, "obligation", None), getattr(fact, "card", None)
-    yield from (each.card for each in charges if each.card is not None)
-    if obligation is not None and obligation.card is not None:
-        yield obligation.card
-    if card is not None:
-        yield card
-    yield from (kept.card for kept in getattr(fact, "cards", ()))
+    obligation = getattr(fact, "obligation", None)
+    found = [each.card for each in charges]
+    found += (obligation.card if obligation is not None else None, getattr(fact, "card", None))
+    found += [kept.card for kept in getattr(fact, "cards", ())]
+    return [card for card in found if card is not None]

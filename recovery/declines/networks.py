@@ -85,13 +85,14 @@ class FeeFor(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fee:
-    """What one violating attempt (or one given advice) costs, at home and across a border."""
+    """What one violating attempt (or one given advice, of ``codes`` where there are some) costs, at home and across a border."""
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     charged_for: FeeFor
     currency: str
     domestic_minor: Annotated[int, Ge(0)]
     cross_border_minor: Annotated[int, Ge(0)]
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,12 @@ an email is not sent again. Whatever goes wrong before, in the library or in our
 """
 
 import smtplib
+import socket
 import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
@@ -21,6 +24,9 @@ from recovery.dunning.replies import MailError as MailError
 from recovery.dunning.replies import MailRefused as MailRefused
 from recovery.dunning.replies import MailUnavailable as MailUnavailable
 from recovery.dunning.replies import about_connection, about_content, about_recipient, about_us
+
+TALK_TIMEOUTS = 6
+"""How many timeouts a conversation may last. It has eleven answers to wait for; a server that takes half of each is ill already."""
 
 
 class Mailer(Protocol):
@@ -53,8 +59,8 @@ class SmtpMailer:
 
     @property
     def lease_seconds(self) -> float:
-        """Connecting, greeting, TLS, login, envelope, content: at most six waits, begun again within one."""
-        return 7 * self.timeout_seconds + 30
+        """The longest conversation, begun again within one timeout, and room for connecting to a name with several addresses."""
+        return (1 + TALK_TIMEOUTS) * self.timeout_seconds + 30
 
     def send(self, message: EmailMessage, *, to: str) -> None:
         """Hand over one email; see Mailer. What is refused for now is tried again at once, as long as one timeout lasts."""
@@ -69,33 +75,37 @@ class SmtpMailer:
 
     def _send_once(self, message: EmailMessage, to: str) -> None:
         address, options = mailbox(to)
-        connection = self._connected()
-        try:
+        with self._conversation() as connection:
             self._introduce(connection, options)
             self._hand_over(connection, message, address, utf8=bool(options))
-        finally:
-            _quit(connection)
 
     def check(self) -> None:
         """Connect, log in and name our sender, for the doctor. Raises MailError."""
-        connection = self._connected()
-        try:
+        with self._conversation() as connection:
             self._introduce(connection, ())
-        finally:
-            _quit(connection)
 
-    def _connected(self) -> smtplib.SMTP:
-        try:
-            return self._opened()
-        except Exception as error:
-            raise about_connection(error) from error
+    @contextmanager
+    def _conversation(self) -> Iterator[smtplib.SMTP]:
+        """A connection that is cut when the whole of it lasts too long: a timeout alone holds for one line of an answer only."""
+        with ExitStack() as held:
+            try:
+                connection = self._opened(held)
+            except Exception as error:
+                raise about_connection(error) from error
+            yield connection
 
-    def _opened(self) -> smtplib.SMTP:
+    def _opened(self, held: ExitStack) -> smtplib.SMTP:
+        ends_at = time.monotonic() + TALK_TIMEOUTS * self.timeout_seconds
         connection: smtplib.SMTP
         if self.security == "tls":
             connection = smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout_seconds, context=_trusting())
         else:
             connection = smtplib.SMTP(self.host, self.port, timeout=self.timeout_seconds)
+        cut = threading.Timer(ends_at - time.monotonic(), _cut, (connection,))
+        cut.daemon = True
+        cut.start()
+        held.callback(cut.cancel)
+        held.callback(_quit, connection)
         try:
             if self.security == "starttls":
                 connection.starttls(context=_trusting())
@@ -157,6 +167,13 @@ def _bytes(words: bytes | str) -> bytes:
 def _trusting() -> ssl.SSLContext:
     """Made once: reading the system's certificates takes longer than handing over an email."""
     return ssl.create_default_context()
+
+
+def _cut(connection: smtplib.SMTP) -> None:
+    """Whoever waits for the server learns that nothing comes any more."""
+    with suppress(OSError):
+        if connection.sock is not None:
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _quit(connection: smtplib.SMTP) -> None:

@@ -10,7 +10,7 @@ from recovery.cases.facts import MailStopped
 from recovery.dunning.addresses import Addresses
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
-from recovery.gateways.port import Gateway, GatewayError, NotFound
+from recovery.gateways.port import Gateway, GatewayError, GatewayRefused, NotFound
 from recovery.storage.case_store import cases_of
 from recovery.storage.objection_store import address_is_listed, keep_objection, unlisted
 from recovery.storage.suppression_store import suppress
@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 UNLISTED_BATCH = 100
 """Addresses read in one go at most: a reading each."""
+
+AWAY_MAX = 3
+"""So many readings in a row without an answer, and the gateway is away; an answer that refuses one invoice says nothing of the next."""
 
 
 def unsubscribe(door: Door, customer: str) -> None:
@@ -43,15 +46,19 @@ def list_addresses(
         return 0
     with door.database.connect() as tx:
         waiting = unlisted(tx, customer=customer, limit=limit)
-    done = 0
+    done = away = 0
     for each in waiting:
+        if away == AWAY_MAX:
+            break
         try:
             address = gateway.read_contact(each.obligation).email
         except NotFound:
             address = None
         except GatewayError as error:
             log.warning("address_not_listed_yet", error=type(error).__name__)
-            break
+            away = 0 if isinstance(error, GatewayRefused) else away + 1
+            continue
+        away = 0
         with door.database.begin() as tx:
             if address is not None:
                 suppress(tx, addresses.hashed(address), each.reason, at=each.since)

@@ -27,6 +27,8 @@ _ENHANCED = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 
 OF_THE_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 MAY_BE_THE_ADDRESS = frozenset({550, 551, 553})
+FULL = 552
+"""Without a code of RFC 3463: the mailbox has no room (RFC 5321, 4.2.3), whoever mends it."""
 CLOSING, OF_THE_SYSTEM = 421, ("4.3.", "5.3.")
 """What speaks of the server whoever is written to: it closes the channel (RFC 5321, 4.2.3), or its system cannot (RFC 3463, 3.4)."""
 
@@ -46,13 +48,15 @@ class MailRefused(MailError):
 class MailUnavailable(MailError):
     """The server is away, refuses for now, or refuses us whoever is written to; the same email may be sent later.
 
-    ``soon`` when the same words may be said again within the minute; ``server`` when any other letter would fare no better.
+    ``soon`` when the same words may be said again within the minute; ``server`` when any other letter would fare no better; ``ours``
+    when it says nothing of the address, so that somebody here has to mend it.
     """
 
-    def __init__(self, why: str, *, soon: bool = True, server: bool = True) -> None:
+    def __init__(self, why: str, *, soon: bool = True, server: bool = True, ours: bool = True) -> None:
         super().__init__(why)
         self.soon = soon
         self.server = server
+        self.ours = ours
 
 
 class MailAmbiguous(MailError):
@@ -91,8 +95,10 @@ def _by_enhanced(code: int, answer: bytes, what: str) -> MailError:
     why = f"the mail server refused {what}: {_told(code, answer)}"
     if 500 <= code < 600 and _enhanced(answer) in OF_THE_ADDRESS:
         return MailRefused(why, address=True)
-    closing = code == CLOSING or (_enhanced(answer) or "").startswith(OF_THE_SYSTEM)
-    return MailUnavailable(why, soon=code < 500, server=closing)
+    enhanced = _enhanced(answer) or ""
+    closing = code == CLOSING or enhanced.startswith(OF_THE_SYSTEM)
+    of_the_mailbox = enhanced.startswith("5.2.") or (code == FULL and not enhanced)
+    return MailUnavailable(why, soon=code < 500, server=closing, ours=closing or (code >= 500 and not of_the_mailbox))
 
 
 def _enhanced(answer: bytes) -> str | None:

@@ -17,7 +17,7 @@ from recovery.cases.lifecycle import StepKind
 from recovery.dunning.addresses import Addresses
 from recovery.dunning.letter import Ask, LetterError, Letters
 from recovery.dunning.links import Links
-from recovery.dunning.mailer import MailAmbiguous, Mailer, MailRefused, MailUnavailable, mailbox
+from recovery.dunning.mailer import MailAmbiguous, Mailer, MailRefused, MailUnavailable
 from recovery.dunning.recess import note_ill
 from recovery.engine.advance import Advanced, advance
 from recovery.engine.door import Door
@@ -91,7 +91,8 @@ class SendEmail:
             return
         if self.door.machine_clock() + timedelta(seconds=self.mailer.lease_seconds) >= step.lease_until:
             # A worker that slept must not write when others may believe that it did, or when much may have happened since.
-            late = EmailRefused(email_id=due.email_id, detail="the worker was too slow for its lease", permanent=False)
+            why = "the worker was too slow for its lease"
+            late = EmailRefused(email_id=due.email_id, detail=why, permanent=False, ours=True)
             advance(self.door, case.id, late, step=step)
             return
         outcome, ill = self._send(due, contact)
@@ -114,7 +115,6 @@ class SendEmail:
         if address is None:
             return EmailRefused(email_id=email_id, detail="the gateway has no address for it", permanent=True), None
         try:
-            mailbox(address)
             self.mailer.send(self._written(due, contact), to=address)
         except MailAmbiguous as error:
             return EmailSent(email_id=email_id, ambiguous=True), str(error)
@@ -122,9 +122,11 @@ class SendEmail:
             if error.address:
                 self._suppress(address)
             return EmailRefused(email_id=email_id, detail=str(error), permanent=True), None
-        except (MailUnavailable, LetterError) as error:
-            ill = str(error) if isinstance(error, MailUnavailable) and error.server else None
-            return EmailRefused(email_id=email_id, detail=str(error), permanent=False), ill
+        except LetterError as error:
+            return EmailRefused(email_id=email_id, detail=str(error), permanent=False, ours=True), None
+        except MailUnavailable as error:
+            refused = EmailRefused(email_id=email_id, detail=str(error), permanent=False, ours=error.ours)
+            return refused, str(error) if error.server else None
         return EmailSent(email_id=email_id), None
 
     def _written(self, due: Advanced, contact: Contact) -> EmailMessage:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from recovery.reporting.proof import MEASURING, Uplift
-from recovery.reporting.table import Column, Kind, Rate, Row, Table
-from recovery.reporting.views import TITLES, View
+from recovery.reporting.table import Kind, Rate, Row, Table, column
+from recovery.reporting.views import View, table_of
 from recovery.storage.churn_queries import ChurnSum
 
 _CUSTOMERS: Final = "Customers"
@@ -13,40 +13,36 @@ _REVENUE: Final = "Monthly revenue"
 _NET: Final = "Net revenue churn"
 
 
-def _column(name: str, label: str, kind: Kind, group: str, definition: str) -> Column:
-    return Column(name=name, label=label, kind=kind, group=group, definition=definition)
-
-
 COLUMNS: Final = (
-    _column(
+    column(
         "customers",
         "At the start",
         Kind.COUNT,
         _CUSTOMERS,
         "Customers with a subscription of this contract and currency when the month began: the denominator by count.",
     ),
-    _column(
+    column(
         "customer_churn",
         "Customer churn",
         Kind.RATE_OF_COUNT,
         _CUSTOMERS,
-        "Of them those without one when the month ended, whyever.",
+        "Of them those who had no subscription of that currency when the month ended, whyever. Who changed to another contract stayed.",
     ),
-    _column(
+    column(
         "voluntary_churn",
         "Voluntary",
         Kind.RATE_OF_COUNT,
         _CUSTOMERS,
         "Those of them who left by themselves, as far as the gateway tells.",
     ),
-    _column(
+    column(
         "involuntary_churn",
         "Involuntary",
         Kind.RATE_OF_COUNT,
         _CUSTOMERS,
         "Those of them whose subscription ended because a payment failed or was disputed, or with a case of it open or lost.",
     ),
-    _column(
+    column(
         "involuntary_without",
         "Involuntary without recoveries, at most",
         Kind.RATE_OF_COUNT,
@@ -54,71 +50,72 @@ COLUMNS: Final = (
         "An upper bound: involuntary churn if every customer whose failed renewal of the month was recovered by the engine had left "
         "instead. Some would have paid anyway; only a holdout could tell how many.",
     ),
-    _column(
+    column(
         "involuntary_measured",
         "Involuntary without the engine, as measured",
         Kind.RATE_OF_COUNT,
         _CUSTOMERS,
-        "Involuntary churn and the uplift that the holdout measured, taken of the customers whose renewal failed in the month; empty "
-        "as long as the holdout is still measuring. The plain ladder goes on in it, so it says what the engine adds to that.",
+        "Involuntary churn and the uplift that the holdout measured, taken of the customers outside it whose renewal failed in the "
+        "month; empty as long as it is still measuring. The plain ladder goes on in it: the figure tells what the engine adds to that.",
     ),
-    _column(
+    column(
         "monthly_minor",
         "MRR at the start",
         Kind.MONEY,
         _REVENUE,
         "Monthly revenue of these subscriptions when the month began, as far as imports saw prices change: the denominator by value.",
     ),
-    _column(
+    column(
         "revenue_churn",
         "Revenue churn",
         Kind.RATE_OF_MONEY,
         _REVENUE,
-        "Monthly revenue of those that ended in the month. Changes of price within a subscription are not in it.",
+        "Monthly revenue of those that ended in the month, also where the customer began another one. Changes of price within a "
+        "subscription are not in it.",
     ),
-    _column(
+    column(
         "revenue_voluntary",
         "of it voluntary",
         Kind.RATE_OF_MONEY,
         _REVENUE,
         "Of subscriptions that their customers ended, as far as the gateway tells.",
     ),
-    _column(
+    column(
         "revenue_involuntary", "of it involuntary", Kind.RATE_OF_MONEY, _REVENUE, "What of it left because of payments."
     ),
-    _column("left_minor", "MRR that left", Kind.MONEY, _REVENUE, "The same as an amount."),
-    _column(
+    column("left_minor", "MRR that left", Kind.MONEY, _REVENUE, "The same as an amount."),
+    column(
         "involuntary_minor", "MRR that left, involuntary", Kind.MONEY, _REVENUE, "What of it left because of payments."
     ),
-    _column(
+    column(
         "saved_minor",
         "MRR preserved, at most",
         Kind.MONEY,
         _REVENUE,
         "An upper bound: monthly revenue of the failed renewals of the month that the engine recovered.",
     ),
-    _column(
+    column(
         "contraction_minor",
         "Contraction",
         Kind.MONEY,
         _NET,
         "What prices of subscriptions that went on fell in the month, as two imports found them.",
     ),
-    _column(
+    column(
         "expansion_minor",
         "Expansion",
         Kind.MONEY,
         _NET,
         "What prices of such subscriptions rose, as two imports found them.",
     ),
-    _column(
+    column(
         "net_revenue_churn",
         "Net revenue churn",
         Kind.RATE_OF_MONEY,
         _NET,
         "Revenue that left and contraction, less expansion; below nought where what stayed grew more than what left.",
     ),
-    _column(
+    column(
         "net_voluntary",
         "Net, voluntary",
         Kind.RATE_OF_MONEY,
@@ -130,20 +127,17 @@ COLUMNS: Final = (
 
 def churn_table(sums: Sequence[ChurnSum], uplift: Uplift | None = None) -> Table:
     """Month by month and contract by contract; ``uplift`` is what the holdout measured."""
-    title, key_label, definition = TITLES[View.CHURN]
     rows = [
         Row(key=f"{one.month} {one.contract}", currency=one.currency, figures=_figures(one, uplift)) for one in sums
     ]
-    return Table(
-        name=View.CHURN, title=title, key_label=key_label, definition=definition, columns=COLUMNS, rows=tuple(rows)
-    )
+    return table_of(View.CHURN, COLUMNS, rows)
 
 
 def _measured(found: ChurnSum, uplift: Uplift | None) -> Rate:
     if uplift is None or uplift.points is None or uplift.said == MEASURING:
         return Rate(part=0, whole=0)
-    more = round(max(0.0, uplift.points) * found.failed_customers)
-    return Rate(part=min(found.customers, found.involuntary_customers + more), whole=found.customers)
+    more = round(uplift.points * found.failed_customers)
+    return Rate(part=min(found.customers, max(0, found.involuntary_customers + more)), whole=found.customers)
 
 
 def _figures(found: ChurnSum, uplift: Uplift | None) -> dict[str, int | Rate]:

@@ -6,36 +6,28 @@ from typing import Final
 from recovery.reporting import definitions
 from recovery.reporting.figures import net_of
 from recovery.reporting.rates import Rates
-from recovery.reporting.table import Column, Figure, Kind, Row, Table
-from recovery.reporting.views import TITLES, View
+from recovery.reporting.table import Figure, Kind, Row, Table, column
+from recovery.reporting.views import View, table_of
 from recovery.storage.report_sums import CashSum
 
 _NAMES: Final = ("recovered_minor", "credited_minor", "refunded_minor", "disputed_minor", "fee_minor")
 COLUMNS: Final = (
-    *(column for column in definitions.CASH if column.name in (*_NAMES, "net_minor")),
-    Column(
-        name="rates",
-        label="Booked rates",
-        kind=Kind.WORD,
-        definition="What one main unit was worth in that month, as finance booked it; a currency without a rate is left out and named.",
-        group="Money",
+    *(one for one in definitions.CASH if one.name in (*_NAMES, "net_minor")),
+    column(
+        "rates",
+        "Booked rates",
+        Kind.WORD,
+        "Money",
+        "What one main unit was worth in that month, as finance booked it; a currency without a rate is left out and named.",
     ),
 )
 
 
 def converted_table(cash: Sequence[CashSum], rates: Rates | None) -> Table:
     """Month by month; no row without rates. Each currency's sum is converted once and rounded half up."""
-    title, key_label, definition = TITLES[View.CONVERTED]
     months = sorted({one.key for one in cash}) if rates is not None else []
     rows = [_row(month, [one for one in cash if one.key == month], rates) for month in months if rates is not None]
-    return Table(
-        name=View.CONVERTED,
-        title=title,
-        key_label=key_label,
-        definition=definition,
-        columns=COLUMNS,
-        rows=tuple(rows),
-    )
+    return table_of(View.CONVERTED, COLUMNS, rows)
 
 
 def _row(month: str, cash: Sequence[CashSum], rates: Rates) -> Row:

@@ -2,22 +2,22 @@
 
 from typing import Final
 
-from recovery.reporting.table import Column, Kind
+from recovery.reporting.table import Column, Kind, column
 
 _CASES: Final = "Cases and rates"
 _MONEY: Final = "Money"
 
 
 def _count(name: str, label: str, definition: str) -> Column:
-    return Column(name=name, label=label, kind=Kind.COUNT, definition=definition, group=_CASES)
+    return column(name, label, Kind.COUNT, _CASES, definition)
 
 
 def _money(name: str, label: str, definition: str) -> Column:
-    return Column(name=name, label=label, kind=Kind.MONEY, definition=definition, group=_MONEY)
+    return column(name, label, Kind.MONEY, _MONEY, definition)
 
 
 def _rate(name: str, label: str, kind: Kind, definition: str) -> Column:
-    return Column(name=name, label=label, kind=kind, definition=definition, group=_CASES)
+    return column(name, label, kind, _CASES, definition)
 
 
 GROSS: Final = _money(
@@ -155,13 +155,7 @@ CASH: Final = (
 )
 
 SOURCE: Final = (
-    Column(
-        name="credited",
-        label="Credited to the engine",
-        kind=Kind.WORD,
-        definition="Whether the engine takes credit for this source.",
-        group=_CASES,
-    ),
+    column("credited", "Credited to the engine", Kind.WORD, _CASES, "Whether the engine takes credit for this source."),
     _count("cases", "Cases", "Cases of the period with a successful charge from this source."),
     _rate(
         "share_of_recovered",
@@ -181,38 +175,29 @@ SOURCE: Final = (
     _money("kept_minor", "Kept", "Gross less refunded and disputed; fees are not known by source."),
 )
 
-ATTEMPT: Final = (
-    _count(
-        "attempts",
-        "Attempts",
-        "The engine's own charges of this number that reached, or may have reached, the network.",
-    ),
-    _count("succeeded", "Succeeded", "Those of them that brought the money."),
-    _count("open", "Open", "Those of them whose outcome is not known yet."),
-    _rate(
-        "success_rate",
-        "Success rate",
-        Kind.RATE_OF_COUNT,
-        "Succeeded attempts divided by all attempts of this number, open ones included.",
-    ),
-    GROSS,
-)
+
+def _tries(which: str, of: str) -> tuple[Column, ...]:
+    return (
+        _count(
+            "attempts", "Attempts", f"The engine's own charges {which} that reached, or may have reached, the network."
+        ),
+        _count("succeeded", "Succeeded", "Those of them that brought the money."),
+        _count("open", "Open", "Those of them whose outcome is not known yet."),
+        _rate(
+            "success_rate",
+            "Success rate",
+            Kind.RATE_OF_COUNT,
+            f"Succeeded attempts divided by all attempts of this {of}, open ones included.",
+        ),
+        GROSS,
+    )
+
+
+ATTEMPT: Final = _tries("of this number", "number")
+HOURS: Final = _tries("in this hour of the issuer's local week", "hour")
 
 RESTATED: Final = (
     _money("first_minor", "As closed", "The figure as it was when the month was closed."),
     _money("now_minor", "Now", "The same figure as the ledger gives it now."),
     _money("restated_minor", "Restated by", "Now less as closed: what later refunds, disputes and payments changed."),
-)
-
-HOURS: Final = (
-    _count("attempts", "Attempts", "The engine's own charges in this hour of the issuer's local week."),
-    _count("succeeded", "Succeeded", "Those of them that brought the money."),
-    _count("open", "Open", "Those of them whose outcome is not known yet."),
-    _rate(
-        "success_rate",
-        "Success rate",
-        Kind.RATE_OF_COUNT,
-        "Succeeded attempts divided by all attempts of this hour, open ones included.",
-    ),
-    GROSS,
 )

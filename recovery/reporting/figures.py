@@ -6,8 +6,8 @@ from typing import Final
 
 from recovery.cases.lifecycle import CREDITED, Source
 from recovery.reporting import definitions
-from recovery.reporting.table import TOTAL, Column, Figure, Mean, Rate, Row, Table
-from recovery.reporting.views import TITLES, View
+from recovery.reporting.table import TOTAL, Figure, Mean, Rate, Row, Table
+from recovery.reporting.views import View, table_of
 from recovery.storage.report_sums import AttemptSum, CashSum, CohortSum, HourSum, SourceSum
 
 Key = tuple[str, str]
@@ -22,14 +22,14 @@ def cohort_table(view: View, cohorts: Sequence[CohortSum]) -> Table:
     """Cases by month of failure, or by another cut of them; with a total for each currency when there are several rows."""
     sums = {(cohort.key, cohort.currency): _numbers(asdict(cohort)) for cohort in cohorts}
     rows = [_row(key, currency, _cohort_figures(found)) for key, currency, found in _with_totals(sums)]
-    return _table(view, definitions.COHORT, rows)
+    return table_of(view, definitions.COHORT, rows)
 
 
 def cash_table(cash: Sequence[CashSum]) -> Table:
     """What occurred in each month, whenever the payments had failed."""
     sums = {(month.key, month.currency): _numbers(asdict(month)) for month in cash}
     rows = [_row(key, currency, {**found, "net_minor": net_of(found)}) for key, currency, found in _with_totals(sums)]
-    return _table(View.CASH, definitions.CASH, rows)
+    return table_of(View.CASH, definitions.CASH, rows)
 
 
 def source_table(cohorts: Sequence[CohortSum], sources: Sequence[SourceSum]) -> Table:
@@ -53,19 +53,19 @@ def source_table(cohorts: Sequence[CohortSum], sources: Sequence[SourceSum]) -> 
             "kept_minor": gross - found.refunded_minor - found.disputed_minor,
         }
         rows.append(_row(found.source, found.currency, figures))
-    return _table(View.SOURCE, definitions.SOURCE, rows)
+    return table_of(View.SOURCE, definitions.SOURCE, rows)
 
 
 def attempt_table(attempts: Sequence[AttemptSum]) -> Table:
     """How the engine's first, second, … attempts fared."""
     rows = [_row(str(found.number), found.currency, _tries(found)) for found in attempts]
-    return _table(View.ATTEMPT, definitions.ATTEMPT, rows)
+    return table_of(View.ATTEMPT, definitions.ATTEMPT, rows)
 
 
 def hour_table(hours: Sequence[HourSum]) -> Table:
     """How attempts fared by the hour of the issuer's local week; hours without any have no row."""
     rows = [_row(hour_key(found.slot), found.currency, _tries(found)) for found in hours]
-    return _table(View.HOURS, definitions.HOURS, rows)
+    return table_of(View.HOURS, definitions.HOURS, rows)
 
 
 def hour_key(slot: int) -> str:
@@ -84,12 +84,7 @@ def restated_table(restated: Iterable[tuple[str, str, str, int, int]]) -> Table:
         _row(f"{month} {name}", currency, {"first_minor": first, "now_minor": now, "restated_minor": now - first})
         for month, name, currency, first, now in restated
     ]
-    return _table(View.RESTATED, definitions.RESTATED, rows)
-
-
-def _table(view: View, columns: tuple[Column, ...], rows: Sequence[Row]) -> Table:
-    title, key_label, definition = TITLES[view]
-    return Table(name=view, title=title, key_label=key_label, definition=definition, columns=columns, rows=tuple(rows))
+    return table_of(View.RESTATED, definitions.RESTATED, rows)
 
 
 def _tries(found: AttemptSum | HourSum) -> dict[str, Figure]:

@@ -2,17 +2,20 @@
 name no charge: without an estimate eager retries would look free.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Final
+
+from sqlalchemy import Connection
 
 from recovery.declines.networks import Advice, Fee, FeeFor, NetworkRules, RulePack
 from recovery.money import Money
-from recovery.reporting.table import TOTAL, Column, Kind, Row, Table
-from recovery.reporting.views import TITLES, View
-from recovery.storage.penalty_queries import Advised, Seen
+from recovery.reporting.table import TOTAL, Kind, Row, Table, column
+from recovery.reporting.views import View, table_of
+from recovery.storage.penalty_queries import LOOKED_BACK, Advised, Seen, TriedLine, advised, looked_at, tried_lines
+from recovery.storage.report_sums import Span
 from recovery.timing.budgets import Use, counted_uses
 
 _GROUP: Final = "Estimate"
@@ -23,50 +26,83 @@ _WORDS: Final = {
 }
 
 COLUMNS: Final = (
-    Column(
-        name="attempts",
-        label="Attempts",
-        kind=Kind.COUNT,
-        group=_GROUP,
-        definition="The engine's own attempts in the period that the network's rules name a fee for, by the edition then in force.",
+    column(
+        "attempts",
+        "Attempts",
+        Kind.COUNT,
+        _GROUP,
+        "The engine's own attempts in the period that the network's rules name a fee for, by the edition then in force; what happened "
+        "on the card in the 31 days before each is looked at.",
     ),
-    Column(
-        name="estimated_minor",
-        label="Penalties, estimated",
-        kind=Kind.MONEY,
-        group=_GROUP,
-        definition="Estimated: these attempts times the fee of the rule, across a border where that is dearer: the most it can be. "
+    column(
+        "estimated_minor",
+        "Penalties, estimated",
+        Kind.MONEY,
+        _GROUP,
+        "Estimated: these attempts times the fee of the rule, across a border where that is dearer: the most it can be. "
         "It is on no balance of the gateway and in no net figure of this report.",
     ),
 )
 
-Key = tuple[str, FeeFor, str]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Penalty:
+    """What a network may charge, and what for: one of our attempts, or as many as carried one advice on one day."""
+
+    network: str
+    charged_for: FeeFor
+    fee: Fee
+    behind: Seen | Advised
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts it is for."""
+        return self.behind.attempts if isinstance(self.behind, Advised) else 1
+
+    @property
+    def minor(self) -> int:
+        """The most it can be, in minor units of the fee's currency."""
+        return self.attempts * max(self.fee.domestic_minor, self.fee.cross_border_minor)
+
+    @property
+    def key(self) -> str:
+        """The row that it is in."""
+        return f"{self.network}: {_WORDS[self.charged_for]}"
 
 
-def penalties_table(
-    advices: Sequence[Advised], tries: Sequence[Seen], span_start: datetime, rules: NetworkRules
-) -> Table:
-    """Network by network and fee by fee, with a total for each currency of fees."""
-    title, key_label, definition = TITLES[View.PENALTIES]
-    counts: Counter[Key] = Counter()
-    minor: Counter[Key] = Counter()
-    for pack, charged_for, number in (*_advised(advices, rules), *_violated(tries, span_start, rules)):
-        fee = _fee(pack, charged_for)
-        if fee is not None:
-            key = (pack.network, charged_for, fee.currency)
-            counts[key] += number
-            minor[key] += number * max(fee.domestic_minor, fee.cross_border_minor)
-    rows = [
-        _row(f"{network}: {_WORDS[why]}", currency, counts[network, why, currency], minor[network, why, currency])
-        for network, why, currency in sorted(counts)
-    ]
-    for currency in sorted({currency for *_, currency in counts}):
-        mine = [key for key in counts if key[2] == currency]
-        if len(mine) > 1:
-            rows.append(_row(TOTAL, currency, sum(counts[key] for key in mine), sum(minor[key] for key in mine)))
-    return Table(
-        name=View.PENALTIES, title=title, key_label=key_label, definition=definition, columns=COLUMNS, rows=tuple(rows)
+def penalties(tx: Connection, span: Span, rules: NetworkRules) -> list[Penalty]:
+    """All there are in a span."""
+    least, caps, never = least_tries(rules)
+    tries = looked_at(tx, span, least=least, caps=caps, never=never)
+    found: Iterator[tuple[RulePack, FeeFor, Seen | Advised]] = chain(
+        _advised(advised(tx, span, _wait_codes(rules)), rules), _violated(tries, span.start, rules)
     )
+    return [
+        Penalty(network=pack.network, charged_for=why, fee=fee, behind=behind)
+        for pack, why, behind in found
+        if (fee := _fee(pack, why, behind)) is not None
+    ]
+
+
+def attempts_behind(
+    tx: Connection, span: Span, found: Sequence[Penalty], *, limit: int, offset: int
+) -> list[TriedLine]:
+    """The attempts that some penalties of a span are for, newest first."""
+    tries = [one.behind for one in found if isinstance(one.behind, Seen)]
+    advices = [one.behind for one in found if isinstance(one.behind, Advised)]
+    return tried_lines(tx, span, [one.id for one in tries], advices, limit=limit, offset=offset)
+
+
+def penalties_table(found: Sequence[Penalty]) -> Table:
+    """Network by network and fee by fee, with a total for each currency of fees."""
+    rows = []
+    for currency in sorted({one.fee.currency for one in found}):
+        mine = [one for one in found if one.fee.currency == currency]
+        keys = sorted({one.key for one in mine})
+        rows += [_row(key, currency, [one for one in mine if one.key == key]) for key in keys]
+        if len(keys) > 1:
+            rows.append(_row(TOTAL, currency, mine))
+    return table_of(View.PENALTIES, COLUMNS, rows)
 
 
 def least_tries(rules: NetworkRules) -> tuple[int, dict[tuple[str, str], int], set[str]]:
@@ -84,24 +120,31 @@ def least_tries(rules: NetworkRules) -> tuple[int, dict[tuple[str, str], int], s
     return min(caps.values(), default=1000), caps, never
 
 
-def _advised(advices: Sequence[Advised], rules: NetworkRules) -> Iterator[tuple[RulePack, FeeFor, int]]:
+def _wait_codes(rules: NetworkRules) -> set[str]:
+    """Every code that advises to wait in any edition, anywhere."""
+    lists = [codes for pack in rules.packs for codes in (pack.advice_codes, *(r.advice_codes for r in pack.regional))]
+    return {code for codes in lists for code, rule in codes.items() if rule.advice is Advice.WAIT}
+
+
+def _advised(advices: Sequence[Advised], rules: NetworkRules) -> Iterator[tuple[RulePack, FeeFor, Advised]]:
     for one in advices:
         pack = rules.in_force(one.brand, one.at, one.country)
         rule = pack.advice_codes.get(one.code)
         if rule is not None and rule.advice is Advice.WAIT:
-            yield pack, FeeFor.WAIT_ADVICE, one.attempts
+            yield pack, FeeFor.WAIT_ADVICE, one
 
 
-def _violated(tries: Sequence[Seen], since: datetime, rules: NetworkRules) -> Iterator[tuple[RulePack, FeeFor, int]]:
+def _violated(tries: Sequence[Seen], since: datetime, rules: NetworkRules) -> Iterator[tuple[RulePack, FeeFor, Seen]]:
     """Each of our tries at most once: the network that forbade the card does not count as well how often it was tried."""
     for _, of_card in groupby(tries, key=lambda one: one.budget_key):
         before: list[Seen] = []
         for one in of_card:
+            before = [each for each in before if each.at >= one.at - LOOKED_BACK]
             if one.ours and one.at >= since:
                 pack = rules.in_force(one.brand, one.at, one.country)
                 why = _broken(one, before, pack)
                 if why is not None:
-                    yield pack, why, 1
+                    yield pack, why, one
             before.append(one)
 
 
@@ -132,9 +175,12 @@ def _broken(one: Seen, before: Sequence[Seen], pack: RulePack) -> FeeFor | None:
     return None
 
 
-def _fee(pack: RulePack, charged_for: FeeFor) -> Fee | None:
-    return next((fee for fee in pack.fees if fee.charged_for is charged_for), None)
+def _fee(pack: RulePack, charged_for: FeeFor, behind: Seen | Advised) -> Fee | None:
+    code = behind.code if isinstance(behind, Advised) else ""
+    meant = (fee for fee in pack.fees if fee.charged_for is charged_for and (not fee.codes or code in fee.codes))
+    return next(meant, None)
 
 
-def _row(key: str, currency: str, attempts: int, minor: int) -> Row:
-    return Row(key=key, currency=currency, figures={"attempts": attempts, "estimated_minor": minor})
+def _row(key: str, currency: str, found: Sequence[Penalty]) -> Row:
+    sums = {"attempts": sum(one.attempts for one in found), "estimated_minor": sum(one.minor for one in found)}
+    return Row(key=key, currency=currency, figures=sums)

@@ -12,8 +12,8 @@ from statistics import NormalDist
 from typing import Final
 
 from recovery.cases.holdout import Arm
-from recovery.reporting.table import Column, Figure, Kind, Points, Rate, Row, Table
-from recovery.reporting.views import TITLES, View
+from recovery.reporting.table import Column, Figure, Kind, Points, Rate, Row, Table, column
+from recovery.reporting.views import View, table_of
 from recovery.storage.proof_queries import ALL, ArmSum, Level, Lot
 
 Z: Final = NormalDist().inv_cdf(0.975)
@@ -46,18 +46,14 @@ class Uplift:
     said: str
 
 
-def _column(name: str, label: str, kind: Kind, group: str, definition: str) -> Column:
-    return Column(name=name, label=label, kind=kind, group=group, definition=definition)
-
-
 def _measured(prefix: str, group: str, kind: Kind, what: str, of: str) -> tuple[Column, ...]:
     return (
-        _column(f"engine_{prefix}", "With the engine", kind, group, f"{what} within 30 days of the failure, of {of}."),
-        _column(f"holdout_{prefix}", "Plain ladder", kind, group, "The same of the customers in the holdout."),
-        _column(f"uplift_{prefix}", "Uplift", Kind.POINTS, group, "The first rate less the second, in points."),
-        _column(f"low_{prefix}", "at least", Kind.POINTS, group, "The lower end of the interval of 95 %."),
-        _column(f"high_{prefix}", "at most", Kind.POINTS, group, "The upper end of the interval of 95 %."),
-        _column(
+        column(f"engine_{prefix}", "With the engine", kind, group, f"{what} within 30 days of the failure, of {of}."),
+        column(f"holdout_{prefix}", "Plain ladder", kind, group, "The same of the customers in the holdout."),
+        column(f"uplift_{prefix}", "Uplift", Kind.POINTS, group, "The first rate less the second, in points."),
+        column(f"low_{prefix}", "at least", Kind.POINTS, group, "The lower end of the interval of 95 %."),
+        column(f"high_{prefix}", "at most", Kind.POINTS, group, "The upper end of the interval of 95 %."),
+        column(
             f"said_{prefix}",
             "Result",
             Kind.WORD,
@@ -69,9 +65,9 @@ def _measured(prefix: str, group: str, kind: Kind, what: str, of: str) -> tuple[
 
 
 COLUMNS: Final = (
-    _column("engine_customers", "With the engine", Kind.COUNT, _WHO, "Customers by lot not in the holdout."),
-    _column("holdout_customers", "Plain ladder", Kind.COUNT, _WHO, "Customers by lot in the holdout."),
-    _column(
+    column("engine_customers", "With the engine", Kind.COUNT, _WHO, "Customers by lot not in the holdout."),
+    column("holdout_customers", "Plain ladder", Kind.COUNT, _WHO, "Customers by lot in the holdout."),
+    column(
         "lot",
         "The lot",
         Kind.WORD,
@@ -79,7 +75,7 @@ COLUMNS: Final = (
         "Whether as many customers are in the holdout as the policy's share lets expect; a false lot (less than 1 in 1000 by chance) "
         "makes the figures worthless.",
     ),
-    _column(
+    column(
         "balance",
         "The arms",
         Kind.WORD,
@@ -96,13 +92,9 @@ COLUMNS: Final = (
 
 def proof_table(arms: Sequence[ArmSum], lot: Lot, levels: Sequence[Level]) -> Table:
     """Currency by currency, and by count over all of them where there are several."""
-    title, key_label, definition = TITLES[View.PROOF]
     currencies = sorted({one.currency for one in arms})
     wanted = [one for one in currencies if one != ALL or len(currencies) > 2]
-    rows = [_row(currency, arms, lot, levels) for currency in wanted]
-    return Table(
-        name=View.PROOF, title=title, key_label=key_label, definition=definition, columns=COLUMNS, rows=tuple(rows)
-    )
+    return table_of(View.PROOF, COLUMNS, [_row(currency, arms, lot, levels) for currency in wanted])
 
 
 def uplift_by_count(arms: Sequence[ArmSum], currency: str = ALL) -> Uplift:

@@ -1,8 +1,9 @@
 """Puts the report together from one consistent view of the database. Without it two tables of one page could disagree."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Connection, Engine
 
@@ -18,20 +19,19 @@ from recovery.reporting.figures import (
     restated_table,
     source_table,
 )
-from recovery.reporting.penalties import least_tries, penalties_table
+from recovery.reporting.penalties import penalties, penalties_table
 from recovery.reporting.proof import proof_table, uplift_by_count
 from recovery.reporting.rates import Rates
 from recovery.reporting.renewals import renewals_table
 from recovery.reporting.table import Table
-from recovery.reporting.views import CUTS
+from recovery.reporting.views import BEFORE_THE_LOT, CUTS, NOT_OF_CASES
 from recovery.reporting.views import View as View
 from recovery.storage.churn_queries import churn_sums
 from recovery.storage.past_queries import invoice_sums
-from recovery.storage.penalty_queries import advised, looked_at
-from recovery.storage.proof_queries import arm_sums, levels_of, lot_of
+from recovery.storage.proof_queries import ArmSum, arm_sums, levels_of, lot_of
 from recovery.storage.report_cohorts import cohort_sums, day_sums, source_sums, try_sums
 from recovery.storage.report_queries import cash_sums, prepare
-from recovery.storage.report_sums import Cut, DaySum, Span
+from recovery.storage.report_sums import Cut, DaySum, Only, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,8 @@ def report(
     snapshot = database.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with snapshot.begin() as tx:
         prepare(tx)
-        tables = tuple(_tables(tx, span, views, _With(rates=rates, networks=networks, made_at=made_at)))
+        asked = _With(rates=rates, networks=networks, made_at=made_at)
+        tables = tuple(_narrowed(table, span) for table in _tables(tx, span, views, asked))
         days = tuple(day_sums(tx, span)) if with_days else ()
     return Report(span=span, made_at=made_at, tables=tables, days=days)
 
@@ -75,12 +76,27 @@ class _With:
     made_at: datetime
 
 
-def _penalties(tx: Connection, span: Span, networks: NetworkRules | None) -> Table:
-    if networks is None:
-        return penalties_table([], [], span.start, NetworkRules(packs=()))
-    least, caps, never = least_tries(networks)
-    tries = looked_at(tx, span, least=least, caps=caps, never=never)
-    return penalties_table(advised(tx, span), tries, span.start, networks)
+def _narrowed(table: Table, span: Span) -> Table:
+    """The same table, without rows and with a word why where a filter asks for what it cannot tell."""
+    allowed = {View.PROOF: BEFORE_THE_LOT} | dict.fromkeys(NOT_OF_CASES, (Only.CURRENCY,))
+    reach: tuple[Cut | Only, ...] | None = allowed.get(View(table.name))
+    refused = [what.value for what, _ in span.only if reach is not None and what not in reach]
+    if refused:
+        why = "that is an outcome, or follows from one" if table.name == View.PROOF else "it is not made of cases"
+        words = f" Not to be narrowed by {', '.join(refused)}: {why}."
+        return replace(table, rows=(), definition=table.definition + words)
+    currency = dict(span.only).get(Only.CURRENCY)
+    if currency is None or table.name not in NOT_OF_CASES:
+        return table
+    return replace(table, rows=tuple(row for row in table.rows if row.currency == currency))
+
+
+def _measured(tx: Connection, span: Span, view: View, asked: _With, arms: Callable[[], list[ArmSum]]) -> Table:
+    """The tables that the arms of the holdout are read for."""
+    if view is View.CHURN:
+        sums = churn_sums(tx, span)
+        return churn_table(sums, uplift_by_count(arms()) if sums else None)
+    return proof_table(arms(), lot_of(tx, span, made_at=asked.made_at), levels_of(tx, span, made_at=asked.made_at))
 
 
 def _tables(tx: Connection, span: Span, views: Collection[View], asked: _With) -> Iterator[Table]:
@@ -88,6 +104,11 @@ def _tables(tx: Connection, span: Span, views: Collection[View], asked: _With) -
     cohorts = cohort_sums(tx, span, cuts) if cuts else []
     attempts, hours = try_sums(tx, span) if {View.ATTEMPT, View.HOURS} & set(views) else ([], [])
     cash = cash_sums(tx, span) if {View.CASH, View.CONVERTED} & set(views) else []
+
+    @cache
+    def arms() -> list[ArmSum]:
+        return arm_sums(tx, span, made_at=asked.made_at)
+
     for view in (view for view in View if view in views):
         if view in CUTS:
             yield cohort_table(view, [one for one in cohorts if one.cut is CUTS[view]])
@@ -101,18 +122,11 @@ def _tables(tx: Connection, span: Span, views: Collection[View], asked: _With) -
             yield hour_table(hours)
         elif view is View.CONVERTED:
             yield converted_table(cash, asked.rates)
-        elif view is View.PROOF:
-            yield proof_table(
-                arm_sums(tx, span, made_at=asked.made_at),
-                lot_of(tx, span, made_at=asked.made_at),
-                levels_of(tx, span, made_at=asked.made_at),
-            )
+        elif view in (View.PROOF, View.CHURN):
+            yield _measured(tx, span, view, asked, arms)
         elif view is View.PENALTIES:
-            yield _penalties(tx, span, asked.networks)
+            yield penalties_table(penalties(tx, span, asked.networks) if asked.networks else [])
         elif view is View.RENEWALS:
             yield renewals_table(invoice_sums(tx, span))
-        elif view is View.CHURN:
-            sums = churn_sums(tx, span)
-            yield churn_table(sums, uplift_by_count(arm_sums(tx, span, made_at=asked.made_at)) if sums else None)
         else:
             yield restated_table(restated(tx, span))

@@ -75,6 +75,11 @@ class Column:
     group: str
 
 
+def column(name: str, label: str, kind: Kind, group: str, definition: str) -> Column:
+    """The same, short enough for a list of them."""
+    return Column(name=name, label=label, kind=kind, definition=definition, group=group)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """The figures of one key in one currency, by column name."""

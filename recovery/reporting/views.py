@@ -1,9 +1,11 @@
 """The tables a report can have, and what each one's rows are. Without the list in one place command, page and export would differ."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
-from recovery.storage.report_sums import Cut
+from recovery.reporting.table import Column, Row, Table
+from recovery.storage.report_sums import Cut, Only
 
 
 class View(StrEnum):
@@ -48,6 +50,22 @@ CUTS: Final = {
     View.ARM: Cut.ARM,
 }
 """What the cases are divided by, for the tables that divide them."""
+
+NOT_OF_CASES: Final = (View.PENALTIES, View.RENEWALS, View.CHURN)
+"""Tables of attempts, invoices and subscriptions: of all filters only the currency reaches them."""
+
+BEFORE_THE_LOT: Final = (
+    Only.CURRENCY,
+    Cut.MONTH,
+    Cut.REASON,
+    Cut.BRAND,
+    Cut.COUNTRY,
+    Cut.SEGMENT,
+    Cut.TENURE,
+    Cut.CONTRACT,
+    Cut.AMOUNT,
+)
+"""Filters under which arms can be compared: what is an outcome, or follows from one, would be compared with itself."""
 
 HEADLINES: Final = (View.COHORT, View.CASH, View.SOURCE, View.RESTATED)
 """What is shown when nobody asks for a cut."""
@@ -138,3 +156,9 @@ TITLES: Final = {
     ),
 }
 """Title, what the rows are, and the sentence that defines the table."""
+
+
+def table_of(view: View, columns: tuple[Column, ...], rows: Sequence[Row]) -> Table:
+    """A view's table: its title and words with these figures."""
+    title, key_label, definition = TITLES[view]
+    return Table(name=view, title=title, key_label=key_label, definition=definition, columns=columns, rows=tuple(rows))

@@ -17,9 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from recovery.cases.lifecycle import LETTERS, StepKind
 from recovery.gateways.port import GatewayError
+from recovery.runtime.account import AccountKept
 from recovery.runtime.alone import Alone
 from recovery.runtime.logging import set_up_logging
-from recovery.runtime.settings import Settings
+from recovery.runtime.settings import Settings, SettingsInvalid
 from recovery.runtime.wiring import Wiring
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,9 @@ ALONE = (Bell.LETTERS, Bell.MERCHANT)
 """Whom these wait for is neither ours nor the gateway: a mail server or an app that hangs holds one process of the pool, never two. For
 each the pool has one process more, so that charges always have all of theirs.
 """
+
+WITHOUT_GATEWAY = (Bell.SWEEP, Bell.MERCHANT)
+"""What goes on whoever the gateway's key belongs to."""
 
 POOL_MAX = 6
 """Connections that a pool process keeps; twice as many under load. A thread needs one only between its calls to the gateway."""
@@ -134,8 +138,10 @@ def bells_of(kinds: Collection[StepKind]) -> list[Bell]:
     return [bell for bell, due in ((Bell.STEPS, set(kinds) - LETTERS), (Bell.LETTERS, LETTERS & set(kinds))) if due]
 
 
-def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
-    """Register one task a bell. Each rings for the steps that are due: those that it planned."""
+def add_tasks(app: Celery, wiring: Callable[[], Wiring], *, first: Callable[[Wiring], None] = lambda _: None) -> None:
+    """Register one task a bell. Each rings for the steps of others that are due: those that it planned. ``first`` is asked before
+    all work at the gateway, and raises SettingsInvalid or GatewayError where there must be none.
+    """
     ring = doorbell(app)
     alone = Alone()
 
@@ -144,6 +150,8 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
 
         def run() -> None:
             try:
+                if bell not in WITHOUT_GATEWAY:
+                    first(wiring())
                 with alone.taking(ALONE.index(bell)) if bell in ALONE else nullcontext(enter_result=True) as mine:
                     done = drain(lambda: work(wiring()), seconds=seconds) if mine else 0
                 planned = bells_of(wiring().due_kinds()) if done and then_steps else []
@@ -154,13 +162,17 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring]) -> None:
             except GatewayError as error:
                 log.warning("gateway_away", bell=bell.value, error=str(error))
                 return
+            except SettingsInvalid as error:
+                log.error("refused", bell=bell.value, error=str(error))
+                return
             for due in planned:
-                _ring_softly(ring, due)
+                if due is not bell:
+                    _ring_softly(ring, due)
 
         app.task(run, name=bell.value)
 
     task(Bell.EVENTS, Wiring.process_events, then_steps=True)
-    task(Bell.STEPS, Wiring.perform_steps, then_steps=False)
+    task(Bell.STEPS, Wiring.perform_steps, then_steps=True)
     task(Bell.LETTERS, Wiring.write_letters, then_steps=False)
     task(Bell.SWEEP, Wiring.sweep, then_steps=True)
     task(Bell.MERCHANT, Wiring.tell_merchant, then_steps=False)
@@ -195,7 +207,7 @@ def run_worker(settings: Settings, *, database_url: str, broker_url: str) -> Non
     worker_process_init.connect(forget, weak=False)
     worker_process_shutdown.connect(forget, weak=False)
     setup_logging.connect(lambda **_: set_up_logging(settings), weak=False)
-    add_tasks(app, wiring)
+    add_tasks(app, wiring, first=AccountKept())
     processes = settings.worker_processes + len(ALONE)
     arguments = ["worker", "--pool=prefork", f"--concurrency={processes}", f"--queues={QUEUE}"]
     app.worker_main([*arguments, "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"])

@@ -26,11 +26,15 @@ _KEYED = re.compile(
 )
 
 
-def folder_mistakes(folder: Path, letters: Letters) -> list[str]:
-    """Everything that is wrong in any file of a configuration folder, each with file, line and remedy."""
+def folder_mistakes(folder: Path, letters: Letters, *, known: bool = False) -> list[str]:
+    """Everything that is wrong in any file of a configuration folder, each with file, line and remedy.
+
+    ``known`` when policy and knowledge were read from it already, and nothing was wrong with them.
+    """
     found: list[str] = []
     try:
-        load_knowledge(folder)
+        if not known:
+            load_knowledge(folder)
     except ConfigInvalid as invalid:
         found += invalid.mistakes
     found += _unknown_letters(folder / EMAILS_FOLDER / CAMPAIGNS_FILE, letters)

@@ -7,10 +7,10 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from recovery.dunning.checking import letter_mistakes
 from recovery.gateways.port import GatewayError, GatewayMisconfigured
 from recovery.runtime.account import named, other_account
 from recovery.runtime.clock import machine_now, system_clock
+from recovery.runtime.config_check import folder_mistakes
 from recovery.runtime.doctor_asking import customers_page, letters, mail_server, merchants_app
 from recovery.runtime.finding import Finding, Health
 from recovery.runtime.knowledge import ConfigInvalid
@@ -74,10 +74,9 @@ def _files(wiring: Wiring) -> Finding:
     folder = wiring.settings.config_dir
     try:
         version = wiring.rulebook.current
-        mistakes = letter_mistakes(wiring.letters)
-    except ConfigInvalid as error:
-        mistakes = error.mistakes
+    except ConfigInvalid:
         version = ""
+    mistakes = folder_mistakes(folder, wiring.letters, known=bool(version))
     if mistakes:
         detail = "; ".join(mistakes)
         return Finding(subject="configuration", health=Health.FAILED, detail=detail, remedy="correct the files named")

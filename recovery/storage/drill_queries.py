@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from recovery.cases.lifecycle import State
+from recovery.cases.lifecycle import CREDITED, State
 from recovery.money import Money
-from recovery.storage.report_queries import narrowed_to, narrowing
+from recovery.storage.report_queries import REVERSALS, narrowed_entries, narrowed_to, narrowing
 from recovery.storage.report_sums import Span
 
 
@@ -45,10 +45,19 @@ _CASES: Final = """
 SELECT case_id AS id, state, source, reason, at_risk_minor, recovered_minor, currency, failed_at FROM case_figures_now
 WHERE failed_at >= :start AND failed_at < :end{only}
 ORDER BY failed_at DESC, case_id DESC LIMIT :limit OFFSET :offset"""
-_LATE: Final = " AND id > (SELECT last_entry FROM closed_months WHERE month = :late_for)"
+_LATE: Final = " AND l.id > (SELECT last_entry FROM closed_months WHERE month = :late_for)"
+_OF_FIGURE: Final = {
+    "credited_minor": " AND l.source = ANY(:credited)",
+    "lost_minor": " AND (l.kind <> 'reinstated' OR right(l.ref, 4) = 'lost')",
+    "withdrawn_minor": " AND (l.kind <> 'reinstated' OR right(l.ref, 4) = 'rawn')",
+}
+"""What a figure counts of its kinds."""
 _ENTRIES: Final = """
-SELECT id, case_id, kind, ref, charge_id, source, amount_minor, currency, occurred_at, booked_at FROM ledger
-WHERE occurred_at >= :start AND occurred_at < :end AND kind = ANY(:kinds){currency}{late}
+SELECT id, case_id, kind, ref, charge_id, source, amount_minor, currency, occurred_at, booked_at FROM ledger l
+WHERE occurred_at >= :start AND occurred_at < :end AND kind = ANY(:kinds)
+    AND (kind <> ALL(:reversals) OR EXISTS (
+        SELECT 1 FROM ledger r WHERE r.case_id = l.case_id AND r.kind = 'recovered' AND r.ref = l.charge_id
+    )){narrowed}{of_figure}{late}
 ORDER BY occurred_at DESC, id DESC LIMIT :limit OFFSET :offset"""
 
 
@@ -74,23 +83,34 @@ def cohort_cases(tx: Connection, span: Span, *, limit: int, offset: int) -> list
 def cash_entries(
     tx: Connection,
     span: Span,
+    figure: str,
     kinds: Collection[str],
     *,
-    currency: str | None,
     limit: int,
     offset: int,
     late_for: str | None = None,
 ) -> list[EntryLine]:
-    """The ledger entries of some kinds that occurred in a span, newest first; ``late_for``: only those booked after that closing."""
-    given = {"start": span.start, "end": span.end, "kinds": sorted(kinds), "limit": limit, "offset": offset}
-    if currency is not None:
-        given["currency"] = currency
-    if late_for is not None:
-        given["late_for"] = late_for
+    """The ledger entries of some kinds that a figure by cash date counts in a span, newest first.
+
+    ``late_for``: only those booked after that month's closing.
+    """
     statement = _ENTRIES.format(
-        currency=" AND currency = :currency" if currency is not None else "",
+        narrowed=narrowed_entries(span),
+        of_figure=_OF_FIGURE.get(figure, ""),
         late=_LATE if late_for is not None else "",
     )
+    given = {
+        "start": span.start,
+        "end": span.end,
+        "zone": span.zone,
+        "kinds": sorted(kinds),
+        "reversals": REVERSALS,
+        "credited": sorted(source.value for source in CREDITED),
+        "late_for": late_for,
+        "limit": limit,
+        "offset": offset,
+    }
+    wanted = {name: value for name, value in (given | narrowed_to(span)).items() if f":{name}" in statement}
     return [
         EntryLine(
             id=row.id,
@@ -103,5 +123,5 @@ def cash_entries(
             occurred_at=row.occurred_at,
             booked_at=row.booked_at,
         )
-        for row in tx.execute(text(statement), given)
+        for row in tx.execute(text(statement), wanted)
     ]

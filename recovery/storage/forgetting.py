@@ -8,7 +8,7 @@ that the database allows there. Brand, funding and country of a card stay: outco
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, literal, null, select, true, update
+from sqlalchemy import Connection, Table, case, delete, func, literal, null, select, text, true, update
 from sqlalchemy.sql import ColumnElement
 
 from recovery.cases.lifecycle import OPEN
@@ -25,9 +25,33 @@ KEPT_OF_A_CARD = ("brand", "funding", "country")
 DELETED = ("card_history", "renewals")
 """Tables of which nothing is left to count once the customer is gone."""
 
+FINDING = ("customer", "budget_key")
+"""What tells whose an imported row is: the person, and the card by whose number others find it."""
+
 OBJECTIONS = "mail_objections"
 """That they wanted no emails goes with the id once the address's keyed hash is kept, which names nobody and can keep the promise
 if the same person comes back. Until then the id is all that keeps it, and stays."""
+
+_BECAUSE_OF_A_CASE = """
+UPDATE subscriptions s SET ended_because = 'payment_failed'
+WHERE s.customer = :customer AND s.ended_at IS NOT NULL AND s.ended_because IS NULL AND EXISTS (
+    SELECT 1 FROM cases c WHERE c.subscription = s.id AND c.failed_at <= s.ended_at AND (c.state = 'lost' OR c.ended_at >= s.ended_at)
+)"""
+_SINCE = """
+UPDATE cases c SET subscribed_at = s.started_at FROM subscriptions s
+WHERE c.customer = :customer AND s.id = c.subscription AND c.subscribed_at IS NULL"""
+
+
+def unless_forgotten(table: Table, read: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - an insert's excluded row
+    """The columns by which somebody could be found, for reading a row again: one that names nobody any more goes on naming nobody.
+
+    Why a subscription ended stays as well: its case told that when it was forgotten, and tells it no more.
+    """
+    gone = table.c.customer.startswith(f"{ERASED}_", autoescape=True)
+    kept: dict[str, ColumnElement[Any]] = {name: table.c[name] for name in FINDING if name in table.c}
+    if "ended_because" in table.c:
+        kept["ended_because"] = func.coalesce(table.c.ended_because, read.ended_because)
+    return {name: case((gone, value), else_=read[name]) for name, value in kept.items()}
 
 
 class StillOpen(ValueError):
@@ -57,6 +81,7 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
     erased = tx.execute(
         update(events).where(told | (events.c.object_id == customer)).values(content={}, object_id=ERASED)
     ).rowcount
+    _settle_subscriptions(tx, customer)
     _forget_cards(tx, ids)
     erased_reason = func.erased_reason(journal.c.reason, journal.c.fact)
     telling = journal.c.case_id.in_(ids) & (journal.c.reason != erased_reason)
@@ -73,6 +98,13 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
         else:
             tx.execute(update(table).where(table.c.customer == customer).values(customer=pseudonym))
     return Forgotten(cases=len(ids), events=erased, rows_deleted=deleted)
+
+
+def _settle_subscriptions(tx: Connection, customer: str) -> None:
+    """Write down what the report tells from the link between case and subscription, which goes."""
+    given = {"customer": customer}
+    tx.execute(text(_BECAUSE_OF_A_CASE), given)
+    tx.execute(text(_SINCE), given)
 
 
 def _forget_cards(tx: Connection, ids: list[str]) -> None:

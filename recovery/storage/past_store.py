@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.past import PastCharge, PastInvoice
+from recovery.storage.forgetting import unless_forgotten
 from recovery.storage.past_tables import past_charges, past_invoices
 
 
@@ -20,6 +21,7 @@ def save_invoices(tx: Connection, seen: Collection[PastInvoice]) -> None:
             "currency": one.amount.currency,
             "amount_minor": one.amount.minor,
             "state": one.state,
+            "first": one.first,
             "created_at": one.created_at,
         }
         for one in seen
@@ -49,5 +51,7 @@ def _save(tx: Connection, table: Table, key: str, rows: list[dict[str, Any]]) ->
     if not rows:
         return
     statement = pg_insert(table)
-    new = {column.name: statement.excluded[column.name] for column in table.columns if column.name != key}
+    read = statement.excluded
+    new: dict[str, Any] = {column.name: read[column.name] for column in table.columns if column.name != key}
+    new |= unless_forgotten(table, read)
     tx.execute(statement.on_conflict_do_update(index_elements=[key], set_=new), rows)

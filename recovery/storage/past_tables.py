@@ -13,6 +13,7 @@ past_invoices = Table(
     Column("currency", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
+    Column("first", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("amount_minor > 0", name="amount"),
     Index("ix_past_invoices_created_at", "created_at"),

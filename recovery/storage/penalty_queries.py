@@ -7,10 +7,13 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from recovery.cases.lifecycle import OPEN_ATTEMPTS
+from recovery.money import Money
 from recovery.storage.report_sums import Span
 
 LOOKED_BACK: Final = timedelta(days=31)
-"""Longer than any window of a network, so that a try at the span's start meets what was before it."""
+"""How far back from a try: longer than any window of a network. What forbids a card for ever is looked for as far back, so that the
+months of a year add up to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +29,12 @@ class Advised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One try on a card that is looked at closely: ours or another's. ``declined`` is None while nobody knows."""
+    """One try on a card that is looked at closely: ours (``id`` is the attempt's) or another's (the charge's).
 
+    ``declined`` is None while nobody knows.
+    """
+
+    id: str
     budget_key: str
     at: datetime
     ours: bool
@@ -41,55 +48,94 @@ class Seen:
     by_customer: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedLine:
+    """One of our attempts behind an estimated penalty."""
+
+    id: str
+    case_id: str
+    number: int
+    at: datetime
+    amount: Money
+    brand: str | None
+    country: str | None
+    decline_code: str | None
+    advice_code: str | None
+
+
 _ADVISED: Final = """
 SELECT card ->> 'brand' AS brand, card ->> 'country' AS country, signals ->> 'network_advice_code' AS code,
     date_trunc('day', started_at) AS at, count(*) AS attempts
 FROM attempts
-WHERE started_at >= :start AND started_at < :end AND counts AND signals ->> 'network_advice_code' IS NOT NULL
+WHERE started_at >= :start AND started_at < :end AND counts AND signals ->> 'network_advice_code' = ANY(:codes)
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 
 _LOOKED_AT: Final = """
 WITH least AS (
     SELECT * FROM unnest(CAST(:brands AS text[]), CAST(:countries AS text[]), CAST(:leasts AS int[])) AS l (brand, country, tries)
-), most AS (
-    SELECT budget_key, count(*) AS tries, min(id) AS one FROM attempts
-    WHERE started_at >= :since AND started_at < :end AND counts AND budget_key <> 'forgotten'
-    GROUP BY budget_key HAVING count(*) >= :least
-), often AS (
-    SELECT m.budget_key FROM most m CROSS JOIN LATERAL (SELECT card FROM attempts t WHERE t.id = m.one OFFSET 0) a
-    LEFT JOIN least l ON l.brand = a.card ->> 'brand' AND l.country = a.card ->> 'country'
-    LEFT JOIN least g ON g.brand = a.card ->> 'brand' AND g.country = '*'
-    WHERE m.tries >= coalesce(l.tries, g.tries, :least)
-), never AS (
-    SELECT budget_key FROM attempts WHERE started_at >= :since AND started_at < :end AND counts
-        AND (signals ->> 'network_decline_code' = ANY(:codes) OR signals ->> 'network_advice_code' = ANY(:codes))
-    UNION
-    SELECT budget_key FROM foreign_charges WHERE at >= :since AND at < :end AND counts
-        AND (signals ->> 'network_decline_code' = ANY(:codes) OR signals ->> 'network_advice_code' = ANY(:codes))
-), cards AS (SELECT budget_key FROM often UNION SELECT budget_key FROM never)
-SELECT budget_key, started_at AS at, true AS ours, amount_minor, currency,
-    CASE WHEN status IN ('in_flight', 'unknown', 'processing') THEN NULL ELSE status <> 'succeeded' END AS declined,
+), tried AS MATERIALIZED (
+    SELECT budget_key, count(*) AS tries, min(id) AS one, bool_or(forbidden) AS forbidden
+    FROM (
+        SELECT budget_key, id, {forbidden} AS forbidden
+        FROM attempts WHERE started_at >= :since AND started_at < :end AND counts AND budget_key <> 'forgotten'
+        UNION ALL
+        SELECT budget_key, NULL, {forbidden}
+        FROM foreign_charges WHERE at >= :since AND at < :end AND counts AND budget_key <> 'forgotten'
+    ) t
+    GROUP BY budget_key HAVING count(id) > 0 AND (count(*) > :least OR coalesce(bool_or(forbidden), false))
+), known AS MATERIALIZED (
+    SELECT t.budget_key, t.tries, t.forbidden, a.card ->> 'brand' AS brand, a.card ->> 'country' AS country
+    FROM tried t CROSS JOIN LATERAL (SELECT card FROM attempts o WHERE o.id = t.one OFFSET 0) a
+), cards AS MATERIALIZED (
+    SELECT k.budget_key FROM known k
+    LEFT JOIN least l ON l.brand = k.brand AND l.country = k.country
+    LEFT JOIN least g ON g.brand = k.brand AND g.country = '*'
+    WHERE k.forbidden OR k.tries > coalesce(l.tries, g.tries, :least)
+)
+SELECT id, budget_key, started_at AS at, true AS ours, amount_minor, currency,
+    CASE WHEN status = ANY(:unsettled) THEN NULL ELSE status <> 'succeeded' END AS declined,
     card ->> 'brand' AS brand, card ->> 'country' AS country, signals ->> 'network_decline_code' AS decline_code,
     signals ->> 'network_advice_code' AS advice_code, false AS by_customer
 FROM attempts WHERE budget_key IN (SELECT budget_key FROM cards) AND started_at >= :since AND started_at < :end AND counts
 UNION ALL
-SELECT budget_key, at, false, amount_minor, currency, true, NULL, NULL, signals ->> 'network_decline_code',
+SELECT charge_id, budget_key, at, false, amount_minor, currency, true, NULL, NULL, signals ->> 'network_decline_code',
     signals ->> 'network_advice_code', coalesce(initiator = 'customer', false)
 FROM foreign_charges WHERE budget_key IN (SELECT budget_key FROM cards) AND at >= :since AND at < :end AND counts
-ORDER BY 1, 2"""
+UNION ALL
+SELECT charge_id, budget_key, at, false, amount_minor, currency, NOT succeeded, NULL, NULL, NULL, NULL, false
+FROM past_charges p WHERE budget_key IN (SELECT budget_key FROM cards) AND at >= :since AND at < :end AND counts
+    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.charge_id = p.charge_id)
+    AND NOT EXISTS (SELECT 1 FROM foreign_charges f WHERE f.charge_id = p.charge_id)
+ORDER BY 2, 3"""
 """OFFSET 0 keeps the lookups by id: the planner would rather read all attempts there ever were."""
 
+_FORBIDDEN: Final = (
+    "(signals ->> 'network_decline_code' = ANY(:codes) OR signals ->> 'network_advice_code' = ANY(:codes))"
+)
+_TRIED: Final = """
+SELECT id, case_id, number, started_at AS at, amount_minor, currency, card ->> 'brand' AS brand, card ->> 'country' AS country,
+    signals ->> 'network_decline_code' AS decline_code, signals ->> 'network_advice_code' AS advice_code
+FROM attempts
+WHERE started_at >= :start AND started_at < :end AND counts AND (
+    id IN (SELECT unnest(CAST(:ids AS text[])))
+    OR (coalesce(card ->> 'brand', ''), coalesce(card ->> 'country', ''), signals ->> 'network_advice_code',
+        date_trunc('day', started_at)) IN (SELECT * FROM unnest(
+            CAST(:brands AS text[]), CAST(:countries AS text[]), CAST(:codes AS text[]), CAST(:days AS timestamptz[]))
+        )
+)
+ORDER BY started_at DESC, id DESC LIMIT :limit OFFSET :offset"""
 
-def advised(tx: Connection, span: Span) -> list[Advised]:
-    """Advice on declines of our attempts of the span, counted."""
-    rows = tx.execute(text(_ADVISED), {"start": span.start, "end": span.end}).mappings()
+
+def advised(tx: Connection, span: Span, codes: Iterable[str]) -> list[Advised]:
+    """Advice of some codes on declines of our attempts of the span, counted."""
+    rows = tx.execute(text(_ADVISED), {"start": span.start, "end": span.end, "codes": sorted(codes)}).mappings()
     return [Advised(**row) for row in rows]
 
 
 def looked_at(
     tx: Connection, span: Span, *, least: int, caps: Mapping[tuple[str, str], int], never: Iterable[str]
 ) -> Sequence[Seen]:
-    """All tries, from LOOKED_BACK before the span, on cards that we tried as often as a cap allows or that must not be tried again.
+    """All tries, from LOOKED_BACK before the span, on cards of ours tried oftener than a cap allows, or that must not be tried again.
 
     ``caps`` are the smallest of a brand in an issuer's country, ``*`` for all others; ``least`` the smallest of all.
     """
@@ -101,5 +147,39 @@ def looked_at(
         "countries": [country for _, country in caps],
         "leasts": list(caps.values()),
         "codes": sorted(never),
+        "unsettled": sorted(OPEN_ATTEMPTS),
     }
-    return [Seen(**row) for row in tx.execute(text(_LOOKED_AT), given).mappings()]
+    statement = text(_LOOKED_AT.format(forbidden=_FORBIDDEN))
+    return [Seen(**row) for row in tx.execute(statement, given).mappings()]
+
+
+def tried_lines(
+    tx: Connection, span: Span, ids: Iterable[str], advices: Iterable[Advised], *, limit: int, offset: int
+) -> list[TriedLine]:
+    """Our attempts of the span with these ids, or with such an advice, newest first."""
+    told = list(advices)
+    given = {
+        "start": span.start,
+        "end": span.end,
+        "ids": list(ids),
+        "brands": [one.brand or "" for one in told],
+        "countries": [one.country or "" for one in told],
+        "codes": [one.code for one in told],
+        "days": [one.at for one in told],
+        "limit": limit,
+        "offset": offset,
+    }
+    return [
+        TriedLine(
+            id=row.id,
+            case_id=row.case_id,
+            number=row.number,
+            at=row.at,
+            amount=Money(minor=row.amount_minor, currency=row.currency),
+            brand=row.brand,
+            country=row.country,
+            decline_code=row.decline_code,
+            advice_code=row.advice_code,
+        )
+        for row in tx.execute(text(_TRIED), given)
+    ]

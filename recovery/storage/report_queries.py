@@ -20,8 +20,11 @@ _NARROW: Final[dict[Cut | Only, str]] = {
     Only.SOURCE: "{value} = ANY(sources)",
     Only.ATTEMPT: "{value} = ANY(try_numbers::text[])",
     Only.HOUR: "{value} = ANY(try_slots::text[])",
+    Only.MONEY: "CASE {value} WHEN 'recovered' THEN recovered_minor <> 0 WHEN 'credited' THEN credited_minor <> 0 "
+    "WHEN 'refunded' THEN refunded_minor <> 0 WHEN 'disputed' THEN disputed_minor <> 0 WHEN 'fee' THEN fee_minor <> 0 "
+    "ELSE false END",
 }
-"""The condition that narrows to a key; state may be ``open``, an hour is a number of the week's hours."""
+"""The condition that narrows to a key; state may be ``open``, an hour is a number of the week's hours, money a figure above nought."""
 
 _CASH_SUMS: Final = """
 WITH simple AS (
@@ -68,7 +71,7 @@ FROM moved m LEFT JOIN payers p ON p.at = m.at AND p.currency = m.currency
 GROUP BY m.at, m.currency ORDER BY m.currency, m.at"""
 """Only what the ledger says, never how cases stand now: a month that is over changes only by a late booking."""
 
-_REVERSALS: Final = ["refunded", "refund_failed", "dispute_opened", "dispute_won", "dispute_lost"]
+REVERSALS: Final = ["refunded", "refund_failed", "dispute_opened", "dispute_won", "dispute_lost"]
 _CASH_KINDS: Final = ["at_risk", "recovered", "fee", "fee_returned", "written_off", "withdrawn", "reinstated"]
 
 _NARROWED: Final = " AND l.case_id IN (SELECT case_id FROM case_figures_now WHERE true"
@@ -81,13 +84,14 @@ def prepare(tx: Connection) -> None:
     Compiling a query of this size at run time takes longer than reading a month.
     """
     tx.execute(text("SET LOCAL work_mem = '64MB'"))
+    tx.execute(text("SET LOCAL hash_mem_multiplier = 8"))  # groups are few, whatever the planner fears
     tx.execute(text("SET LOCAL jit = off"))
 
 
 def cash_sums(tx: Connection, span: Span, *, last_entry: int = _LAST) -> list[CashSum]:
     """What occurred in the span, by month; as the ledger was up to an entry."""
-    narrowed = _NARROWED + narrowing(span) + ")" if span.only else ""
-    return [CashSum(**row) for row in _rows(tx, _CASH_SUMS.format(narrowed=narrowed), span, last_entry=last_entry)]
+    statement = _CASH_SUMS.format(narrowed=narrowed_entries(span))
+    return [CashSum(**row) for row in _rows(tx, statement, span, last_entry=last_entry)]
 
 
 def recovered_totals(tx: Connection) -> list[RecoveredTotal]:
@@ -97,11 +101,21 @@ def recovered_totals(tx: Connection) -> list[RecoveredTotal]:
     return [RecoveredTotal(**whole_minor(row)) for row in tx.execute(text(query)).mappings()]
 
 
-def narrowing(span: Span) -> str:
+def narrowing(span: Span, *, but: Only | None = None) -> str:
     """The conditions on a case's line that a span's ``only`` means; their values are parameters only_0, only_1 …"""
     return "".join(
-        " AND " + _NARROW[what].format(value=f":only_{number}") for number, (what, _) in enumerate(span.only)
+        " AND " + _NARROW[what].format(value=f":only_{number}")
+        for number, (what, _) in enumerate(span.only)
+        if what is not but
     )
+
+
+def narrowed_entries(span: Span) -> str:
+    """The conditions on a ledger entry ``l``: its own currency, which a fee may have alone, and all else of its case's line."""
+    of_case = narrowing(span, but=Only.CURRENCY)
+    currencies = [number for number, (what, _) in enumerate(span.only) if what is Only.CURRENCY]
+    own = "".join(f" AND l.currency = :only_{number}" for number in currencies)
+    return own + (f"{_NARROWED}{of_case})" if of_case else "")
 
 
 def narrowed_to(span: Span) -> dict[str, Any]:
@@ -117,7 +131,7 @@ def _rows(tx: Connection, statement: str, span: Span, **others: Any) -> Iterator
         "zone": span.zone,
         "credited": sorted(source.value for source in CREDITED),
         "kinds": _CASH_KINDS,
-        "reversals": _REVERSALS,
+        "reversals": REVERSALS,
         **narrowed_to(span),
         **others,
     }

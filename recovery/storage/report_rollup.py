@@ -95,11 +95,6 @@ def roll_up(database: Engine, *, machine_now: datetime, limit: int, zone: str) -
     return len(taken)
 
 
-def waiting_cases(tx: Connection) -> int:
-    """How many marks of changed cases wait to be rolled up."""
-    return int(tx.execute(text("SELECT count(*) FROM report_stale")).scalar_one())
-
-
 def _make(tx: Connection, cases: list[str], machine_now: datetime, zone: str) -> None:
     """Make lines anew; the sums lose the lines as they were and gain them as they are."""
     if not cases:

@@ -31,6 +31,7 @@ class Only(StrEnum):
     SOURCE = "source"
     ATTEMPT = "attempt"
     HOUR = "hour"
+    MONEY = "money"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

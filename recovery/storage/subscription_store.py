@@ -6,10 +6,11 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.subscription import SeenSubscription
+from recovery.storage.forgetting import ERASED, unless_forgotten
 from recovery.storage.past_tables import subscription_changes
 from recovery.storage.subscription_tables import imports, subscriptions
 
@@ -21,6 +22,20 @@ _PER_MONTH: Final = {
     "day": _MONTH_DAYS,
 }
 """Renewals in a mean month."""
+
+_LOCK: Final = 7_346_024
+"""Advisory lock number under which subscriptions are kept."""
+
+_SEVERAL: Final = """
+UPDATE subscriptions s SET several = true
+WHERE NOT several AND customer = ANY(:customers) AND EXISTS (
+    SELECT 1 FROM subscriptions o
+    WHERE o.customer = s.customer AND o.currency = s.currency AND o.id <> s.id
+)"""
+_FIRST_SEEN: Final = """
+SELECT c.id FROM cases c WHERE c.subscription = ANY(:ids) AND c.subscribed_at IS NULL
+AND NOT EXISTS (SELECT 1 FROM subscriptions p WHERE p.id = c.subscription)"""
+"""Cases whose tenure the subscription tells: their lines of figures are to be made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +64,18 @@ def save_subscriptions(
     rows = {one.id: _row(one, read_at) for one in seen}
     if not rows:
         return
+    # Two that keep subscriptions of one customer beside each other would each believe theirs to be the only one.
+    tx.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})
     _note_changes(tx, rows, at=at or read_at)
     statement = pg_insert(subscriptions)
-    new = {column.name: statement.excluded[column.name] for column in subscriptions.columns if column.name != "id"}
+    read = statement.excluded
+    new: dict[str, Any] = {name: read[name] for name in next(iter(rows.values())) if name != "id"}
+    new |= unless_forgotten(subscriptions, read)
+    late = tx.execute(text(_FIRST_SEEN), {"ids": list(rows)}).scalars().all()
     tx.execute(statement.on_conflict_do_update(index_elements=["id"], set_=new), list(rows.values()))
+    tx.execute(text(_SEVERAL), {"customers": sorted({one.customer for one in seen})})
+    if late:
+        tx.execute(text("INSERT INTO report_stale (case_id) SELECT unnest(CAST(:cases AS text[]))"), {"cases": late})
 
 
 def _note_changes(tx: Connection, rows: dict[str, dict[str, Any]], *, at: datetime) -> None:
@@ -69,10 +92,11 @@ def _note_changes(tx: Connection, rows: dict[str, dict[str, Any]], *, at: dateti
 
 
 def current_customers(tx: Connection, *, behind: str | None, limit: int) -> list[tuple[str, str]]:
-    """Customers with a subscription that has not ended, by id behind another, each with one such subscription."""
+    """Customers with a subscription that has not ended, by id behind another, each with one such subscription; nobody forgotten."""
     query = (
         select(subscriptions.c.customer, func.min(subscriptions.c.id))
         .where(subscriptions.c.ended_at.is_(None), subscriptions.c.customer > (behind or ""))
+        .where(~subscriptions.c.customer.startswith(f"{ERASED}_", autoescape=True))
         .group_by(subscriptions.c.customer)
         .order_by(subscriptions.c.customer)
         .limit(limit)

@@ -1,6 +1,6 @@
 """Subscriptions, as last imported: who could leave, and who did. No name, no address."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, Table, Text, text
 
 from recovery.storage.tables import metadata
 
@@ -16,10 +16,15 @@ subscriptions = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("ended_because", Text),
     Column("read_at", DateTime(timezone=True), nullable=False),
+    Column("several", Boolean, nullable=False, server_default=text("false")),
     Index("ix_subscriptions_ended_at", "ended_at"),
-    Index("ix_subscriptions_customer", "customer"),
+    Index("ix_subscriptions_person", "customer", "currency"),
+    Index("ix_subscriptions_several", "id", postgresql_where=text("several")),
 )
-"""``monthly_minor`` is the price as monthly revenue, ``contract`` how often it renews."""
+"""``monthly_minor`` is the price as monthly revenue, ``contract`` how often it renews.
+
+``several``: its customer has, or had, others of this currency; who has one alone is counted without asking further.
+"""
 
 imports = Table(
     "imports",

@@ -64,3 +64,9 @@ def stopped_otherwise(tx: Connection, case: Case) -> str | None:
         return f"the customer has {why}"
     found = select(journal.c.reason).where(journal.c.case_id == case.id, _OTHER_STOP).order_by(journal.c.id.desc())
     return tx.execute(found.limit(1)).scalar_one_or_none()
+
+
+def still_stopped(tx: Connection, customer: str) -> list[str]:
+    """A customer's open cases that get no emails any more, whatever is lifted: each ended them by itself."""
+    found = select(cases.c.id).where(cases.c.customer == customer, cases.c.state.in_(OPEN), cases.c.mail_stopped)
+    return list(tx.execute(found.order_by(cases.c.id)).scalars())

@@ -109,6 +109,7 @@ cases = Table(
     CheckConstraint("char_length(currency) = 3 AND currency = lower(currency)", name="currency"),
     Index("ix_cases_customer", "customer"),
     Index("ix_cases_subscription", "subscription"),
+    Index("ix_cases_failed_at", "failed_at", postgresql_include=["id", "customer"]),
     Index("ix_cases_state_changed_at", "state", "changed_at"),
 )
 

@@ -153,7 +153,7 @@ def _spaced(question: Question, at: datetime, moves: list[Move]) -> datetime:
 def _spread(question: Question, at: datetime, ends: datetime | None) -> timedelta:
     """The jitter, shortened in proportion where the stretch of hours ends before it."""
     wanted = timedelta(seconds=question.jitter_seconds)
-    if question.spread_until is not None and at < question.spread_until:
+    if question.spread_until is not None and at <= question.spread_until:
         ends = question.spread_until if ends is None else min(ends, question.spread_until)
     if ends is None or at + wanted < ends:
         return wanted

@@ -66,6 +66,19 @@ def test_a_refused_email_is_tried_again_and_not_for_ever() -> None:
     assert stopped.case.mail_stopped
 
 
+def test_what_is_our_own_matter_costs_the_customer_no_letter() -> None:
+    """A wrong password over a weekend: the letter goes on being tried as long as the case lasts."""
+    case = replace(asked(opened(), emails=0), email_tries=1, letter_tries=1)
+    ours = facts.EmailRefused(email_id="mail", detail="the mail server refused our login", permanent=False, ours=True)
+    for number in range(rules().policy.dunning.email_tries_max + 2):
+        decision = told(replace(case, email_tries=number, letter_tries=1), ours)
+        assert (decision.case.letters_done, decision.case.letter_tries) == (0, 0)
+        assert StepKind.SEND_EMAIL in planned(decision)
+    assert "no try is counted" in str(decision.reason)
+    worn = told(replace(case, letter_tries=rules().policy.dunning.email_tries_max), ours)
+    assert worn.case.letters_done == 0
+
+
 def test_a_worker_that_was_late_takes_back_that_its_email_left() -> None:
     believed = facts.EmailRefused(email_id="mail", detail="too slow", permanent=False, believed_sent=True)
     decision = told(asked(opened()), believed)

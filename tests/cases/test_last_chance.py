@@ -130,3 +130,22 @@ def test_jitter_never_carries_a_try_beyond_the_horizon_and_what_is_planned_may_f
     assert slot.settled_at <= due_at <= near.horizon_at
     fired = told(decision.case, ChargeDue(obligation=owed(), card=CARD, step_id=2), now=due_at)
     assert fired.start is not None, fired.reason
+
+
+def test_a_slot_at_the_very_horizon_is_not_spread_beyond_it() -> None:
+    """Planning spread it and took an earlier last chance; firing, which does not spread, put that off, every few minutes."""
+    found = _rules(0)
+    kind = DeclineClass.WAIT_FOR_FUNDS
+    ladder = replace(found.policy.ladders[kind], gaps_hours=(72,))
+    policy = replace(found.policy, horizon_days=3, jitter_minutes=45, ladders={**found.policy.ladders, kind: ladder})
+    for case in range(8):  # each with a spread of its own
+        scenario = Scenario(
+            signals=Signals(decline_code="insufficient_funds"),
+            card=Card(payment_method="pm", brand="visa", funding="credit", country="GB", fingerprint="f"),
+            amount=Money(minor=4900, currency="gbp"),
+            failed_at=datetime(2026, 10, 9, 14, 15, tzinfo=UTC),
+            case_id=f"case_{case}",
+        )
+        plan = project(scenario, replace(found, policy=policy))
+        assert [step.at - scenario.failed_at for step in plan.tries] == [3 * DAY]
+        assert "planned anew" not in {step.what for step in plan.steps}

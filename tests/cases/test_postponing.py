@@ -1,4 +1,6 @@
-"""A try that is put off to the same instant again and again goes to a person, in the pure core."""
+"""A try that is put off again and again for nothing goes to a person, in the pure core."""
+
+from datetime import timedelta
 
 from cases_support import OPEN_HOUR, attempt, opened, owed, rules
 
@@ -16,7 +18,7 @@ def put_off(case: Case, fact: Fact = DUE, plan: Plan = AT_ONCE) -> Decision:
     return bounded(case, fact, again, now=OPEN_HOUR, rules=rules())
 
 
-def test_a_try_put_off_to_one_instant_too_often_goes_to_a_person_with_its_reason() -> None:
+def test_a_try_put_off_for_nothing_too_often_goes_to_a_person_with_its_reason() -> None:
     case = opened()
     for _ in range(PUT_OFF_MAX - 1):
         decision = put_off(case)
@@ -33,7 +35,9 @@ def test_a_try_put_off_to_one_instant_too_often_goes_to_a_person_with_its_reason
 def test_an_attempt_or_time_that_passes_begins_the_count_anew() -> None:
     case = put_off(opened()).case
     assert case.put_off == 1
-    later = put_off(case, plan=Plan(kind=StepKind.CHARGE_CARD, due_at=OPEN_HOUR.replace(hour=20)))
+    minutes = Plan(kind=StepKind.CHARGE_CARD, due_at=OPEN_HOUR + timedelta(minutes=3))
+    assert put_off(case, plan=minutes).case.put_off == 2
+    later = put_off(case, plan=Plan(kind=StepKind.CHARGE_CARD, due_at=OPEN_HOUR + timedelta(hours=1)))
     assert later.case.put_off == 0
     begun = Decision(case=case, reason="attempt 1", start=attempt())
     assert bounded(case, DUE, begun, now=OPEN_HOUR, rules=rules()).case.put_off == 0

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from building import MONDAY, Life, wired
@@ -14,12 +14,15 @@ from recovery.cases import facts
 from recovery.cases.customer_facts import listed
 from recovery.cases.lifecycle import State, StepKind
 from recovery.dunning.addresses import Addresses
-from recovery.dunning.objecting import unsubscribe
+from recovery.dunning.objecting import list_addresses, unsubscribe
+from recovery.dunning.recess import FAILURES_MAX, note_ill
 from recovery.engine.advance import advance
+from recovery.gateways.port import Contact, Gateway, GatewayRefused, GatewayUnavailable
 from recovery.runtime.clock import SharedClock, machine_now
-from recovery.storage.flag_store import LETTERS_REFUSED, read_flags
+from recovery.storage.flag_store import LETTERS_REFUSED, MAIL_ILL, read_flags
 from recovery.storage.message_store import list_messages
-from recovery.storage.objection_store import address_is_listed, objection
+from recovery.storage.objection_store import address_is_listed, objection, unlisted
+from recovery.storage.pace_store import EMAILS, resting
 from recovery.storage.suppression_store import suppress
 
 pytest_plugins = ["command_fixtures"]
@@ -73,19 +76,25 @@ def test_suppressed_addresses_are_counted_asked_for_and_lifted(life: Life, run: 
         suppress(tx, Addresses(key="a key").hashed("kim@example.org"), "bounced", at=MONDAY)
     assert run("email", "suppressed").out == "1 bounced\n"
     assert json.loads(run("email", "suppressed", "Kim@example.org", "--json").out)["reason"] == "bounced"
-    assert "may be written to again" in run("email", "suppressed", "kim@example.org", "--lift").out
+    lifted = run("email", "suppressed", "kim@example.org", "--lift").out
+    assert "off the list (bounced)" in lifted
+    assert "ask for the customer's id" in lifted, "who may have objected besides"
     assert run("email", "suppressed").out == "none\n"
 
 
 def test_a_customer_who_unsubscribed_is_counted_and_may_come_back(life: Life, run: Run) -> None:
+    case_id = life.fail("in_1", customer="cus_1")
     unsubscribe(life.door, "cus_1")
     assert run("email", "suppressed").out == "1 customers who object\n"
-    assert run("email", "suppressed", "cus_1").out == "gets nothing: unsubscribed\n"
+    said = run("email", "suppressed", "cus_1").out
+    assert said == f"gets nothing: unsubscribed\nthese open cases stay without emails: {case_id}\n"
     assert json.loads(run("email", "suppressed", "cus_1", "--lift", "--json").out) == {
         "reason": "unsubscribed",
         "lifted": True,
+        "cases_without_emails": [case_id],
     }
-    assert run("email", "suppressed", "cus_1").out == "the customer may be written to\n"
+    assert run("email", "suppressed", "cus_1").out.startswith("the customer is not on the list\n")
+    assert "ask for the address" in run("email", "suppressed", "cus_1", "--lift").out
 
 
 @pytest.mark.parametrize("key", [True, False])
@@ -106,12 +115,41 @@ def test_who_is_forgotten_is_still_not_written_to(
     with life.wiring.database.connect() as tx:
         assert objection(tx, customer) == "unsubscribed"
     assert (told.code, life.case(case_id).customer == customer) == ((1, True) if key else (0, False))
-    assert ("nothing was changed" in told.err, "want no emails" in told.out) == (key, not key)
+    assert ("the gateway does not answer" in told.err, "want no emails" in told.out) == (key, not key)
     with life.wiring.database.begin() as tx:
         address_is_listed(tx, customer)
     assert run("forget", customer).code == 0
     with life.wiring.database.connect() as tx:
         assert objection(tx, customer) is None
+
+
+class _Ill:
+    """A gateway at whose door one customer's invoice is refused for ever, and which is away from some moment on."""
+
+    def __init__(self, refused: str, answers: int) -> None:
+        self._refused = refused
+        self._answers = answers
+        self.asked: list[str] = []
+
+    def read_contact(self, obligation: str) -> Contact:
+        self.asked.append(obligation)
+        if obligation == self._refused:
+            raise GatewayRefused("400")
+        if len(self.asked) > self._answers:
+            raise GatewayUnavailable("no answer")
+        return Contact(email=f"{obligation}@example.org", name=None, locale=None, hosted_url=None)
+
+
+def test_one_invoice_that_cannot_be_read_keeps_no_younger_wish_waiting(life: Life) -> None:
+    for number in range(7):
+        unsubscribe(life.door, life.case(life.fail(f"in_{number}")).customer)
+    gateway = _Ill("in_0", answers=2)
+    assert list_addresses(life.door, cast(Gateway, gateway), Addresses(key="a key")) == 1
+    assert len(gateway.asked) == 2 + 3, "a gateway that is away is asked no more"
+    there = _Ill("in_0", answers=99)
+    assert list_addresses(life.door, cast(Gateway, there), Addresses(key="a key")) == 5
+    with life.wiring.database.connect() as tx:
+        assert [each.obligation for each in unlisted(tx, customer=None, limit=9)] == ["in_0"]
 
 
 def _refused_for_good(life: Life, invoice: str) -> str:
@@ -138,6 +176,8 @@ def test_what_the_mail_server_refused_goes_on_once_it_is_mended(life: Life, run:
         for number, reason in enumerate(("refused", "bounced", "unsubscribed")):
             suppress(tx, f"hash {number}", reason, at=MONDAY)
         assert [flag.times for flag in read_flags(tx, LETTERS_REFUSED)] == [5]
+    for _ in range(FAILURES_MAX):
+        note_ill(life.door, "421")
     found = json.loads(run("email", "resume", "--json").out)
     assert found == {"cases": [refused[2], refused[4]], "addresses": 1}
     for case_id in found["cases"]:
@@ -150,7 +190,8 @@ def test_what_the_mail_server_refused_goes_on_once_it_is_mended(life: Life, run:
     assert run("email", "suppressed").out == "1 bounced, 1 unsubscribed, 1 customers who object\n"
     assert run("email", "resume").out.startswith("0 cases get their emails again; 0 addresses")
     with life.wiring.database.connect() as tx:
-        assert read_flags(tx, LETTERS_REFUSED) == []
+        assert read_flags(tx, LETTERS_REFUSED) == read_flags(tx, MAIL_ILL) == []
+        assert not resting(tx, EMAILS, moment=life.door.moment()), "nothing waits for the end of a rest"
 
 
 def test_silence_is_proved_and_the_merchants_news_are_listed(life: Life, run: Run) -> None:

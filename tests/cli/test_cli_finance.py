@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from building import MONDAY, Life, wired
 from commanding import Run
+from sqlalchemy import text
 
 from recovery.runtime.clock import SharedClock
 from recovery.simulation.sandbox import Sandbox, SandboxOptions, serve_sandbox
+from recovery.storage.flag_store import GATEWAY_ACCOUNT, raise_flag
 
 pytest_plugins = ["command_fixtures"]
 
@@ -56,3 +58,15 @@ def test_a_month_is_reconciled_and_closed(life: Life, run: Run) -> None:
     assert "not over" in run("close-month", "2026-09", "--despite", "a test").err
     assert run("import", "stripe", "--per-second", "50", "--json").code == 0
     assert "month" in run("report", "--month", "2026-10", "--by", "churn", "--csv").out
+
+
+def test_the_lists_of_another_account_are_not_taken_in(life: Life, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOVERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("RECOVERY_STRIPE_CALLS_PER_SECOND", "0")
+    with life.wiring.database.begin() as tx:
+        raise_flag(tx, GATEWAY_ACCOUNT, "acct_ours (live mode)", at=MONDAY)
+    for words in (("backfill",), ("import", "stripe"), ("reconcile", "--month", "2026-08")):
+        refused = run(*words)
+        assert (refused.code, "the cases in this database to acct_ours" in refused.err) == (1, True), words
+    with life.wiring.database.connect() as tx:
+        assert tx.execute(text("SELECT count(*) FROM subscriptions")).scalar_one() == 0

@@ -2,8 +2,9 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from email.message import EmailMessage
 from typing import Any
@@ -56,8 +57,9 @@ def test_a_server_that_is_away_is_for_later() -> None:
 
 
 @contextmanager
-def _scripted(answers: list[bytes], *, greeting: bytes = b"220 hello\r\n") -> Iterator[int]:
-    """A server that answers each command in turn, then closes, whatever was said."""
+def _scripted(answers: list[bytes], *, greeting: bytes = b"220 hello\r\n", drips: bytes = b"") -> Iterator[int]:
+    """A server that answers each command in turn, then closes, whatever was said; one that drips never ends an answer."""
+    ends = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def talk() -> None:
@@ -71,12 +73,16 @@ def _scripted(answers: list[bytes], *, greeting: bytes = b"220 hello\r\n") -> It
                             line = lines.readline()
                         return
                     connection.sendall(answer)
+                    with suppress(OSError):  # the client may hang up
+                        while drips and not ends.wait(0.02):
+                            connection.sendall(drips)
 
         thread = threading.Thread(target=talk)
         thread.start()
         try:
             yield server.getsockname()[1]
         finally:
+            ends.set()
             thread.join(timeout=10)
             assert not thread.is_alive()
 
@@ -92,6 +98,15 @@ def test_a_connection_that_breaks_after_the_content_is_ambiguous() -> None:
 def test_a_connection_that_breaks_before_the_content_is_for_later() -> None:
     with _scripted([b"250 hi\r\n", b"250 ok\r\n"]) as port, pytest.raises(MailUnavailable):
         _mailer(port).send(_message(), to="kim@example.com")
+
+
+def test_a_server_that_never_ends_its_answer_is_cut_off() -> None:
+    """No line of it takes long; longer than the lease of its letter it must not last."""
+    mailer = replace(_mailer(0), timeout_seconds=0.1)
+    began = time.monotonic()
+    with _scripted([b"250-hi\r\n"], drips=b"250-and\r\n") as port, pytest.raises(MailUnavailable):
+        replace(mailer, port=port).send(_message(), to="kim@example.com")
+    assert time.monotonic() - began < mailer.lease_seconds
 
 
 def test_a_sender_that_the_server_refuses_is_our_own_mistake() -> None:
@@ -132,32 +147,34 @@ def test_what_is_refused_for_good_and_when_the_address_is_the_reason(
 
 
 @pytest.mark.parametrize(
-    ("said_to", "answer", "soon"),
+    ("said_to", "answer", "soon", "ours"),
     [
-        ("sender", "530 5.7.0 log in first", False),
-        ("sender", "553 5.1.8 not you", False),
-        ("sender", "550 5.1.1 whoever you are", False),
-        ("sender", "451 4.7.1 later", True),
-        ("recipient", "554 5.7.1 relay access denied", False),
-        ("recipient", "550 5.7.1 client host blocked", False),
-        ("recipient", "530 5.7.0 log in first", False),
-        ("recipient", "550 5.1.8 your domain does not exist", False),
-        ("recipient", "550 5.1.0 sender rejected", False),
-        ("recipient", "552 5.2.2 mailbox full", False),
-        ("recipient", "552 too many recipients", False),
-        ("recipient", "554 no", False),
-        ("recipient", "452 4.2.2 full", True),
-        ("recipient", "451 4.1.1 still looking", True),
-        ("content", "554 5.7.1 looks like spam", False),
-        ("content", "550 no", False),
-        ("content", "451 try later", True),
+        ("sender", "530 5.7.0 log in first", False, True),
+        ("sender", "553 5.1.8 not you", False, True),
+        ("sender", "550 5.1.1 whoever you are", False, True),
+        ("sender", "451 4.7.1 later", True, True),
+        ("recipient", "554 5.7.1 relay access denied", False, True),
+        ("recipient", "550 5.7.1 client host blocked", False, True),
+        ("recipient", "530 5.7.0 log in first", False, True),
+        ("recipient", "550 5.1.8 your domain does not exist", False, True),
+        ("recipient", "550 5.1.0 sender rejected", False, True),
+        ("recipient", "552 5.2.2 mailbox full", False, False),
+        ("recipient", "552 too many recipients", False, False),
+        ("recipient", "554 no", False, True),
+        ("recipient", "452 4.2.2 full", True, False),
+        ("recipient", "451 4.1.1 still looking", True, False),
+        ("content", "554 5.7.1 looks like spam", False, True),
+        ("content", "550 no", False, True),
+        ("content", "451 try later", True, False),
     ],
 )
-def test_what_somebody_can_mend_is_for_later(smtp_catcher: Any, said_to: str, answer: str, soon: bool) -> None:
+def test_what_somebody_can_mend_is_for_later(
+    smtp_catcher: Any, said_to: str, answer: str, soon: bool, ours: bool
+) -> None:
     setattr(smtp_catcher, _PLACES[said_to], answer)
     with pytest.raises(MailUnavailable) as refused:
         _mailer(smtp_catcher.port).send(_message(), to="kim@example.com")
-    assert refused.value.soon is soon
+    assert (refused.value.soon, refused.value.ours) == (soon, ours)
 
 
 @pytest.mark.parametrize("greeting", [b"554 go away\r\n", b"521 no mail here\r\n"])

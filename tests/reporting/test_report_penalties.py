@@ -54,6 +54,9 @@ def test_who_keeps_the_rules_pays_nothing_but_for_advice(life: Life) -> None:
     assert penalties(life) == {}, "Visa charges nothing for advice"
     _cards(life, "mastercard")
     assert penalties(life) == {"mastercard: advice to wait": {"attempts": 2, "estimated_minor": 4}}
+    with life.wiring.database.begin() as tx:
+        tx.execute(text("""UPDATE attempts SET signals = signals || '{"network_advice_code": "02"}'"""))
+    assert penalties(life) == {}, "to try later is no advice that costs"
 
 
 def test_tries_that_broke_a_rule_are_counted_once_each(life: Life) -> None:

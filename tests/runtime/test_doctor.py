@@ -1,16 +1,18 @@
 """The doctor finds each thing that is wrong and says what to do about it."""
 
 import base64
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from building import Life, wired
+from building import CONFIG, Life, wired
 
 from recovery.dunning.merchant import WAITS_SECONDS, Merchant
-from recovery.runtime.account import keep_account
+from recovery.gateways.port import GatewayUnavailable
+from recovery.runtime.account import AccountKept, keep_account, kept_at_start
 from recovery.runtime.clock import machine_now
 from recovery.runtime.doctor import CONFIRMATIONS, confirm, examine
 from recovery.runtime.finding import Finding, Health
@@ -27,6 +29,7 @@ from recovery.storage.flag_store import (
     UNKNOWN_CODE,
     lower_flag,
     raise_flag,
+    read_flags,
 )
 from recovery.storage.message_store import replay_messages
 
@@ -110,6 +113,20 @@ def test_what_is_wrong_is_named_with_its_remedy(
     assert remedy in finding.remedy
 
 
+def test_the_doctor_reads_the_files_as_the_check_does(
+    healthy: dict[str, Any], database_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "config"
+    shutil.copytree(CONFIG, folder)
+    campaigns, world = folder / "emails" / "campaigns.toml", folder / "worlds" / "flat.toml"
+    campaigns.write_text(campaigns.read_text().replace("last_notice", "lost_notice"))
+    world.write_text("nonsense = 1\n" + world.read_text())
+    found = _findings(healthy | {"config_dir": folder}, database_url, valkey_url)["configuration"]
+    assert found.health is Health.FAILED
+    assert "no letter lost_notice" in found.detail
+    assert "flat.toml" in found.detail
+
+
 def test_missing_servers_and_tables_are_told_apart(
     healthy: dict[str, Any], empty_database_url: str, valkey_url: str
 ) -> None:
@@ -169,6 +186,43 @@ def test_a_key_of_another_account_is_refused(healthy: dict[str, Any], database_u
             keep_account(wiring)
     finding = _findings(healthy, database_url, valkey_url)["account"]
     assert finding.health is Health.FAILED
+
+
+def test_a_worker_that_could_not_ask_whose_key_it_is_asks_before_its_first_work(
+    healthy: dict[str, Any], database_url: str
+) -> None:
+    away = healthy | {"stripe_api_base": "http://127.0.0.1:1", "stripe_call_seconds": 0.2}
+    kept = AccountKept()
+    with wired(database_url, **away) as wiring:
+        kept_at_start(wiring)
+        with pytest.raises(GatewayUnavailable):
+            kept(wiring)
+        with wiring.database.begin() as tx:
+            raise_flag(tx, GATEWAY_ACCOUNT, "acct_ours (live mode)", at=AT)
+    with wired(database_url, **healthy) as wiring:
+        for _ in range(2):
+            with pytest.raises(SettingsInvalid, match="acct_ours"):
+                kept(wiring)
+        with wiring.database.begin() as tx:
+            lower_flag(tx, GATEWAY_ACCOUNT)
+        kept(wiring)
+    with wired(database_url, **away) as wiring:
+        kept(wiring)  # answered once is enough
+
+
+def test_a_key_that_may_not_tell_its_account_is_asked_once_a_minute(healthy: dict[str, Any], database_url: str) -> None:
+    at = [0.0]
+    kept = AccountKept(tick=lambda: at[0])
+    with wired(database_url, **healthy | {"stripe_secret_key": "sk_test_wrong"}) as wiring:
+        kept(wiring)
+    with wired(database_url, **healthy) as wiring:
+        kept(wiring)
+        with wiring.database.connect() as tx:
+            assert read_flags(tx, GATEWAY_ACCOUNT) == []
+        at[0] += 61
+        kept(wiring)
+        with wiring.database.connect() as tx:
+            assert [flag.detail for flag in read_flags(tx, GATEWAY_ACCOUNT)] == ["acct_sandbox (test mode)"]
 
 
 def _told_in_vain(life: Life, tries: int) -> None:

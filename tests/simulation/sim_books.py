@@ -110,6 +110,8 @@ class Books:
     """What the updater, being asked, called closed."""
     shown: dict[str, list[tuple[datetime, Wallet]]] = field(default_factory=dict)
     """What the engine was shown of the cards for each invoice, and when in real time."""
+    hasty: list[str] = field(default_factory=list)
+    """Attempts that were settled by a reading while their request might still land, in words."""
     consents: dict[str, bool] = field(default_factory=dict)
     """What each customer said about backup cards; the others said nothing."""
 

@@ -53,7 +53,8 @@ def keys(view: View) -> Iterator[str]:
 
 
 def no_haste(view: View) -> Iterator[str]:
-    """No new key while an older one may still be executed; no call on what was settled long before."""
+    """No new key and no settling while an older call may still be executed; no call on what was settled long before."""
+    yield from view.books.hasty
     for number, call in enumerate(view.books.calls):
         for older in view.books.calls[:number]:
             if older.obligation != call.obligation or older.fault in ("unanswered_beyond", "key_expired"):
@@ -118,6 +119,8 @@ def _too_late(view: View, name: str, told: datetime) -> bool:
     The shortest horizon that any policy of the run had is taken: which one was in use when a worker read the event is not asked.
     """
     failed = [charge.at for charge in view.books.of(name) if charge.status is ChargeStatus.FAILED and charge.at <= told]
+    if view.run.clocks.driven and any("beyond the horizon" in (event.detail or "") for event in view.events):
+        return True  # a driven clock runs on while an event rests that ended its worker
     horizon = min(known.policy.horizon_days for _, known in view.run.editions)
     return bool(failed) and told >= max(failed) + timedelta(days=horizon)
 
@@ -138,11 +141,20 @@ def emails(view: View) -> Iterator[str]:
         invoice = view.books.invoices[row.case_id.removeprefix("case_")]
         if invoice.paid_at is not None and invoice.paid_at < row.begun_at - LATE:
             yield f"{row.id} was begun {row.begun_at} although {invoice.id} was paid {invoice.paid_at}"
+        if (slept := _slept(view, row.case_id, mail.machine_at)) > LATE:
+            yield f"{row.id} left {slept} after it was begun: its lease had ended long before"
         if row.status not in ("sent", "ambiguous"):
             yield f"{row.id} left, but is noted as {row.status}"
     for row in view.emails:
         if row.status == "sent" and f"<{row.id}@example.com>" not in {m.message_id for m in view.run.mailer.left}:
             yield f"{row.id} is noted as sent, but never left"
+
+
+def _slept(view: View, case_id: str, left_at: datetime) -> timedelta:
+    """How long before it left an email was begun, in machine time; workers' clocks are wrong by seconds."""
+    known = [line for line in view.journal if line.case_id == case_id and line.fact == "EmailDue"]
+    before = [line.booked_at for line in known if line.booked_at <= left_at + timedelta(seconds=10)]
+    return left_at - max(before, default=left_at)
 
 
 def money(view: View) -> Iterator[str]:

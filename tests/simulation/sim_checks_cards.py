@@ -34,7 +34,8 @@ def _brand(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     if charge.card.brand != attempt.card["brand"] and _shown(view, attempt, charge):
         return  # it changed while the charge was on its way
     for old in view.books.of(charge.obligation):
-        same = old.card.payment_method == charge.card.payment_method and old.at < attempt.started_at
+        before = old.machine_at < view.intended_at(attempt.id)
+        same = before and old.card.payment_method == charge.card.payment_method
         if same and old.id != charge.id and old.card.brand != charge.card.brand:
             yield f"{attempt.id} was made on {charge.card.brand}, which was {old.card.brand} before"
 
@@ -121,4 +122,6 @@ def _other_brand(view: View, obligation: str, card: Card) -> bool:
     """Whether this stored card was ever another brand's, charged or merely on file."""
     charged = [old.card for old in view.books.of(obligation)]
     on_file = [kept.card for _, wallet in view.books.shown.get(obligation, ()) for kept in wallet.cards]
-    return any(old.payment_method == card.payment_method and old.brand != card.brand for old in (*charged, *on_file))
+    saved = [old for _, _, old, _ in view.books.arrived]
+    known = (*charged, *on_file, *saved)
+    return any(old.payment_method == card.payment_method and old.brand != card.brand for old in known)

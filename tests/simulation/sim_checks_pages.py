@@ -40,6 +40,7 @@ def _questions(view: View) -> Iterator[str]:
     for row in view.emails:
         if row.template == "leaving" and row.status != "refused":
             asked[cases[row.case_id].customer] += 1
-            if cases[row.case_id].ended_at > row.begun_at:
+            states = [line.state for line in view.journal if line.case_id == row.case_id and line.at <= row.begun_at]
+            if not {"withdrawn", "lost"} & set(states):  # they may have paid since
                 yield f"{row.id} asked why the customer left before they had"
     yield from (f"{customer} was asked {count} times why they left" for customer, count in asked.items() if count > 1)

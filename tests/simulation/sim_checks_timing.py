@@ -21,7 +21,9 @@ OWN_BUDGET = (CUSTOMER, "backup_card")
 
 
 PUT_OFFS_MAX = 2
-"""So often in a row news may come between planning and firing; more at one instant is a rule that contradicts itself."""
+"""So often in a row news may come between planning and firing; more within minutes is a rule that contradicts itself."""
+
+PUT_OFF_SOON = timedelta(hours=1)
 
 
 def timing(view: View) -> Iterator[str]:
@@ -38,16 +40,16 @@ def timing(view: View) -> Iterator[str]:
 
 
 def _put_off(view: View) -> Iterator[str]:
-    """A try that comes due is begun or put off to a later instant: it is not decided anew for ever at one."""
+    """A try that comes due is begun or put off to a later instant: it is not decided anew for ever."""
     last: dict[str, tuple[datetime, int]] = {}
     for line in sorted(view.journal, key=lambda row: int(row.id)):
         if line.fact != "ChargeDue":
             continue
         at, times = last.get(line.case_id, (line.at, 0))
-        again = at == line.at and not line.reason.startswith("attempt ")
+        again = line.at < at + PUT_OFF_SOON and not line.reason.startswith("attempt ")
         last[line.case_id] = (line.at, times + 1 if again else 0)
         if last[line.case_id][1] > PUT_OFFS_MAX:
-            yield f"a try of {line.case_id} was put off {times + 1} times at {line.at}: {line.reason} ({line.grounds})"
+            yield f"a try of {line.case_id} was put off {times + 1} times until {line.at}: {line.reason} ({line.grounds})"
 
 
 def _call_at(view: View, key: str) -> datetime:

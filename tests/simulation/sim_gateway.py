@@ -289,6 +289,12 @@ class SimGateway(Gateway):
         made = self.till.books.by_key(order.key)
         status = self.till.books.invoices[order.obligation].status
         answer = _answer(made) if made is not None else None
+        sent = [call.machine_at for call in self.till.books.calls if call.key == order.key]
+        waited = self.clocks.machine_at - max(sent, default=self.clocks.machine_at - timedelta(days=1))
+        if made is None and waited < timedelta(seconds=BOUND_SECONDS):
+            self.till.books.hasty.append(
+                f"{order.key} was settled {waited} after its call, which may land until its bound"
+            )
         self._read(f"what became of {order.key}")
         if answer is not None:
             return answer

@@ -1,6 +1,7 @@
 """A customer is forgotten: no row tells anything of him, and the books are as before."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from building import Life, wired
@@ -9,11 +10,17 @@ from sqlalchemy.exc import DBAPIError
 
 from recovery.cases import facts
 from recovery.cases.lifecycle import State
+from recovery.cases.past import PastCharge, PastInvoice
+from recovery.cases.subscription import SeenSubscription
+from recovery.declines.signals import Card
+from recovery.money import Money
 from recovery.runtime.clock import machine_now
 from recovery.storage.columns import metadata
 from recovery.storage.event_store import StoredEvent, store_event
 from recovery.storage.forgetting import StillOpen, forget
 from recovery.storage.objection_store import address_is_listed, keep_objection
+from recovery.storage.past_store import save_charges, save_invoices
+from recovery.storage.subscription_store import current_customers, save_subscriptions
 
 
 @pytest.fixture
@@ -111,3 +118,41 @@ def test_the_journal_takes_no_other_change(life: Life) -> None:
             tx.execute(text(f"UPDATE journal SET {change}"))
     with pytest.raises(DBAPIError, match="append-only"), life.wiring.database.begin() as tx:
         tx.execute(text("DELETE FROM journal"))
+
+
+def test_reading_the_gateways_lists_again_brings_nobody_back(life: Life) -> None:
+    amount, at = Money(minor=900, currency="usd"), machine_now()
+    sold = SeenSubscription(
+        id="sub_9",
+        customer="cus_gone",
+        currency="usd",
+        amount_minor=900,
+        interval="month",
+        interval_count=1,
+        started_at=at,
+        ended_at=None,
+        ended_because=None,
+    )
+    billed = PastInvoice(
+        id="in_9", customer="cus_gone", subscription="sub_9", amount=amount, created_at=at, state="open"
+    )
+    card = Card(payment_method="pm_gone", brand="visa", fingerprint="fp_gone")
+    tried = PastCharge(
+        id="ch_9", customer="cus_gone", amount=amount, created_at=at, card=card, succeeded=False, reached_network=True
+    )
+
+    def read(state: str) -> None:
+        with life.wiring.database.begin() as tx:
+            save_subscriptions(tx, [sold, replace(sold, id="sub_8", customer="cus_stays")], read_at=at)
+            save_invoices(tx, [replace(billed, state=state)])
+            save_charges(tx, [tried])
+
+    read("open")
+    with life.wiring.database.begin() as tx:
+        forget(tx, "cus_gone", pseudonym="forgotten_1")
+    read("paid")
+    left = dump(life)
+    assert [trace for trace in ("cus_gone", "fp_gone", "pm_gone") if trace in left] == []
+    assert "'paid'" in left, "what does not tell who it was is read anew"
+    with life.wiring.database.connect() as tx:
+        assert current_customers(tx, behind=None, limit=9) == [("cus_stays", "sub_8")], "nobody to ask for cards"

@@ -56,16 +56,33 @@ def test_our_own_mistake_at_the_mail_server_stops_nobodys_letters(begin: Begin, 
     assert "letters_refused" not in life.flags()
 
 
-def test_a_mail_server_that_is_never_there_is_given_up_in_the_end(begin: Begin) -> None:
+def test_an_address_that_refuses_for_now_again_and_again_costs_that_letter(begin: Begin) -> None:
     life = begin()
-    life.mails.answer = "421 closing down"
+    life.mails.to_recipient = "450 4.2.0 mailbox busy"
     life.fail("lost_card")
     life.run(days=2, hours=6)
     assert len(life.file().emails) == 6
     assert "this letter is left out" in life.reasons()
-    life.mails.answer = "250 OK"
+    life.mails.to_recipient = "250 OK"
     life.run(days=20)
     assert len(life.mails.messages) == 3, "only the first letter was left out"
+    assert life.case().state is State.LOST
+
+
+def test_a_mail_server_that_is_away_over_a_weekend_costs_no_letter(begin: Begin) -> None:
+    """Nobody is given up without a last notice because of a server that refused us, and nothing is written after the end."""
+    life = begin()
+    life.fail("lost_card")
+    life.run(days=6)
+    life.mails.answer = "421 closing down"
+    sent = len(life.mails.messages)
+    life.run(days=5)
+    assert len(life.mails.messages) == sent
+    assert "left out" not in life.reasons()
+    life.mails.answer = "250 OK"
+    life.run(days=20)
+    assert len(life.mails.messages) == 4
+    assert "Last notice" in str(life.mails.messages[-1].message["Subject"])
     assert life.case().state is State.LOST
 
 

@@ -6,7 +6,8 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,12 +17,15 @@ from sqlalchemy import text
 from web_serving import client_of
 
 from recovery.cases.holdout import Holdout
+from recovery.cases.past import PastInvoice
 from recovery.cases.subscription import SeenSubscription
+from recovery.money import Money
 from recovery.reporting.closing import Closing, close_month
-from recovery.runtime.clock import machine_now
+from recovery.runtime.clock import SharedClock, machine_now
 from recovery.runtime.settings import SettingsInvalid
 from recovery.runtime.web.app import create_app
 from recovery.runtime.wiring import Wiring
+from recovery.storage.past_store import save_invoices
 from recovery.storage.subscription_store import save_subscriptions
 
 PAGES = ["/", "/report", "/report.csv", "/report.json", "/cases", "/cases/case_in_1"]
@@ -39,6 +43,15 @@ def wiring(database_url: str) -> Iterator[Wiring]:
 def client(wiring: Wiring) -> Iterator[httpx.Client]:
     with client_of(wiring) as made:
         yield made
+
+
+def test_a_month_that_has_begun_where_the_report_is_read_is_the_one_shown(database_url: str, tmp_path: Path) -> None:
+    SharedClock(tmp_path / "clock").set(datetime(2026, 10, 31, 12, tzinfo=UTC))
+    ways = {"pages": "open", "clock_file": tmp_path / "clock", "report_zone": "Pacific/Kiritimati"}
+    with wired(database_url, **ways) as wiring, client_of(wiring) as client:
+        named = {query: client.get(f"/report.csv{query}").headers["content-disposition"] for query in ("", "?zone=UTC")}
+        assert "2026-11-01-2026-11-30" in named[""]
+        assert "2026-10-01-2026-10-31" in named["?zone=UTC"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -213,6 +226,10 @@ def test_every_figure_of_every_table_opens(wiring: Wiring, client: httpx.Client)
     )
     with wiring.database.begin() as tx:
         save_subscriptions(tx, [seen], read_at=MONDAY)
+        save_invoices(tx, [_invoice("won", "paid"), _invoice("never_failed", "paid"), _invoice("open", "open")])
+        # The tries were made on cards of a network that charges for its advice.
+        told = """UPDATE attempts SET card = card || '{"brand": "mastercard"}', signals = '{"network_advice_code": "25"}'"""
+        tx.execute(text(told))
     over = MONDAY + timedelta(days=60)
     close_month(wiring.database, Closing(month="2026-09", zone="UTC", closed_by="anna"), now=over)
     with wiring.database.begin() as tx:
@@ -221,11 +238,13 @@ def test_every_figure_of_every_table_opens(wiring: Wiring, client: httpx.Client)
         tx.execute(text(late), {"at": MONDAY + timedelta(days=9), "now": over})
     page = client.get("/report?month=2026-09&by=all", headers=HTML).text
     found = {html.unescape(address) for address in re.findall(r'href="(/report/[^"]+)"', page)}
-    for address in found:
+    for address in {_kind_of(address): address for address in sorted(found)}.values():
         answer = client.get(address, headers=HTML)
         assert answer.status_code == 200, address
     kinds = {address.split("?")[0] for address in found}
-    assert kinds == {"/report/cases", "/report/entries", "/report/subscriptions"}
+    lists = ("cases", "entries", "subscriptions", "invoices", "attempts")
+    assert kinds == {f"/report/{name}" for name in lists}
+    _lists_hold_what_they_count(client, found)
     (late_one,) = [address for address in found if "late=1" in address and "figure=refunded_minor" in address]
     listed = client.get(late_one, headers=HTML).text
     assert "re_late" in listed
@@ -234,4 +253,61 @@ def test_every_figure_of_every_table_opens(wiring: Wiring, client: httpx.Client)
     assert any("case_won" in client.get(address, headers=HTML).text for address in hours)
     (left,) = [address for address in found if "which=voluntary" in address]
     assert "cancellation requested" in client.get(left, headers=HTML).text
-    assert client.get("/report/subscriptions?month=2026-09&which=nobody", headers=HTML).status_code == 400
+    for name in ("subscriptions", "invoices"):
+        assert client.get(f"/report/{name}?month=2026-09&which=nobody", headers=HTML).status_code == 400
+    narrowed = client.get("/report?month=2026-09&by=churn&by=penalties&reason=x&currency=usd", headers=HTML).text
+    assert narrowed.count("Not to be narrowed by reason: it is not made of cases.") == 2
+    proof = client.get("/report.json?month=2026-09&by=proof&state=recovered").json()["tables"]["proof"]
+    assert (proof["rows"], "an outcome" in proof["definition"]) == ([], True), "100 % against 100 %"
+    _bookings_add_up(client)
+
+
+def _bookings_add_up(client: httpx.Client) -> None:
+    """The bookings behind a figure of a narrowed report are those of its cases."""
+    for query, count in (("brand=visa", 1), ("brand=amex", 0), ("currency=usd", 1), ("currency=jpy", 0)):
+        address = f"/report/entries?month=2026-09&figure=recovered_minor&{query}"
+        assert client.get(address, headers=HTML).text.count('<th scope="row"') == count, query
+    of_engine = "/report/entries?from=2026-09-01&to=2026-12-31&figure=credited_minor"
+    assert client.get(of_engine, headers=HTML).text.count('<th scope="row"') == 1
+
+
+def _lists_hold_what_they_count(client: httpx.Client, found: set[str]) -> None:
+    """Renewals, penalties and net revenue churn: as many lines as the figure says, each with its case."""
+
+    def listed(*parts: str) -> list[str]:
+        (address,) = {one for one in found if all(part in one for part in parts)}
+        return re.findall(r"<tr><th scope=\"row\"[^>]*>.*?</tr>", client.get(address, headers=HTML).text, re.DOTALL)
+
+    assert len(listed("/report/invoices", "currency=usd", "which=all")) == 2
+    (failed,) = listed("/report/invoices", "currency=usd", "which=failed")
+    assert "/cases/case_won" in failed
+    (unpaid,) = listed("/report/invoices", "currency=jpy", "which=unpaid")
+    assert "/cases/case_open" in unpaid
+    (tried,) = listed("/report/attempts", "penalty=mastercard")
+    assert "/cases/case_won" in tried
+    (net,) = listed("/report/subscriptions", "which=net_voluntary")
+    assert "/cases/case_won" in net
+    (credited,) = listed(
+        "/report/cases", "cohort=2026-09", "currency=usd", "money=credited", "state=recovered&", "emails=0"
+    )
+    assert "case_won" in credited
+
+
+def _kind_of(address: str) -> tuple[object, ...]:
+    """What tells addresses apart that are answered in different ways: not which month or country they name."""
+    path, _, query = address.partition("?")
+    given = dict(part.split("=") for part in query.split("&"))
+    told = ("state", "money", "figure", "which", "late", "currency")
+    return path, *sorted(given), *(given.get(name) for name in told)
+
+
+def _invoice(name: str, state: str) -> PastInvoice:
+    currency = "jpy" if name == "open" else "usd"
+    return PastInvoice(
+        id=name,
+        customer=f"cus_{name}",
+        subscription=f"sub_{name}",
+        amount=Money(minor=2000, currency=currency),
+        state=state,
+        created_at=MONDAY,
+    )

@@ -12,8 +12,6 @@ from recovery.gateways.stripe.fields import Json, ident, instant, text, whole
 from recovery.gateways.stripe.invoices import subscription_of
 
 _UNKNOWN: Final = "xxx"
-# Never asked for: not finalized, or taken back before anybody paid.
-_NOT_ASKED: Final = frozenset({"draft", "void"})
 
 
 def charges_page(calls: Calls, *, since: datetime, behind: str | None) -> ChargesPage:
@@ -51,10 +49,10 @@ def past_charge(row: Json) -> PastCharge | None:
 
 
 def past_invoice(row: Json) -> PastInvoice | None:
-    """One invoice; None where it asks nobody for anything."""
+    """One invoice, one that was taken back included: it may have been read before that. None where it asks nobody for anything."""
     name, customer, at = ident(row), ident(row, "customer"), instant(row, "created")
     asked, state = whole(row, "amount_due") or 0, text(row, "status")
-    if name is None or customer is None or at is None or state is None or state in _NOT_ASKED or asked <= 0:
+    if name is None or customer is None or at is None or state in (None, "draft") or asked <= 0:
         return None
     return PastInvoice(
         id=name,
@@ -62,7 +60,8 @@ def past_invoice(row: Json) -> PastInvoice | None:
         subscription=subscription_of(row),
         amount=money(asked, text(row, "currency"), otherwise=_UNKNOWN),
         created_at=at,
-        state=state,
+        state=str(state),
+        first=text(row, "billing_reason") == "subscription_create",
     )
 
 

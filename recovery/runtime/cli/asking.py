@@ -9,7 +9,6 @@ import typer
 
 from recovery.cases.facts import MailResumed
 from recovery.dunning.checking import sample_ask
-from recovery.dunning.gallery import write_gallery
 from recovery.dunning.mailer import MailError
 from recovery.engine.advance import advance
 from recovery.gateways.port import Contact
@@ -20,7 +19,7 @@ from recovery.runtime.cli.output import cells, console, grid, instant, said, sai
 from recovery.runtime.cli.session import command_stack, settings_for_command
 from recovery.runtime.clock import clock_from, machine_now
 from recovery.runtime.knowledge import load_knowledge, rules_of
-from recovery.runtime.web.customer_samples import page_samples
+from recovery.runtime.web.customer_samples import write_samples
 from recovery.runtime.wiring import Wiring
 from recovery.storage.flag_store import LETTERS_REFUSED, MAIL_ILL, lower_flag
 from recovery.storage.message_store import Message, list_messages, replay_messages
@@ -30,6 +29,7 @@ from recovery.storage.silence_queries import email_records
 from recovery.storage.suppression_store import (
     release,
     release_refused,
+    still_stopped,
     stopped_by_refusals,
     suppressed,
     suppression_counts,
@@ -60,9 +60,7 @@ def preview(
     """Write every email and page in every language to a gallery page. Needs no database and sends nothing."""
     settings = settings_for_command()
     letters = letters_of(settings)
-    samples = page_samples(letters, rules_of(load_knowledge(settings.config_dir)))
-    pages = ((each.name, each.language, each.title, each.html) for each in samples)
-    files = write_gallery(letters, out, pages=pages)
+    files = write_samples(letters, rules_of(load_knowledge(settings.config_dir)), out)
     if as_json:
         said_json({"page": str(files[0]), "files": [str(path) for path in files]})
     else:
@@ -93,7 +91,10 @@ def send_test(
 @email_app.command("suppressed")
 def suppressed_addresses(
     who: Annotated[str | None, typer.Argument(metavar="[ADDRESS or CUSTOMER]", help="Ask for one of them.")] = None,
-    lift: Annotated[bool, typer.Option("--lift", help="Let the address or customer be written to again.")] = False,
+    lift: Annotated[
+        bool,
+        typer.Option("--lift", help="Take the address or the customer off the list; what still stops them is told."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """How many addresses and customers get nothing any more, and why; or whether one does. Addresses are kept as hashes only."""
@@ -112,13 +113,21 @@ def suppressed_addresses(
         else:
             why = objection(tx, who)
             lifted = lift and lift_objection(tx, who)
+        stopped = still_stopped(tx, who)
     thing = "address" if "@" in who else "customer"
     if as_json:
-        said_json({"reason": why, "lifted": lifted})
+        said_json({"reason": why, "lifted": lifted, "cases_without_emails": stopped})
     elif lifted:
-        said(f"the {thing} may be written to again")
+        said(f"the {thing} is off the list ({why}), and may be written to in cases to come")
     else:
-        said(f"gets nothing: {why}" if why else f"the {thing} may be written to")
+        said(f"gets nothing: {why}" if why else f"the {thing} is not on the list")
+    if lift and not as_json:
+        other = (
+            "the address, which may be listed" if thing == "customer" else "the customer's id, who may have objected"
+        )
+        said(f"the lists are two: ask for {other} by itself, too")
+    if stopped and not as_json:
+        said(f"these open cases stay without emails: {', '.join(stopped)}")
 
 
 def _counted(counts: dict[str, int]) -> str:

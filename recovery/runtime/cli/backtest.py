@@ -105,8 +105,10 @@ def _show(out: Console, parameters: Parameters, tallies: dict[str, Tally], *, se
     cases = tallies[NOTHING].cases
     out.print()
     out.print(f"World “{parameters.name}”. {parameters.summary}", style="bold")
-    lives = cases * (len(tallies))
-    out.print(f"{cases} cases, {lives} lives in {seconds:.1f} s; recovered means paid within 45 days", style="dim")
+    played = f"{cases} cases under each of {len(tallies)} strategies in {seconds:.1f} s"
+    out.print(
+        f"{played}: {cases * len(tallies) / seconds:.0f} a second; recovered means paid within 45 days", style="dim"
+    )
     out.print(figures_table(tallies))
     out.print()
     out.print(cause_table(tallies))

@@ -10,6 +10,7 @@ from recovery.reporting.closing import Closing, close_month
 from recovery.reporting.period import Asked, span_of
 from recovery.reporting.table import amount
 from recovery.reporting.tie_out import TieOut, tie_out
+from recovery.runtime.account import keep_account
 from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import cells, console, grid, said, said_json
 from recovery.runtime.cli.session import command_stack
@@ -78,6 +79,7 @@ def close_month_command(
 
 def _tied_out(stack: Stack, month: str) -> TieOut:
     settings = stack.wiring.settings
+    keep_account(stack.wiring)
     span = span_of(Asked(month=month, zone=settings.report_zone), now=clock_from(settings.clock_file).now())
     return tie_out(stack.wiring.database, stack.wiring.gateway, span)
 

@@ -39,7 +39,7 @@ def import_stripe(
     Goes on where it was interrupted; may be repeated at any time, best nightly.
     """
     done = {}
-    with command_stack() as stack:
+    with command_stack(gateway=True) as stack:
         around = Surroundings(
             database=stack.wiring.database,
             gateway=stack.wiring.gateway,

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from recovery.cases.project import Projected, Projection
 from recovery.runtime.cli.output import cells, console, grid
+from recovery.sentences import points_of
 
 _TRY, _READ, _FAILED, _ASKED = "●", "○", "✗", "✉"
 
@@ -54,7 +55,7 @@ def say_plan(plan: Projection, zone: str, title: str) -> None:
 
 def points(reason: str) -> str:
     """A reason as a list: one point a line."""
-    return "\n".join(f"· {part}" for part in reason.split("; "))
+    return "\n".join(f"· {part}" for part in points_of(reason))
 
 
 def calendar_of(plan: Projection, zone: str) -> str:

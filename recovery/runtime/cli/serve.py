@@ -45,14 +45,14 @@ def serve_web(settings: Settings) -> None:
 
 def serve_worker(settings: Settings) -> None:
     """Work through events and due steps until told to stop. Raises SchemaTooOld and SettingsInvalid before anything is taken up."""
-    from recovery.runtime.account import keep_account
+    from recovery.runtime.account import kept_at_start
     from recovery.runtime.celery_app import run_worker
 
     with opened(settings, broker=True) as stack:
         assert stack.broker_url is not None
         try:
             demand(stack.wiring.database)
-            keep_account(stack.wiring)
+            kept_at_start(stack.wiring)
         except SQLAlchemyError as error:  # it may come back at any moment, and every ring asks anew
             log.warning("database_away", error=type(error).__name__)
         finally:

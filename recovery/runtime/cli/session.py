@@ -28,10 +28,17 @@ def settings_for_process() -> Settings:
 
 
 @contextmanager
-def command_stack(*, broker: bool = False) -> "Iterator[Stack]":
-    """The stack of one short command."""
+def command_stack(*, broker: bool = False, gateway: bool = False) -> "Iterator[Stack]":
+    """The stack of one short command; ``gateway`` when it takes in what the gateway tells, which must be the account of the cases.
+
+    Raises SettingsInvalid for another account's key, and GatewayError while the gateway is away.
+    """
     # Only now: commands that need no database should not wait for its driver and the gateway's client.
     from recovery.runtime.stack import opened
 
     with opened(settings_for_command(), broker=broker, pool_size=2) as stack:
+        if gateway:
+            from recovery.runtime.account import keep_account
+
+            keep_account(stack.wiring)
         yield stack

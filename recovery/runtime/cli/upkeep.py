@@ -10,6 +10,7 @@ import typer
 
 from recovery.dunning.objecting import list_addresses
 from recovery.intake.backfill import LISTED_DAYS, Backfill
+from recovery.runtime.account import keep_account
 from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import said
 from recovery.runtime.cli.session import command_stack
@@ -53,6 +54,7 @@ def _objection_kept(wiring: Wiring, customer: str) -> bool:
     addresses = wiring.outbox.addresses
     if addresses is None:
         return False
+    keep_account(wiring)
     if not list_addresses(wiring.door, wiring.gateway, addresses, customer=customer):
         raise Refused(
             "This customer wants no emails, and the gateway cannot tell the address to keep that by; nothing was changed. "
@@ -91,7 +93,7 @@ def backfill(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Read the gateway's list of events and its open invoices, and take in what never arrived. Safe at any time."""
-    with command_stack(broker=True) as stack:
+    with command_stack(broker=True, gateway=True) as stack:
         door = stack.wiring.door
         if invoice is not None:
             _open_one(Backfill(door, stack.wiring.gateway, EVENT_KINDS), invoice, as_json=as_json)

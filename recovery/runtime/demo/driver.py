@@ -57,7 +57,7 @@ class Driver:
     operator: Operator | None = None
 
     def run(self, until: datetime) -> None:
-        """Play until a business instant. Raises DemoStuck."""
+        """Play until a business instant. Raises DemoStuck, and ListsNotRead where the operator's last round does not end."""
         while True:
             ours, theirs = self._settled()
             if self.visit() or (self.operator and self.operator.round()):

@@ -20,6 +20,10 @@ RING_AGAIN_SECONDS = 5.0
 """A round that met a fault of the gateway is begun anew after so long."""
 
 
+class ListsNotRead(RuntimeError):
+    """What a lost webhook told may be missing at the end; the message says since when nothing came."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Operator:
     """Resumes charging that a refused key has halted, and has the gateway's lists read: what beat does every half hour, here once a
@@ -30,6 +34,7 @@ class Operator:
     clock: Callable[[], datetime]
     ring: Callable[[Bell], None]
     reads_lists: bool
+    seconds_max: float = ROUND_SECONDS
     resumed: int = 0
     _read_on: date | None = None
 
@@ -41,14 +46,23 @@ class Operator:
                 self.resumed += 1
 
     def round(self, *, last: bool = False) -> bool:
-        """Have the lists read if that was not done on this business day; whether it was done now."""
+        """Have the lists read if that was not done on this business day; whether there is anything to work through now.
+
+        Raises ListsNotRead where the last reading does not end; an earlier one that does not is left to the next day's.
+        """
         now = self.clock()
         if not self.reads_lists or (self._read_on == now.date() and not last):
             return False
         self._read_on = now.date()
         began = rang = time.monotonic()
         self.ring(Bell.BACKFILL)
-        while not self._done(now) and time.monotonic() - began < ROUND_SECONDS:
+        while not self._done(now):
+            if time.monotonic() - began > self.seconds_max:
+                if last:
+                    raise ListsNotRead(
+                        f"the gateway's lists were not read within {self.seconds_max:g} s at the end ({now})"
+                    )
+                return False
             if time.monotonic() - rang > RING_AGAIN_SECONDS:
                 rang = time.monotonic()
                 self.ring(Bell.BACKFILL)

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from recovery.reporting.period import Asked, PeriodInvalid, span_of
+from recovery.reporting.period import Asked, PeriodInvalid, first_and_last_day, span_of
 from recovery.reporting.views import View
 from recovery.storage.report_sums import Cut, Only, Span
 
@@ -28,6 +28,14 @@ def asked_of(request: Request) -> dict[str, str]:
     if any("\x00" in value for value in found.values()):
         raise HTTPException(400, detail="the address holds what no key can be; write one like 2026-10")
     return found
+
+
+def period_asked(request: Request, *, zone: str, now: datetime) -> dict[str, str]:
+    """The same; this month where no period is asked for. Raises HTTPException 400 with a hint."""
+    asked = asked_of(request)
+    if not (asked["month"] or asked["from"] or asked["to"]):
+        asked["month"] = f"{first_and_last_day(span_asked(asked, zone=zone, now=now))[1]:%Y-%m}"
+    return asked
 
 
 def span_asked(asked: dict[str, str], *, zone: str, now: datetime) -> Span:

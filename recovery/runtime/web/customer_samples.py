@@ -1,15 +1,17 @@
 """The customer's page with sample values, in all its faces. Without it each of them would first be seen by a customer."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from recovery.cases.case import Case, Exhausted
 from recovery.cases.lifecycle import Rule, State
 from recovery.cases.project import Scenario, opened
 from recovery.cases.rules import Rules
 from recovery.declines.signals import Card, Signals
+from recovery.dunning.gallery import write_gallery
 from recovery.dunning.letter import Letters
 from recovery.dunning.wording import wording_for
 from recovery.gateways.port import Contact
@@ -40,6 +42,12 @@ class Sample:
     name: str
     title: str
     html: str
+
+
+def write_samples(letters: Letters, rules: Rules, folder: Path) -> Sequence[Path]:
+    """Every letter and every face of the page as files; the first is the page that shows them all. Raises LetterError."""
+    pages = ((each.name, each.language, each.title, each.html) for each in page_samples(letters, rules))
+    return write_gallery(letters, folder, pages=pages)
 
 
 def page_samples(letters: Letters, rules: Rules) -> Iterator[Sample]:

@@ -59,12 +59,18 @@ class View:
         }
 
     def instant(self, day: str) -> datetime | None:
-        """The morning of a day that the form named, in the customer's zone; None when it is no day."""
+        """The morning of a day that the form named, in the customer's zone; None when it is none of those that the page offers now.
+
+        A day that cannot be had is not even told to the case: whoever holds a link could fill its journal.
+        """
+        offered = self._day() if may_wish(self.case, self.rules) else None
         try:
             local = datetime.fromisoformat(day).replace(hour=9, minute=0, tzinfo=ZoneInfo(self.zone))
         except ValueError:
             return None
-        return local if len(day) == len("2026-01-31") else None
+        if offered is None or len(day) != len("2026-01-31"):
+            return None
+        return local if offered["min"] <= day <= offered["max"] else None
 
     def told_day(self, at: datetime) -> str:
         """A day as the reader writes it."""

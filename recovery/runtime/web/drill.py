@@ -12,21 +12,33 @@ from recovery.reporting.report import View
 from recovery.reporting.table import TOTAL, Row, Table
 from recovery.reporting.views import CUTS
 from recovery.storage.churn_queries import Which
+from recovery.storage.past_queries import Billed
 from recovery.storage.report_sums import Cut, Only
 
-STATES: Final = {
-    "recovered_cases": "recovered",
-    "credited_cases": "recovered",
-    "unwritten_cases": "recovered",
-    "recovered_minor": "recovered",
-    "open_cases": "open",
-    "open_minor": "open",
-    "lost_cases": "lost",
-    "lost_minor": "lost",
-    "withdrawn_cases": "withdrawn",
-    "withdrawn_minor": "withdrawn",
+OF_CASES: Final = {
+    "recovered_cases": "state=recovered",
+    "credited_cases": "state=recovered&money=credited",
+    "unwritten_cases": "state=recovered&money=credited&emails=0",
+    "rate_by_count": "state=recovered",
+    "days_to_recovery": "state=recovered",
+    "monthly_minor": "state=recovered",
+    "open_cases": "state=open",
+    "open_minor": "state=open",
+    "lost_cases": "state=lost",
+    "lost_minor": "state=lost",
+    "withdrawn_cases": "state=withdrawn",
+    "withdrawn_minor": "state=withdrawn",
+    "rate_by_value": "money=recovered",
+    "recovered_minor": "money=recovered",
+    "net_minor": "money=recovered",
+    "one_off_minor": "money=recovered&contract=one-off",
+    "credited_rate_by_value": "money=credited",
+    "credited_minor": "money=credited",
+    "refunded_minor": "money=refunded",
+    "disputed_minor": "money=disputed",
+    "fee_minor": "money=fee",
 }
-"""Figures of a cohort that are about the cases in one state."""
+"""Which cases of a cohort are behind a figure; all of them behind any other. What an address has already stays."""
 
 KINDS: Final = {
     "failed_cases": ("at_risk",),
@@ -66,11 +78,27 @@ CHURN: Final = {
     "involuntary_minor": Which.INVOLUNTARY,
     "contraction_minor": Which.CHANGED,
     "expansion_minor": Which.CHANGED,
+    "net_revenue_churn": Which.NET,
+    "net_voluntary": Which.NET_VOLUNTARY,
 }
-"""The subscriptions behind the figures of churn; net figures have two lists and lead to neither."""
+"""The subscriptions behind the figures of churn."""
 
-SAVED: Final = ("involuntary_without", "saved_minor")
-"""Figures of churn that rest on recovered cases."""
+SAVED: Final = {
+    "involuntary_without": "&state=recovered&money=credited",
+    "involuntary_measured": "",
+    "saved_minor": "&state=recovered&money=credited",
+}
+"""Figures of churn that rest on cases: what of the month's failed renewals the engine recovered, or all of them."""
+
+INVOICES: Final = {
+    "invoices": Billed.ALL,
+    "billed_minor": Billed.ALL,
+    "failed_share": Billed.FAILED,
+    "failed_value": Billed.FAILED,
+    "unpaid_share": Billed.UNPAID,
+    "unpaid_value": Billed.UNPAID,
+}
+"""The invoices behind the figures of renewals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +120,7 @@ class Drill:
 
 
 _CASH: Final = {name: f"&figure={name}" for name in KINDS}
-_STATES: Final = {name: f"&state={state}" for name, state in STATES.items()}
+_MONEY_BACK: Final = {name: OF_CASES[name] for name in ("refunded_minor", "disputed_minor")}
 _NOWHERE: Final = Drill("", {})
 
 
@@ -110,10 +138,21 @@ def drilled(table: Table, row: Row, asked: Mapping[str, str]) -> Drill:
             return _churned(row, kept)
         case View.PROOF:
             return _proved(kept)
-        case View.RENEWALS | View.PENALTIES:
-            return _NOWHERE
-    base = "/report/cases?" + urlencode(kept | _key(table.name, row.key))
-    return Drill(base, _STATES if View(table.name) in CUTS else {}, True)
+        case View.RENEWALS:
+            query = urlencode(_of_month(kept, row.key))
+            return Drill("", {name: f"/report/invoices?{query}&which={which}" for name, which in INVOICES.items()})
+        case View.PENALTIES:
+            named = {} if row.key == TOTAL else {"penalty": row.key}
+            return Drill("/report/attempts?" + urlencode(kept | named), {}, True)
+    wanted = kept | _key(table.name, row.key)
+    of_cases = {View.SOURCE: _MONEY_BACK}.get(View(table.name), OF_CASES if View(table.name) in CUTS else {})
+    known = {name: _besides(wanted, query) for name, query in of_cases.items()}
+    return Drill("/report/cases?" + urlencode(wanted), known, True)
+
+
+def _besides(wanted: Mapping[str, str], query: str) -> str:
+    """What a figure's address has besides; a key that the row has already is not asked for twice."""
+    return "".join(f"&{part}" for part in query.split("&") if part.partition("=")[0] not in wanted)
 
 
 def hour_address(slot: int, asked: Mapping[str, str]) -> str:
@@ -143,16 +182,17 @@ def _restated(row: Row, kept: Mapping[str, str]) -> Drill:
 def _churned(row: Row, kept: Mapping[str, str]) -> Drill:
     month, _, contract = row.key.partition(" ")
     query = urlencode(_of_month(kept, month) | {"contract": contract})
-    saved = f"/report/cases?{query}&state=recovered"
     known = {name: f"/report/subscriptions?{query}&which={which.value}" for name, which in CHURN.items()}
-    return Drill("", known | dict.fromkeys(SAVED, saved))
+    return Drill("", known | {name: f"/report/cases?{query}{more}" for name, more in SAVED.items()})
 
 
 def _proved(kept: Mapping[str, str]) -> Drill:
     """All measured cases of an arm up to the period's end, as the figures have them; the newest thirty days are listed too."""
     ends = {"to": month_end(kept["month"])} if "month" in kept else {}
     kept = {name: value for name, value in kept.items() if value and name not in ("from", "month")} | ends
-    known: dict[str, str] = {}
+    arms = "/report?" + urlencode(kept | {"from": "1970-01-01", "by": View.ARM.value})
+    measured = [f"{what}_{by}" for what in ("uplift", "low", "high", "said") for by in ("count", "value")]
+    known = dict.fromkeys(["lot", "balance", *measured], arms)
     for arm in Arm:
         address = "/report/cases?" + urlencode(kept | {"from": "1970-01-01", Cut.ARM.value: arm.value})
         known |= {f"{arm.value}_{name}": address for name in ("customers", "count", "value")}

@@ -1,12 +1,12 @@
 """Takes bounces and complaints from whoever carries our email. Without it a dead address would be written to for weeks.
 
-The request is signed in the form of Standard Webhooks: ``{"type": "bounced" | "complained", "data": {"message_id": …}}`` or with an
-``address`` instead. Anything else that is signed is acknowledged and ignored.
+The request is signed in the form of Standard Webhooks: ``{"type": "bounced" | "complained", "data": {"message_id": …}}``, with the
+``address`` it was sent to beside it or instead. Anything else that is signed is acknowledged and ignored.
 """
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import structlog
 from sqlalchemy.exc import DataError, SQLAlchemyError
@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from recovery.cases.facts import MailStopped
 from recovery.dunning.standard_webhooks import SignatureWrong, check_signed
 from recovery.engine.advance import advance
-from recovery.gateways.port import GatewayError
+from recovery.gateways.port import GatewayError, NotFound
 from recovery.runtime.clock import machine_now
 from recovery.runtime.wiring import Wiring
 from recovery.storage.case_store import load_case
@@ -89,10 +89,22 @@ def _stop(wiring: Wiring, kind: str, data: dict[str, Any]) -> str:
                 with wiring.database.begin() as tx:
                     keep_objection(tx, load_case(tx, case_id or "").customer, kind, at=wiring.door.clock())
             advance(wiring.door, case_id or "", MailStopped(why=KINDS[kind]))
-            address = wiring.gateway.read_contact(obligation).email
+            address = address if _is_address(address) else _address_now(wiring, obligation)
     addresses = wiring.outbox.addresses
-    if isinstance(address, str) and "@" in address and addresses is not None:
+    if _is_address(address) and addresses is not None:
         with wiring.database.begin() as tx:
             suppress(tx, addresses.hashed(address), kind, at=wiring.door.clock())
         return "stopped"
     return "stopped" if case_id is not None else "unknown"
+
+
+def _is_address(told: object) -> TypeGuard[str]:
+    return isinstance(told, str) and "@" in told
+
+
+def _address_now(wiring: Wiring, obligation: str) -> str | None:
+    """The customer's address of today, where the report names none; None when the gateway knows them no more."""
+    try:
+        return wiring.gateway.read_contact(obligation).email
+    except NotFound:
+        return None

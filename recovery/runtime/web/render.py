@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from recovery.reporting.table import Kind, money, shown
 from recovery.runtime.web.drill import drilled, hour_address
+from recovery.sentences import points_of
 from recovery.storage.user_store import Session
 
 FOLDER = Path(__file__).parent
@@ -41,6 +42,7 @@ _environment = Environment(
 )
 _environment.filters["instant"] = _instant
 _environment.filters["sentence"] = _sentence
+_environment.filters["points"] = points_of
 _environment.filters["words"] = lambda text: str(text).replace("_", " ")
 _environment.globals["shown"] = shown
 _environment.globals["money"] = money

@@ -6,8 +6,17 @@ from recovery.reporting.chart import chart
 from recovery.reporting.heat import heat_maps
 from recovery.reporting.period import first_and_last_day
 from recovery.reporting.report import Report, View
-from recovery.reporting.table import Row
 from recovery.reporting.views import CUTS
+
+HEADLINE_FIGURES = (
+    "at_risk_minor",
+    "recovered_minor",
+    "credited_minor",
+    "net_minor",
+    "rate_by_value",
+    "rate_by_count",
+)
+"""What stands at the head of the page, of each currency."""
 
 
 def report_values(found: Report) -> dict[str, Any]:
@@ -20,14 +29,28 @@ def report_values(found: Report) -> dict[str, Any]:
         "tables": [table for table in found.tables if table.name != View.RESTATED or table.rows],
         "first": first,
         "last": last,
-        "headlines": _headlines(found),
+        **_headlines(found),
+        "explained": _explained(found),
         "chart": chart(found) if found.days else "",
         "heat": heat_maps(hours) if hours is not None else [],
         "cuts": {view.value: cut.value for view, cut in CUTS.items()},
     }
 
 
-def _headlines(found: Report) -> list[Row]:
+def _explained(found: Report) -> list[str]:
+    """The tables whose definitions stand open: of several with the same figures the first."""
+    shown = [table for table in reversed(found.tables) if table.rows]
+    return list({table.columns: table.name for table in shown}.values())
+
+
+def _headlines(found: Report) -> dict[str, Any]:
     """Of each currency the last row of the cohorts: its total, or its only one."""
     cohorts = next((table for table in found.tables if table.name == View.COHORT), None)
-    return list({row.currency: row for row in cohorts.rows}.values()) if cohorts is not None else []
+    if cohorts is None:
+        return {"headlines": []}
+    columns = {column.name: column for column in cohorts.columns}
+    return {
+        "headlines": list({row.currency: row for row in cohorts.rows}.values()),
+        "headline_columns": [columns[name] for name in HEADLINE_FIGURES],
+        "cohorts": cohorts,
+    }

@@ -7,6 +7,7 @@ from starlette.staticfiles import StaticFiles
 
 from recovery.runtime.settings import Pages
 from recovery.runtime.web.access import Access, Page, Role
+from recovery.runtime.web.behind_pages import BehindPages
 from recovery.runtime.web.case_pages import CasePages
 from recovery.runtime.web.login_pages import LoginPages
 from recovery.runtime.web.openapi import openapi_page
@@ -19,7 +20,7 @@ def page_routes(wiring: Wiring, access: Access) -> list[BaseRoute]:
     """The pages, all behind the rule of the settings; none where there are none."""
     if access.pages is Pages.OFF:
         return []
-    reports, cases = ReportPages(wiring), CasePages(wiring)
+    reports, behind, cases = ReportPages(wiring), BehindPages(wiring), CasePages(wiring)
 
     def money(page: Page) -> Page:
         return access.guarding(page, roles=frozenset({Role.FINANCE}))
@@ -31,9 +32,11 @@ def page_routes(wiring: Wiring, access: Access) -> list[BaseRoute]:
         Route("/report.csv", money(reports.csv)),
         Route("/report.xlsx", money(reports.xlsx)),
         Route("/report.json", money(reports.json)),
-        Route("/report/cases", money(reports.cases)),
-        Route("/report/entries", money(reports.entries)),
-        Route("/report/subscriptions", money(reports.subscriptions)),
+        Route("/report/cases", money(behind.cases)),
+        Route("/report/entries", money(behind.entries)),
+        Route("/report/subscriptions", money(behind.subscriptions)),
+        Route("/report/invoices", money(behind.invoices)),
+        Route("/report/attempts", money(behind.attempts)),
         Route("/openapi.json", access.guarding(openapi_page)),
         Route("/cases", access.guarding(cases.many)),
         Route("/cases/{case_id}", access.guarding(cases.one)),

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from recovery.cases.case import Case
 from recovery.runtime.standing import CaseStanding, standing_of
 from recovery.runtime.wiring import Wiring
+from recovery.sentences import points_of
 
 _SIGNS = {True: "●", False: "○"}
 _THEN = "✉"
@@ -27,7 +28,7 @@ def _rows(standing: CaseStanding) -> list[dict[str, object]]:
         {
             "local": f"{step.at.astimezone(ZoneInfo(standing.zone)):%a %d %b %Y %H:%M}",
             "what": step.what,
-            "points": step.planned_because.split("; "),
+            "points": points_of(step.planned_because),
         }
         for step in standing.to_come.steps
     ]

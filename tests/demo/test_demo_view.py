@@ -1,0 +1,42 @@
+"""What a person sees while a demo plays: the whole picture in 80 columns, plain lines where there is no terminal."""
+
+import io
+
+from building import MONDAY, Life, wired
+from rich.console import Console
+
+from recovery.runtime.demo.view import panel, watching
+
+
+def test_the_picture_of_a_moment_fits_80_columns(database_url: str) -> None:
+    with wired(database_url) as wiring:
+        life = Life(wiring)
+        won, refused = life.fail("won", minor=123_456_789), life.fail("refused", minor=98_765_432, currency="jpy")
+        life.attempt(won)
+        life.attempt(refused, life.declined("do_not_honor"))
+        life.fail("waiting", minor=4_900, currency="eur")
+        out = io.StringIO()
+        Console(file=out, width=80).print(panel(life.wiring.database, MONDAY))
+    lines = out.getvalue().splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert lines[0].startswith(f"{MONDAY:%A %d %B %Y}")
+    assert "silent 2" in lines[1]
+    assert "recovered 1" in lines[1]
+    assert lines[2].split() == ["recovered", "by", "silent", "retry", "1"]
+    for words in ("EUR", "JPY", "USD", "$1,234,567.89", "¥98,765,432"):
+        assert any(words in line for line in lines), words
+    told = [line for line in lines if "attempt 1" in line]
+    assert any("declined (do_not_honor" in line for line in told), told
+
+
+def test_without_a_terminal_there_are_plain_lines(database_url: str) -> None:
+    out = io.StringIO()
+    with wired(database_url) as wiring:
+        life = Life(wiring)
+        life.fail("waiting")
+        with watching(life.wiring.database, Console(file=out, width=80)) as watch:
+            watch(MONDAY)
+            watch(MONDAY)
+    assert out.getvalue().splitlines() == [
+        f"{MONDAY:%d %b %Y}  silent 1  dunning 0  review 0  recovered 0  lost 0  withdrawn 0  emails 0"
+    ]
