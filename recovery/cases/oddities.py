@@ -20,7 +20,7 @@ def with_oddities(case: Case, fact: "Fact", decision: Decision) -> Decision:
         return decision
     known = {kept.card.payment_method: kept.odd for kept in case.wallet}
     fresh = (kept for kept in cards if kept.odd and known.get(kept.card.payment_method) != kept.odd)
-    words = [*said, *(f"{kept.card.payment_method}: {', '.join(kept.odd)}" for kept in fresh)]
+    words = [*said, *(f"{kept.card.brief()}: {', '.join(kept.odd)}" for kept in fresh)]
     if not words:
         return decision
     return replace(decision, reason=f"{decision.reason}; odd at the gateway: {'; '.join(words)}")

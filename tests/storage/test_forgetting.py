@@ -100,15 +100,31 @@ def test_the_journal_keeps_what_was_decided_and_forgets_digits_and_notes(life: L
         life.refresh(case_id)
         life.attempt(case_id, life.declined("lost_card"))
         life.tell(case_id, facts.PersonDecided(to=State.LOST, note="Kim called from 0123", decided_at=life.at))
+        life.tell(case_id, facts.CardKept(step_id=9, payment_method="pm_1Gone", refused=None))
     before = reasons(life, gone)
     assert any("4242" in reason for reason in before)
+    assert any("pm_1Gone" in reason for reason in before)
     with life.wiring.database.begin() as tx:
         forget(tx, "cus_in_gone", pseudonym="forgotten_1")
     after = reasons(life, gone)
     assert len(after) == len(before)
-    assert not any("4242" in reason or "Kim" in reason for reason in after)
+    assert not any("4242" in reason or "Kim" in reason or "pm_1" in reason for reason in after)
     assert sum(old != new for old, new in zip(before, after, strict=True)) < len(before)
     assert [reason for reason in reasons(life, stays) if "4242" in reason or "Kim" in reason]
+
+
+@pytest.mark.parametrize(
+    ("reason", "erased"),
+    [
+        ("visa ••4242; odd: pm_1Nx_y: expiry missing", "visa ••; odd: a card: expiry missing"),
+        ("on card_1NZex82eZvKYlo2C, src_1NZex82eZvKYlo2C", "on a card, a card"),
+        ("declined: card_declined, card_velocity_exceeded", "declined: card_declined, card_velocity_exceeded"),
+    ],
+)
+def test_names_and_digits_of_cards_are_erased_and_codes_are_not(life: Life, reason: str, erased: str) -> None:
+    with life.wiring.database.connect() as tx:
+        query = text("SELECT erased_reason(:reason, 'CardRefreshed')")
+        assert tx.execute(query, {"reason": reason}).scalar_one() == erased
 
 
 def test_the_journal_takes_no_other_change(life: Life) -> None:
