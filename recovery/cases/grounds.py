@@ -93,7 +93,7 @@ def _rule(before: Case, decision: Decision, rules: Rules) -> str:
         return "dunning.ask_reason_by_email"
     if decision.email is not None or StepKind.SEND_EMAIL in planned:
         return f"campaign {campaign_of(after, rules).name}, letter {after.letters_done + 1}"
-    booked = {entry.kind for entry in decision.entries} - {EntryKind.AT_RISK}
+    booked = {entry.kind for entry in decision.entries} - {EntryKind.AT_RISK, EntryKind.AT_RISK_CHANGED}
     if booked:
         return f"booked as {', '.join(sorted(kind.value for kind in booked))}"
     return f"lifecycle, {after.state.value}"
