@@ -17,11 +17,11 @@ from recovery.runtime.cli import main
 def logging_as_before() -> Iterator[None]:
     """Undoes what a command, or a process of ours, does to the logging of this process."""
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, before = list(root.handlers), root.level, structlog.get_config()
     yield
     root.handlers, root.level = handlers, level
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ One PostgreSQL and one Valkey per session (per worker under xdist); each test ge
 broker of its own.
 """
 
+import functools
 import importlib
 import itertools
+import logging
 import os
 import socket
 import subprocess
@@ -24,6 +26,7 @@ import psutil
 import psycopg
 import pytest
 import redis
+import structlog
 from aiosmtpd.controller import Controller
 
 from recovery.runtime.embedded import EmbeddedServer, embedded_postgres, embedded_valkey
@@ -68,6 +71,35 @@ def _no_process_is_left() -> Iterator[None]:
         for process in alive:
             process.kill()
         pytest.fail("processes left behind by tests:\n" + "\n".join(told), pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs_cost_little() -> Iterator[None]:
+    """Logs as a quiet installation has them: painted lines and tracebacks with all their values took a tenth of all tests' time."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _knowledge_is_read_once() -> Iterator[None]:
+    """The files of `config/` as they are, read and checked again only once one of them has changed."""
+    wiring, knowledge = (importlib.import_module(f"recovery.runtime.{name}") for name in ("wiring", "knowledge"))
+    read = functools.lru_cache(maxsize=8)(lambda folder, _state: knowledge.load_knowledge(folder))
+
+    def remembered(folder: Path) -> Any:
+        state = tuple((path, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*.toml")))
+        return read(folder, state)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(wiring, "load_knowledge", remembered)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from recovery.runtime.knowledge import ConfigInvalid, load_knowledge, rules_of
 from recovery.runtime.worlds import load_world
 
 FEW = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 JUNK = (
     *(

@@ -25,7 +25,7 @@ MAIL_SECRET = "whsec_" + base64.b64encode(b"mail" * 8).decode()
 LINKS = Links(base_url="https://pay.example.org", secrets=(LINK_SECRET,))
 ACTIONS = ("", "/card", "/day", "/leave", "/reason")
 FEW = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 words = some.text(max_size=30) | some.sampled_from(
     ("\x00", "%", "a" * 500, "2026-02-30", "0001-01-01", "9999-12-31", "-1", "'; --")
