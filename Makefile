@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # Further words for the command behind a target: make demo ARGS="--exit --json demo.json", make test ARGS="-k ring"
 ARGS ?=
-# Tests in this many processes; each has its own PostgreSQL and Valkey. One more than two cores, as tests also wait.
-JOBS ?= 3
+# Tests in this many processes; each has its own PostgreSQL and Valkey. Two more than two cores, as tests also wait.
+JOBS ?= 4
 SEEDS ?= 200
 MINUTES ?= 5
 # In each of the worlds.

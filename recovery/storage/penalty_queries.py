@@ -74,23 +74,31 @@ _LOOKED_AT: Final = """
 WITH least AS (
     SELECT * FROM unnest(CAST(:brands AS text[]), CAST(:countries AS text[]), CAST(:leasts AS int[])) AS l (brand, country, tries)
 ), tried AS MATERIALIZED (
-    SELECT budget_key, count(*) AS tries, min(id) AS one, bool_or(forbidden) AS forbidden
+    SELECT budget_key, count(*) AS tries, min(id) AS one
     FROM (
-        SELECT budget_key, id, {forbidden} AS forbidden
-        FROM attempts WHERE started_at >= :since AND started_at < :end AND counts AND budget_key <> 'forgotten'
+        SELECT budget_key, id FROM attempts WHERE started_at >= :since AND started_at < :end AND counts
         UNION ALL
-        SELECT budget_key, NULL, {forbidden}
-        FROM foreign_charges WHERE at >= :since AND at < :end AND counts AND budget_key <> 'forgotten'
+        SELECT budget_key, NULL FROM foreign_charges WHERE at >= :since AND at < :end AND counts
     ) t
-    GROUP BY budget_key HAVING count(id) > 0 AND (count(*) > :least OR coalesce(bool_or(forbidden), false))
+    GROUP BY budget_key HAVING count(*) > :least AND count(id) > 0
 ), known AS MATERIALIZED (
-    SELECT t.budget_key, t.tries, t.forbidden, a.card ->> 'brand' AS brand, a.card ->> 'country' AS country
+    SELECT t.budget_key, t.tries, a.card ->> 'brand' AS brand, a.card ->> 'country' AS country
     FROM tried t CROSS JOIN LATERAL (SELECT card FROM attempts o WHERE o.id = t.one OFFSET 0) a
 ), cards AS MATERIALIZED (
-    SELECT k.budget_key FROM known k
-    LEFT JOIN least l ON l.brand = k.brand AND l.country = k.country
-    LEFT JOIN least g ON g.brand = k.brand AND g.country = '*'
-    WHERE k.forbidden OR k.tries > coalesce(l.tries, g.tries, :least)
+    SELECT budget_key FROM (
+        SELECT k.budget_key FROM known k
+        LEFT JOIN least l ON l.brand = k.brand AND l.country = k.country
+        LEFT JOIN least g ON g.brand = k.brand AND g.country = '*'
+        WHERE k.tries > coalesce(l.tries, g.tries, :least)
+        UNION
+        SELECT budget_key FROM attempts
+        WHERE started_at >= :since AND started_at < :end AND counts AND signals ->> 'network_decline_code' = ANY(:codes)
+        UNION
+        SELECT budget_key FROM attempts
+        WHERE started_at >= :since AND started_at < :end AND counts AND signals ->> 'network_advice_code' = ANY(:codes)
+        UNION
+        SELECT budget_key FROM foreign_charges WHERE at >= :since AND at < :end AND counts AND {forbidden}
+    ) c WHERE budget_key <> 'forgotten'
 )
 SELECT id, budget_key, started_at AS at, true AS ours, amount_minor, currency,
     CASE WHEN status = ANY(:unsettled) THEN NULL ELSE status <> 'succeeded' END AS declined,
@@ -107,7 +115,9 @@ FROM past_charges p WHERE budget_key IN (SELECT budget_key FROM cards) AND at >=
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.charge_id = p.charge_id)
     AND NOT EXISTS (SELECT 1 FROM foreign_charges f WHERE f.charge_id = p.charge_id)
 ORDER BY 2, 3"""
-"""OFFSET 0 keeps the lookups by id: the planner would rather read all attempts there ever were."""
+"""OFFSET 0 keeps the lookups by id: the planner would rather read all attempts there ever were. Each part reads its own index: the
+tries of two months are counted without their rows, and what forbids a card is found by its code.
+"""
 
 _FORBIDDEN: Final = (
     "(signals ->> 'network_decline_code' = ANY(:codes) OR signals ->> 'network_advice_code' = ANY(:codes))"

@@ -160,6 +160,8 @@ steps = Table(
     Index("ix_steps_set_aside", "set_aside_at", postgresql_where=text("set_aside_at IS NOT NULL")),
 )
 
+_DECLINED_BY = text("(signals ->> 'network_decline_code')")
+_ADVISED_BY = text("(signals ->> 'network_advice_code')")
 attempts = Table(
     "attempts",
     metadata,
@@ -190,6 +192,9 @@ attempts = Table(
     ),
     Index("ix_attempts_started_at", "started_at", postgresql_using="brin"),
     Index("ix_attempts_budget", "budget_key", "started_at", postgresql_where=text("counts")),
+    Index("ix_attempts_tries", "started_at", postgresql_include=["budget_key", "id"], postgresql_where=text("counts")),
+    Index("ix_attempts_network_decline", _DECLINED_BY, "started_at", postgresql_where=text("counts")),
+    Index("ix_attempts_network_advice", _ADVISED_BY, "started_at", postgresql_where=text("counts")),
     Index("ix_attempts_step_id", "step_id"),
 )
 
@@ -208,6 +213,7 @@ foreign_charges = Table(
     Index("ix_foreign_charges_budget", "budget_key", "at", postgresql_where=text("counts")),
     Index("ix_foreign_charges_case_id", "case_id"),
     Index("ix_foreign_charges_at", "at", postgresql_using="brin"),
+    Index("ix_foreign_charges_tries", "at", postgresql_include=["budget_key"], postgresql_where=text("counts")),
 )
 
 exhaustions = Table(
@@ -240,6 +246,7 @@ ledger = Table(
     CheckConstraint("amount_minor >= 0", name="amount"),
     UniqueConstraint("case_id", "kind", "ref"),
     Index("ix_ledger_kind_occurred_at", "kind", "occurred_at"),
+    Index("ix_ledger_occurred_at", "occurred_at", "id"),
     Index("ix_ledger_charge_id", "charge_id"),
 )
 
