@@ -4,7 +4,7 @@ name no charge: without an estimate eager retries would look free.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain, groupby
 from typing import Final
 
@@ -121,9 +121,14 @@ def least_tries(rules: NetworkRules) -> tuple[int, dict[tuple[str, str], int], s
 
 
 def _wait_codes(rules: NetworkRules) -> set[str]:
-    """Every code that advises to wait in any edition, anywhere."""
-    lists = [codes for pack in rules.packs for codes in (pack.advice_codes, *(r.advice_codes for r in pack.regional))]
-    return {code for codes in lists for code, rule in codes.items() if rule.advice is Advice.WAIT}
+    """Every code that advises to wait, and costs a fee, in any edition, anywhere."""
+    found: set[str] = set()
+    for pack in rules.packs:
+        costs = [fee.codes for fee in pack.fees if fee.charged_for is FeeFor.WAIT_ADVICE]
+        for codes in (pack.advice_codes, *(region.advice_codes for region in pack.regional)):
+            waits = {code for code, rule in codes.items() if rule.advice is Advice.WAIT}
+            found |= {code for code in waits if any(not listed or code in listed for listed in costs)}
+    return found
 
 
 def _advised(advices: Sequence[Advised], rules: NetworkRules) -> Iterator[tuple[RulePack, FeeFor, Advised]]:
@@ -153,8 +158,12 @@ def _broken(one: Seen, before: Sequence[Seen], pack: RulePack) -> FeeFor | None:
         found = (pack.decline_codes.get(earlier.decline_code or ""), pack.advice_codes.get(earlier.advice_code or ""))
         if any(rule is not None and rule.advice is Advice.NEVER_AGAIN for rule in found):
             return FeeFor.AFTER_NEVER_AGAIN
-    # Fewer tries than a cap allows, whenever they were, cannot be beyond it.
-    tight = [cap for cap in pack.caps if len(before) >= cap.tries_max]
+    # Fewer tries in its window than a cap allows, whatever they were, cannot be beyond it.
+    tight = [
+        cap
+        for cap in pack.caps
+        if len(before) >= cap.tries_max and one.at - before[-cap.tries_max].at < timedelta(hours=cap.window_hours)
+    ]
     if not tight:
         return None
     uses = [

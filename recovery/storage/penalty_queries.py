@@ -91,11 +91,15 @@ WITH least AS (
         LEFT JOIN least g ON g.brand = k.brand AND g.country = '*'
         WHERE k.tries > coalesce(l.tries, g.tries, :least)
         UNION
-        SELECT budget_key FROM attempts
-        WHERE started_at >= :since AND started_at < :end AND counts AND signals ->> 'network_decline_code' = ANY(:codes)
+        SELECT budget_key FROM unnest(CAST(:codes AS text[])) AS n (code) CROSS JOIN LATERAL (
+            SELECT budget_key FROM attempts
+            WHERE signals ->> 'network_decline_code' = n.code AND started_at >= :since AND started_at < :end AND counts OFFSET 0
+        ) d
         UNION
-        SELECT budget_key FROM attempts
-        WHERE started_at >= :since AND started_at < :end AND counts AND signals ->> 'network_advice_code' = ANY(:codes)
+        SELECT budget_key FROM unnest(CAST(:codes AS text[])) AS n (code) CROSS JOIN LATERAL (
+            SELECT budget_key FROM attempts
+            WHERE signals ->> 'network_advice_code' = n.code AND started_at >= :since AND started_at < :end AND counts OFFSET 0
+        ) d
         UNION
         SELECT budget_key FROM foreign_charges WHERE at >= :since AND at < :end AND counts AND {forbidden}
     ) c WHERE budget_key <> 'forgotten'
@@ -116,7 +120,7 @@ FROM past_charges p WHERE budget_key IN (SELECT budget_key FROM cards) AND at >=
     AND NOT EXISTS (SELECT 1 FROM foreign_charges f WHERE f.charge_id = p.charge_id)
 ORDER BY 2, 3"""
 """OFFSET 0 keeps the lookups by id: the planner would rather read all attempts there ever were. Each part reads its own index: the
-tries of two months are counted without their rows, and what forbids a card is found by its code.
+tries of two months are counted without their rows, and what forbids a card is found code by code.
 """
 
 _FORBIDDEN: Final = (
