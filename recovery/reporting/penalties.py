@@ -125,9 +125,10 @@ def costly(rules: NetworkRules) -> Costly:
                 least = min((cap.tries_max for cap in extra), default=UNREACHED)
                 caps |= {place: min(least, caps.get(place, UNREACHED)) for place in product(pack.brands, countries)}
         if FeeFor.AFTER_NEVER_AGAIN in fees:
-            for one in (pack, *pack.regional):
-                listed = chain(one.decline_codes.items(), one.advice_codes.items())
-                never |= {code for code, rule in listed if rule.advice is Advice.NEVER_AGAIN}
+            places = [(pack.decline_codes, pack.advice_codes)]
+            places += [(region.decline_codes, region.advice_codes) for region in pack.regional]
+            listed = chain.from_iterable(codes.items() for codes in chain.from_iterable(places))
+            never |= {code for code, rule in listed if rule.advice is Advice.NEVER_AGAIN}
     unlisted = min((tries for (brand, _), tries in caps.items() if brand == OTHER_BRANDS), default=UNREACHED)
     return Costly(caps=caps, unlisted=unlisted, never=never)
 
