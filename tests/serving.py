@@ -1,4 +1,4 @@
-"""Applications of ours, really served on a free loopback port. Without it each folder of tests would start and stop them its own way."""
+"""Applications of ours, really served on a free loopback port. Without it each folder of tests would start and stop them in its way."""
 
 import socket
 import threading
