@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from recovery.cases import answered, customer, facts, firing, leaving, letters, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
-from recovery.cases.fresh_first import fresh_first
+from recovery.cases.fresh_first import fresh_first, in_passing
 from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, Review, State, StepKind
 from recovery.cases.oddities import with_oddities
@@ -35,6 +35,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     handler = _HANDLERS[type(fact)]
     own = rules.for_case(case)
     decision: Decision = handler(with_cards(case, fact), fact, now, own, usage)
+    decision = in_passing(fact, decision, now=now, rules=own)
     decision = bounded(case, fact, decision, now=now, rules=own)
     decision = with_oddities(case, fact, decision)
     decision = regrouping.wake(case, decision, now=now, usage=usage)

@@ -1,7 +1,7 @@
 """Judges which cards were charged, and whether the ones that came were: recounted from the gateway's books."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sim_books import Booked
 from sim_view import LATE, Row, View
@@ -101,9 +101,21 @@ def _overlooked(view: View) -> Iterator[str]:
             stayed = now_default is not None and now_default == card
             if not stayed or case.state != "lost" or not case.opened_at < at < case.ended_at - NOTICED:
                 continue
+            if invoice.ended_at is not None and not _told(view, at, customer, card, until=invoice.ended_at - NOTICED):
+                continue  # the merchant ended it before anybody could know
             if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
                 continue
             yield f"{card.brief()} came {at} to {customer} and was never charged, {case.id} was lost {case.ended_at}"
+
+
+def _told(view: View, at: datetime, customer: str, card: Card, *, until: datetime) -> bool:
+    """Whether the news of these details arrived by then; what the updater was asked for is known at once."""
+    named = (customer, card.payment_method)
+    news = [
+        n for n in view.run.post.notices.values() if n.object_id in named and n.created_at == at.replace(microsecond=0)
+    ]
+    accepted = view.run.post.accepted
+    return not news or any(n.id in accepted and accepted[n.id] <= until for n in news)
 
 
 def _reviewed(view: View, case_id: str) -> bool:
