@@ -6,7 +6,7 @@ Nothing here reads a clock, a file or a database: ``now``, the rules and the car
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from recovery.cases import answered, customer, facts, firing, leaving, letters, money_moves, regrouping
+from recovery.cases import answered, correcting, customer, facts, firing, leaving, letters, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
 from recovery.cases.fresh_first import fresh_first, in_passing
@@ -66,7 +66,8 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     charge = fact.charge
     signals = charge.signals or Signals()
     verdict = rules.verdict(signals, charge.card, now)
-    dead = case.dead_after(charge.card, verdict) if charge.card else case.dead_cards
+    counts = charge.card is not None and not correcting.outlived(case, charge, verdict)
+    dead = case.dead_after(charge.card, verdict) if charge.card and counts else case.dead_cards
     opening = case.verdict is None
     known = replace(case, dead_cards=dead)
     if opening:
@@ -125,7 +126,7 @@ def _method_changed(
 ) -> Decision:
     if case.state not in OPEN:
         return Decision(case=case, reason=f"{fact.what}; the case has ended")
-    return refresh_now(case, now=now, why=f"{fact.what}; the card is read again at once")
+    return refresh_now(correcting.noted(case, fact), now=now, why=f"{fact.what}; the card is read again at once")
 
 
 def _email_due(case: Case, fact: facts.EmailDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:

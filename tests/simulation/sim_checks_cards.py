@@ -27,6 +27,7 @@ def cards(view: View) -> Iterator[str]:
         if attempt.purpose == "backup_card":
             yield from _backup(view, attempt, charge)
     yield from _overlooked(view)
+    yield from _slips(view)
 
 
 def _brand(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
@@ -106,6 +107,28 @@ def _overlooked(view: View) -> Iterator[str]:
             if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
                 continue
             yield f"{card.brief()} came {at} to {customer} and was never charged, {case.id} was lost {case.ended_at}"
+
+
+def _slips(view: View) -> Iterator[str]:
+    """An entry that failed for its address, was corrected and stayed was charged once more before its case was given up."""
+    seen: set[str] = set()
+    for at, customer, card in view.books.corrected:
+        if card.payment_method in seen:
+            continue  # each once
+        seen.add(card.payment_method)
+        for invoice in (i for i in view.books.invoices.values() if i.customer == customer and i.id in view.cases):
+            case = view.cases[invoice.id]
+            in_time = case.state == "lost" and case.opened_at < at < case.ended_at - NOTICED
+            if not in_time or view.books.card_of(invoice) != card or _reviewed(view, case.id):
+                continue
+            if not _told(view, at, customer, card, until=case.ended_at - NOTICED):
+                continue
+            tried = [c for c in view.books.of(invoice.id) if c.card == card]
+            calls = [call for call in view.books.calls if call.obligation == invoice.id and call.at >= at]
+            if any(c.at <= at for c in tried) and not any(
+                view.attempts[c.key].card["fingerprint"] == card.fingerprint for c in calls if c.key in view.attempts
+            ):
+                yield f"the address of {card.brief()} was corrected {at} and {case.id} was lost without a try {case.ended_at}"
 
 
 def _told(view: View, at: datetime, customer: str, card: Card, *, until: datetime) -> bool:
