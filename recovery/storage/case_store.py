@@ -1,6 +1,7 @@
 """Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -82,33 +83,10 @@ def load_case(tx: Connection, case_id: str) -> Case:
     return _case(tx, row)
 
 
-# The fields that a row holds as they are.
-_PLAIN = (
-    *(
-        "id",
-        "gateway",
-        "obligation",
-        "customer",
-        "subscription",
-        "policy",
-        "failed_at",
-        "horizon_at",
-        "segment",
-        "zone",
-    ),
-    *("subscribed_at", "interval", "interval_count", "woken_at", "last_failure_at", "choice", "refreshes", "put_off"),
-    *(
-        "emails_sent",
-        "emailed_at",
-        "email_tries",
-        "letters_done",
-        "letter_tries",
-        "mail_stopped",
-        "wished_at",
-        "wishes",
-    ),
-    *("left_because", "cancelled", "reason_mail", "escalations", "ended_at"),
-)
+_CODED = {"amount", "state", "arm", "card", "tried_card", "verdict", "signals", "review", "source"}
+_LISTED = {"dead_cards", "brands_seen", "failed_cards", "wallet", "attempts", "steps", "exhausted"}
+_PLAIN = tuple(field.name for field in fields(Case) if field.name not in _CODED | _LISTED)
+"""The fields that a row holds as they are."""
 
 
 def _case(tx: Connection, row: RowMapping) -> Case:
