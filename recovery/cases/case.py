@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from recovery.cases.correcting import Correction
+from recovery.cases.correcting import Correction, revived
 from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import (
     OPEN_ATTEMPTS,
@@ -99,7 +99,6 @@ class Case:
     presented again; one without a fingerprint is a stored entry that was mistyped. ``brands_seen`` has of each payment method the
     first details under each brand that anything ever showed, ``failed_cards`` the details that any charge, whosever, was refused on.
     ``corrections`` are the entries whose billing address was corrected while the case was open.
-
     ``segment`` names the segments that its policy is read for, ``zone`` is the customer's own time zone if the address tells it;
     ``arm`` is how the customer is treated where that is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it
     was when it failed, ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that
@@ -193,7 +192,7 @@ class Case:
 
     def was_tried(self, card: Card) -> bool:
         """Whether these very details were presented already: refused to anybody, or tried by us."""
-        if self.corrections and self.was_corrected(card):
+        if self.corrections and revived(self, card):
             return False
         if card.same_details(self.tried_card):
             return True
@@ -202,19 +201,11 @@ class Case:
 
     def was_presented(self, card: Card) -> bool:
         """Whether these details were charged under this very payment method; the customer may save the same card anew."""
-        if self.corrections and self.was_corrected(card):
+        if self.corrections and revived(self, card):
             return False
         known = (self.tried_card, *[a.card for a in self.attempts if a.status in SPENT])
         same = (each for each in known if each is not None and each.payment_method == card.payment_method)
         return any(card.same_details(each) for each in same)
-
-    def was_corrected(self, card: Card) -> bool:
-        """Whether the customer corrected what this entry had failed on, and it was not tried since."""
-        for each in self.corrections:
-            if each.payment_method == card.payment_method and each.lifted_after is not None:
-                since = (a for a in self.attempts if a.number > each.lifted_after and a.status in SPENT)
-                return all(a.card.payment_method != card.payment_method for a in since)
-        return False
 
     def is_backup(self, card: Card) -> bool:
         """Whether a card is neither what the gateway would charge by default nor what the customer chose."""
@@ -245,7 +236,7 @@ class Case:
             return Purpose.SILENT
         if self.is_backup(card):
             return Purpose.BACKUP_CARD
-        if self.corrections and self.was_corrected(card):
+        if self.corrections and revived(self, card):
             return Purpose.CUSTOMER_CARD
         asked = not self.wallet and self.state is State.DUNNING and self.emails_sent > 0
         other = self.tried_card is None or self.tried_card.payment_method != card.payment_method

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from recovery.cases.lifecycle import SPENT
 from recovery.cases.obligation import Charge, ChargeStatus
 from recovery.declines.classify import NEEDS_FRESH_CARD, Verdict
 from recovery.declines.signals import Card
@@ -40,6 +41,15 @@ def noted(case: "Case", fact: "PaymentMethodChanged") -> "Case":
         return case
     made = Correction(payment_method=fact.corrected, at=fact.at)
     return replace(case, corrections=(*(each for each in case.corrections if each is not known), made))
+
+
+def revived(case: "Case", card: Card) -> bool:
+    """Whether the customer corrected what this entry had failed on, and it was not tried since."""
+    known = _of(case, card.payment_method)
+    if known is None or known.lifted_after is None:
+        return False
+    since = (a for a in case.attempts if a.number > known.lifted_after and a.status in SPENT)
+    return all(a.card.payment_method != card.payment_method for a in since)
 
 
 def waits(case: "Case", card: Card) -> bool:
@@ -77,11 +87,13 @@ def _was_the_address(correction: Correction, charges: Sequence[Charge], *, now: 
     )
 
 
-def outlived(case: "Case", charge: Charge, verdict: Verdict) -> bool:
-    """Whether a refusal that is told late is one that a correction has lifted since."""
-    known = _of(case, charge.card.payment_method) if charge.card else None
+def dead_by(case: "Case", charge: Charge, verdict: Verdict) -> tuple[Card, ...]:
+    """The dead cards once a charge was refused so; one that is told late may be what a correction has lifted since."""
+    if charge.card is None:
+        return case.dead_cards
+    known = _of(case, charge.card.payment_method)
     lifted_since = known is not None and known.lifted_after is not None and charge.created_at <= known.at
-    return lifted_since and verdict.address
+    return case.dead_cards if lifted_since and verdict.address else case.dead_after(charge.card, verdict)
 
 
 def _of(case: "Case", payment_method: str) -> Correction | None:

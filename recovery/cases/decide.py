@@ -66,8 +66,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     charge = fact.charge
     signals = charge.signals or Signals()
     verdict = rules.verdict(signals, charge.card, now)
-    counts = charge.card is not None and not correcting.outlived(case, charge, verdict)
-    dead = case.dead_after(charge.card, verdict) if charge.card and counts else case.dead_cards
+    dead = correcting.dead_by(case, charge, verdict)
     opening = case.verdict is None
     known = replace(case, dead_cards=dead)
     if opening:

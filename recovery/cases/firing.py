@@ -9,6 +9,7 @@ from recovery.cases import facts
 from recovery.cases.between import purpose_between
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
 from recovery.cases.choosing import is_untried, needs_agreement, next_card, noticed, turned_to
+from recovery.cases.correcting import revived
 from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, AttemptStatus, Rule, State, StepKind
 from recovery.cases.money_moves import at_risk_is, ended_by_reading, part_entries, total_of
@@ -66,7 +67,7 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     if needs_agreement(case, card, rules.policy):
         return _other_brand(known, card, now=now, rules=rules)
     if is_untried(case, card):
-        anew = "its billing address was corrected" if case.was_corrected(card) else None
+        anew = "its billing address was corrected" if revived(case, card) else None
         why = Sentence(lambda: f"card read again: {anew or told(compared(case.tried_card, card, case.wallet))}")
         return charge_fresh(known, now=now, rules=rules, usage=usage, why=why)
     if case.state is State.DUNNING:

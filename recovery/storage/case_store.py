@@ -84,7 +84,7 @@ def load_case(tx: Connection, case_id: str) -> Case:
 
 
 _CODED = {"amount", "state", "arm", "card", "tried_card", "verdict", "signals", "review", "source"}
-_LISTED = {"dead_cards", "brands_seen", "failed_cards", "wallet", "attempts", "steps", "exhausted"}
+_LISTED = {"dead_cards", "brands_seen", "failed_cards", "corrections", "wallet", "attempts", "steps", "exhausted"}
 _PLAIN = tuple(field.name for field in fields(Case) if field.name not in _CODED | _LISTED)
 """The fields that a row holds as they are."""
 
