@@ -129,8 +129,8 @@ class Course:
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
-        policy = self._rules.for_case(self.case).policy
-        read = card_read(self.case, fact, policy) if isinstance(fact, _READINGS) else None
+        rules = self._rules.for_case(self.case)
+        read = card_read(self.case, fact, now=now, rules=rules) if isinstance(fact, _READINGS) else None
         card = read or self.case.card
         if card is None:
             return NO_USE

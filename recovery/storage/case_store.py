@@ -84,7 +84,7 @@ def load_case(tx: Connection, case_id: str) -> Case:
 
 
 _CODED = {"amount", "state", "arm", "card", "tried_card", "verdict", "signals", "review", "source"}
-_LISTED = {"dead_cards", "brands_seen", "failed_cards", "wallet", "attempts", "steps", "exhausted"}
+_LISTED = {"dead_cards", "brands_seen", "failed_cards", "corrections", "wallet", "attempts", "steps", "exhausted"}
 _PLAIN = tuple(field.name for field in fields(Case) if field.name not in _CODED | _LISTED)
 """The fields that a row holds as they are."""
 
@@ -106,6 +106,7 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         dead_cards=codec.cards_from(row["dead_cards"]),
         brands_seen=codec.cards_from(row["brands_seen"]),
         failed_cards=codec.cards_from(row["failed_cards"]),
+        corrections=codec.corrections_from(row["corrections"]),
         wallet=codec.wallet_from(row["wallet"]),
         attempts=tuple(attempt_from(a) for a in tried),
         steps=tuple(_waiting(*step) for step in waiting),
@@ -136,6 +137,7 @@ def _case_row(case: Case) -> dict[str, Any]:
         "dead_cards": codec.cards_json(case.dead_cards),
         "brands_seen": codec.cards_json(case.brands_seen),
         "failed_cards": codec.cards_json(case.failed_cards),
+        "corrections": codec.corrections_json(case.corrections),
         "wallet": codec.wallet_json(case.wallet),
         "review": case.review.value if case.review else None,
         "source": case.source.value if case.source else None,

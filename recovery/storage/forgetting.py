@@ -120,6 +120,7 @@ def _forget_cards(tx: Connection, ids: list[str]) -> None:
             dead_cards=[],
             brands_seen=[],
             failed_cards=[],
+            corrections=[],
             wallet=[],
             choice=None,
             left_because=None,
