@@ -12,8 +12,9 @@ from building import Life, wired
 from starlette.routing import Route
 from web_serving import client_of
 
+from recovery.reporting.period import NARROWING
 from recovery.runtime.web.app import create_app
-from recovery.runtime.web.asking import NARROWING, PERIOD
+from recovery.runtime.web.asking import PERIOD
 from recovery.runtime.wiring import Wiring
 
 HTML = {"Accept": "text/html"}

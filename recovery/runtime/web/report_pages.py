@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recovery.reporting.export import as_csv, as_json
-from recovery.reporting.period import first_and_last_day, narrowed_to
+from recovery.reporting.period import NARROWING, first_and_last_day, narrowed_to
 from recovery.reporting.rates import RatesInvalid
 from recovery.reporting.report import Report, View, report
 from recovery.reporting.views import HEADLINES, TITLES
 from recovery.reporting.workbook import as_xlsx
 from recovery.runtime.clock import clock_from
-from recovery.runtime.web.asking import NARROWING, period_asked, span_asked, views_asked
+from recovery.runtime.web.asking import period_asked, span_asked, views_asked
 from recovery.runtime.web.render import rendered
 from recovery.runtime.web.report_view import report_values
 from recovery.runtime.wiring import Wiring
