@@ -21,7 +21,7 @@ from recovery.values import replace
 
 def card_read(case: Case, fact: CardRefreshed | ChargeDue, policy: Policy) -> Card | None:
     """The card that a reading leads to. Engine and decision both ask here, so budget and charge are of one card."""
-    return next_card(noticed(case, fact, policy), fact.card, policy)
+    return next_card(noticed(with_cards(case, fact), fact, policy), fact.card, policy)
 
 
 def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
@@ -30,9 +30,12 @@ def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
 
 
 def noticed(case: Case, fact: CardRefreshed | ChargeDue, policy: Policy) -> Case:
-    """The case with a reading of the customer's cards, and with the card that the customer chose, if there is one."""
-    case, cards = with_cards(case, fact), fact.cards
-    if not shows_cards(fact) or cards == case.wallet:
+    """The case with a reading of the customer's cards, and with the card that the customer chose, if there is one.
+
+    What the reading shows must have been noted already, see ``with_cards``.
+    """
+    cards = fact.cards
+    if cards == case.wallet or not shows_cards(fact):
         return case
     named = {kept.card.payment_method: kept for kept in cards if kept.place is not Place.ATTACHED}
     chosen = [kept for kept in named.values() if _is_choice(case, kept, cards, policy)]
