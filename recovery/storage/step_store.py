@@ -14,6 +14,7 @@ from sqlalchemy import (
     RowMapping,
     and_,
     bindparam,
+    exists,
     func,
     insert,
     or_,
@@ -25,7 +26,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from recovery.cases.case import Decision, Plan
 from recovery.cases.lifecycle import OPEN, StepKind, StepState
 from recovery.storage.moment import Moment
-from recovery.storage.tables import cases, steps
+from recovery.storage.tables import cases, events, steps
 
 SUSPECT_AFTER = 2
 """Claims in a row that nobody ended before a step is performed alone: once may be any worker's death, twice is a pattern.
@@ -249,6 +250,21 @@ def _counts() -> Executable:
         func.count().filter(and_(planned, steps.c.failures > 0)).label("failing"),
         func.count().filter(set_aside).label("set_aside"),
     ).where(steps.c.state.in_((StepState.PLANNED, StepState.IN_FLIGHT)))
+
+
+def is_busy(tx: Connection, *, moment: Moment) -> bool:
+    """Whether a step is due or in flight or an event waits: the question that costs least, for who asks it again and again."""
+    return bool(tx.execute(_BUSY_NOW, {"now": moment.now}).scalar_one())
+
+
+_NOT_ASIDE = steps.c.set_aside_at.is_(None)
+_BUSY_NOW = select(
+    or_(
+        exists().where(events.c.state == "waiting"),
+        exists().where(steps.c.state == StepState.IN_FLIGHT, _NOT_ASIDE),
+        exists().where(steps.c.state == StepState.PLANNED, steps.c.due_at <= _NOW, _NOT_ASIDE),
+    )
+)
 
 
 def orphans(tx: Connection) -> int:
