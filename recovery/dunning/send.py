@@ -24,6 +24,7 @@ from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import Contact, Gateway
 from recovery.storage.case_store import obligation_of
+from recovery.storage.connect import reading
 from recovery.storage.moment import Moment
 from recovery.storage.pace_store import EMAILS, take_places
 from recovery.storage.step_store import ClaimedStep
@@ -103,7 +104,7 @@ class SendEmail:
         """Why this address gets nothing, or None."""
         if self.outbox.addresses is None or contact.email is None:
             return None
-        with self.door.database.connect() as tx:
+        with reading(self.door.database) as tx:
             reason = suppressed(tx, self.outbox.addresses.hashed(contact.email))
         return None if reason is None else listed(reason)
 
@@ -171,6 +172,6 @@ class SendEmail:
         """Whose days are written: the customer's own, else the main one of the card's country."""
         if case.zone is not None:
             return case.zone
-        with self.door.database.connect() as tx:
+        with reading(self.door.database) as tx:
             rules = self.door.rulebook.rules_for(tx, case.policy)
         return rules.banks.of(case.card.country if case.card else None).zones[0]
