@@ -107,20 +107,20 @@ def _come_again(tx: Connection, case_id: str, plan: Plan, moment: Moment) -> Non
 
 def finish_step(tx: Connection, step_id: int, *, moment: Moment) -> Plan | None:
     """Mark a step done; the plan it was asked to repeat meanwhile, if any. A step done already stays done."""
-    row = tx.execute(_STEP, {"step_id": step_id}).mappings().one()
-    if row["state"] in (StepState.DONE, StepState.CANCELLED):
+    row = tx.execute(_DONE, {"step_id": step_id}).first()
+    if row is None or row.again_at is None:
         return None
-    tx.execute(_DONE, {"step_id": step_id})
-    again: datetime | None = row["again_at"]
-    if again is None:
-        return None
-    held: datetime | None = row["hold_until"]
+    held: datetime | None = row.hold_until
     hold_seconds = max((held - moment.machine_now).total_seconds(), 0.0) if held else 0.0
-    return Plan(kind=StepKind(row["kind"]), due_at=max(again, moment.now), hold_seconds=hold_seconds)
+    return Plan(kind=StepKind(row.kind), due_at=max(row.again_at, moment.now), hold_seconds=hold_seconds)
 
 
-_STEP = select(steps).where(steps.c.id == bindparam("step_id")).with_for_update()
-_DONE = update(steps).where(steps.c.id == bindparam("step_id")).values(state=StepState.DONE, lease_until=None)
+_DONE = (
+    update(steps)
+    .where(steps.c.id == bindparam("step_id"), steps.c.state.not_in((StepState.DONE, StepState.CANCELLED)))
+    .values(state=StepState.DONE, lease_until=None)
+    .returning(steps.c.kind, steps.c.again_at, steps.c.hold_until)
+)
 
 _INSTANT = steps.c.due_at.type
 _NOW, _MACHINE_NOW = bindparam("now", type_=_INSTANT), bindparam("machine_now", type_=_INSTANT)
