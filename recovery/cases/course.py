@@ -131,8 +131,8 @@ class Course:
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
-        case = self.case
-        read = card_read(case, fact, self._rules.for_case(case).policy) if isinstance(fact, _READINGS) else None
+        case, rules = self.case, self._rules.for_case(self.case)
+        read = card_read(case, fact, now=now, rules=rules) if isinstance(fact, _READINGS) else None
         card = read or case.card
         if card is None:
             return NO_USE

@@ -1,6 +1,7 @@
 """Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -93,33 +94,10 @@ def obligation_of(database: Engine, case_id: str) -> str:
     return found
 
 
-# The fields that a row holds as they are.
-_PLAIN = (
-    *(
-        "id",
-        "gateway",
-        "obligation",
-        "customer",
-        "subscription",
-        "policy",
-        "failed_at",
-        "horizon_at",
-        "segment",
-        "zone",
-    ),
-    *("subscribed_at", "interval", "interval_count", "woken_at", "last_failure_at", "choice", "refreshes", "put_off"),
-    *(
-        "emails_sent",
-        "emailed_at",
-        "email_tries",
-        "letters_done",
-        "letter_tries",
-        "mail_stopped",
-        "wished_at",
-        "wishes",
-    ),
-    *("left_because", "cancelled", "reason_mail", "escalations", "ended_at"),
-)
+_CODED = {"amount", "state", "arm", "card", "tried_card", "verdict", "signals", "review", "source"}
+_LISTED = {"dead_cards", "brands_seen", "failed_cards", "corrections", "wallet", "attempts", "steps", "exhausted"}
+_PLAIN = tuple(field.name for field in fields(Case) if field.name not in _CODED | _LISTED)
+"""The fields that a row holds as they are."""
 
 
 def _case(tx: Connection, row: RowMapping) -> Case:
@@ -139,6 +117,7 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         dead_cards=codec.cards_from(row["dead_cards"]),
         brands_seen=codec.cards_from(row["brands_seen"]),
         failed_cards=codec.cards_from(row["failed_cards"]),
+        corrections=codec.corrections_from(row["corrections"]),
         wallet=codec.wallet_from(row["wallet"]),
         attempts=tuple(attempt_from(a) for a in tried),
         steps=tuple(_waiting(*step) for step in waiting),
@@ -169,6 +148,7 @@ def _case_row(case: Case) -> dict[str, Any]:
         "dead_cards": codec.cards_json(case.dead_cards),
         "brands_seen": codec.cards_json(case.brands_seen),
         "failed_cards": codec.cards_json(case.failed_cards),
+        "corrections": codec.corrections_json(case.corrections),
         "wallet": codec.wallet_json(case.wallet),
         "review": case.review.value if case.review else None,
         "source": case.source.value if case.source else None,
