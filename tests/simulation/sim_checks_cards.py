@@ -83,7 +83,9 @@ def _backup(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     if not allowed:
         yield f"{attempt.id} charged a backup card, the customer said {said}"
     before = [a for a in view.attempts_of(attempt.case_id) if a.purpose == "backup_card" and a.number < attempt.number]
-    reached = [a for a in before if a.status not in ("not_sent", "misconfigured", "already_settled")]
+    late = {c.key for c in view.books.charges.values() if c.beyond}  # nobody could expect these any more
+    unsent = ("not_sent", "misconfigured", "already_settled")
+    reached = [a for a in before if a.status not in unsent and a.id not in late]
     if len(reached) >= policy.cards.backups_max:
         yield f"{attempt.id} is backup try {len(reached) + 1} of {policy.cards.backups_max}"
     if any(a.card["fingerprint"] == charge.card.fingerprint for a in reached):

@@ -48,13 +48,13 @@ class CustomerPages:
         return [
             Route("/r/style.css", self.style),
             Route("/r/icon.svg", self.icon),
-            Route("/r/{token}", self._opened(self.page), methods=["GET"]),
-            Route("/u/{token}", self._opened(self.unsubscribing), methods=["GET"]),
+            Route("/r/{token}", self.opened(self.page), methods=["GET"]),
+            Route("/u/{token}", self.opened(self.unsubscribing), methods=["GET"]),
             Route("/u/{token}", self._posted(self.unsubscribe), methods=["POST"]),
             *(Route(f"/r/{{token}}/{name}", self._posted(each), methods=["POST"]) for name, each in actions.items()),
         ]
 
-    def _opened(self, handler: Callable[..., Response]) -> Callable[..., Response]:
+    def opened(self, handler: Callable[..., Response]) -> Callable[..., Response]:
         """A handler that tells nothing to whose link or form opens nothing."""
 
         def shown(request: Request, *form: dict[str, str]) -> Response:
@@ -69,7 +69,7 @@ class CustomerPages:
         self, handler: Callable[[Request, dict[str, str]], Response]
     ) -> Callable[[Request], Awaitable[Response]]:
         """An endpoint that reads a short form before its handler works in a thread."""
-        opened = self._opened(handler)
+        opened = self.opened(handler)
 
         async def endpoint(request: Request) -> Response:
             fields = await short_form(request, bytes_max=FORM_BYTES_MAX)
