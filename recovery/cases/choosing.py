@@ -22,7 +22,7 @@ from recovery.values import replace
 
 def card_read(case: Case, fact: CardRefreshed | ChargeDue, *, now: datetime, rules: Rules) -> Card | None:
     """The card that a reading leads to. Engine and decision both ask here, so budget and charge are of one card."""
-    return next_card(noticed(case, fact, now=now, rules=rules), fact.card, rules.policy)
+    return next_card(noticed(with_cards(case, fact), fact, now=now, rules=rules), fact.card, rules.policy)
 
 
 def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
@@ -31,10 +31,13 @@ def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
 
 
 def noticed(case: Case, fact: CardRefreshed | ChargeDue, *, now: datetime, rules: Rules) -> Case:
-    """The case with a reading of the customer's cards, with what they chose or corrected, if they did."""
-    case, cards = with_cards(case, fact), fact.cards
+    """The case with a reading of the customer's cards, with what they chose or corrected, if they did.
+
+    What the reading shows must have been noted already, see ``with_cards``.
+    """
+    cards = fact.cards
     case = lifted(case, fact.obligation.charges, now=now, rules=rules)
-    if not shows_cards(fact) or cards == case.wallet:
+    if cards == case.wallet or not shows_cards(fact):
         return case
     named = {kept.card.payment_method: kept for kept in cards if kept.place is not Place.ATTACHED}
     chosen = [kept for kept in named.values() if _is_choice(case, kept, cards, rules.policy)]

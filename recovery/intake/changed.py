@@ -10,6 +10,7 @@ from recovery.intake.desk import Desk, tell
 from recovery.intake.outcome import Done, Held
 from recovery.storage.card_history import customer_of_card, note_correction
 from recovery.storage.case_store import cases_of
+from recovery.storage.connect import reading
 from recovery.storage.news_store import note_card_news, note_subscription_news
 
 BILLING_ADDRESS: Final = "billing_address"
@@ -28,7 +29,7 @@ def subscription_changed(desk: Desk) -> Done | Held:
     if kind.endswith("updated") and desk.text("status") != "canceled":
         return _goes_on(desk, subscription)
     detail = desk.text("cancel_reason")
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         known = cases_of(tx, subscription=subscription)
     return tell(desk, known, SubscriptionCancelled(subscription=subscription, at=desk.event.created_at, detail=detail))
 
@@ -38,7 +39,7 @@ def _goes_on(desk: Desk, subscription: str) -> Done | Held:
     changed = (desk.text("changed") or "").split()
     if desk.text("status") is not None and not _OWN_CARD & set(changed):
         return Done("the subscription goes on")
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         known = cases_of(tx, subscription=subscription)
     what = "the gateway says: the subscription's card changed"
     return tell(desk, known, PaymentMethodChanged(event_id=desk.event.id, what=what))
@@ -75,6 +76,6 @@ def _holder(desk: Desk) -> str | None:
     card = desk.text("payment_method")
     if card is None:
         return None
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         known = customer_of_card(tx, desk.gateway.name, card)
     return known or desk.gateway.holder_of(card)

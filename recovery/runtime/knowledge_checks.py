@@ -3,6 +3,7 @@ shape could still leave a country without any hour to try in."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -127,6 +128,7 @@ def campaign_mistakes(policy: Policy) -> Mistakes:
 def threshold_mistakes(policy: Policy, banks: Banks) -> Mistakes:
     """Thresholds below which some country has no hour at all, in any segment; fresh cards go by the policy's own."""
     found: Mistakes = []
+    shut_at = cache(partial(_shut, banks))  # segments differ in a value or two
     for name in ("", *(segment.name for segment in policy.segments)):
         own = policy.of(name)
         asked: list[tuple[tuple[str, ...], float, DeclineClass | None]] = [(("risk_max",), own.risk_max, None)]
@@ -134,7 +136,7 @@ def threshold_mistakes(policy: Policy, banks: Banks) -> Mistakes:
             risk_max = own.risk_max if ladder.risk_max is None else ladder.risk_max
             asked += [(("ladders", decline_class.value), risk_max, after) for after in (decline_class, None)]
         for key, risk_max, after in asked:
-            shut = _shut(banks, risk_max, after)
+            shut = shut_at(risk_max, after)
             if shut:
                 where = f"in segment {name}, " if name else ""
                 reason = f"{where}no hour of {', '.join(shut)} has a risk of at most {risk_max:g}"

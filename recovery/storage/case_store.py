@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Engine, RowMapping, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
@@ -16,6 +16,7 @@ from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Review, Rule, Source, Sta
 from recovery.money import Money
 from recovery.storage import codec
 from recovery.storage.attempt_store import attempt_from, save_changed_attempts
+from recovery.storage.connect import reading
 from recovery.storage.moment import Moment
 from recovery.storage.tables import (
     attempts,
@@ -43,6 +44,7 @@ def case_id_of(obligation: str) -> str:
 _ID: BindParameter[str] = bindparam("case_id")
 _CASE = select(cases).where(cases.c.id == _ID)
 _LOCKED = _CASE.with_for_update()
+_OBLIGATION = select(cases.c.obligation).where(cases.c.id == _ID)
 _ATTEMPTS = select(attempts).where(attempts.c.case_id == _ID).order_by(attempts.c.number)
 _WAITING = select(steps.c.kind, steps.c.due_at, steps.c.state).where(
     steps.c.case_id == _ID, steps.c.state.in_(OPEN_STEPS)
@@ -81,6 +83,15 @@ def load_case(tx: Connection, case_id: str) -> Case:
     if row is None:
         raise NoSuchCase(f"no case {case_id}")
     return _case(tx, row)
+
+
+def obligation_of(database: Engine, case_id: str) -> str:
+    """The obligation of a case, by one question: all that has to be known before the gateway is read. Raises NoSuchCase."""
+    with reading(database) as tx:
+        found: str | None = tx.execute(_OBLIGATION, {"case_id": case_id}).scalar_one_or_none()
+    if found is None:
+        raise NoSuchCase(f"no case {case_id}")
+    return found
 
 
 _CODED = {"amount", "state", "arm", "card", "tried_card", "verdict", "signals", "review", "source"}
