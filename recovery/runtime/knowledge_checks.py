@@ -3,6 +3,7 @@ shape could still leave a country without any hour to try in."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -80,7 +81,7 @@ def segment_mistakes(policy: Policy) -> Mistakes:
             found.append(((*key, "change"), "a segment changes neither name, segments nor holdout; leave them out"))
             continue
         try:
-            TypeAdapter(Policy).validate_python(policy_json(policy.of(segment.name)))
+            _policy_reader().validate_python(policy_json(policy.of(segment.name)))
         except ValidationError as error:
             found += [
                 ((*key, "change"), f"{'.'.join(str(p) for p in d['loc'])}: {d['msg']}; correct it")
@@ -89,6 +90,12 @@ def segment_mistakes(policy: Policy) -> Mistakes:
         except (ValueError, TypeError) as error:
             found.append(((*key, "change"), f"{error}; correct the spelling"))
     return found
+
+
+@cache
+def _policy_reader() -> TypeAdapter[Policy]:
+    """Made once: making it takes ten times as long as reading a policy with it."""
+    return TypeAdapter(Policy)
 
 
 def campaign_mistakes(policy: Policy) -> Mistakes:
@@ -127,6 +134,7 @@ def campaign_mistakes(policy: Policy) -> Mistakes:
 def threshold_mistakes(policy: Policy, banks: Banks) -> Mistakes:
     """Thresholds below which some country has no hour at all, in any segment; fresh cards go by the policy's own."""
     found: Mistakes = []
+    shut_at = cache(partial(_shut, banks))  # segments differ in few of their thresholds
     for name in ("", *(segment.name for segment in policy.segments)):
         own = policy.of(name)
         asked: list[tuple[tuple[str, ...], float, DeclineClass | None]] = [(("risk_max",), own.risk_max, None)]
@@ -134,7 +142,7 @@ def threshold_mistakes(policy: Policy, banks: Banks) -> Mistakes:
             risk_max = own.risk_max if ladder.risk_max is None else ladder.risk_max
             asked += [(("ladders", decline_class.value), risk_max, after) for after in (decline_class, None)]
         for key, risk_max, after in asked:
-            shut = _shut(banks, risk_max, after)
+            shut = shut_at(risk_max, after)
             if shut:
                 where = f"in segment {name}, " if name else ""
                 reason = f"{where}no hour of {', '.join(shut)} has a risk of at most {risk_max:g}"

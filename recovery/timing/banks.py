@@ -100,6 +100,11 @@ class Banks:
     def _windows(self) -> dict[tuple[str | None, str | None, str | None, DeclineClass | None], Window]:
         return {}
 
+    @cached_property
+    def _shared(self) -> dict[tuple[Terms, tuple[str, ...]], Window]:
+        """Most declines weigh nothing differently: what is alike is cut into stretches once."""
+        return {}
+
     def of(self, country: str | None) -> BankHours:
         """The hours that apply to cards issued in a country."""
         return self.countries.get(country or "", self.unknown)
@@ -143,7 +148,8 @@ class Banks:
             if zone is not None and not self.is_zone_of(country, zone):
                 found = self.window(country, funding, after=after)
             else:
-                found = Window(self._terms(country, funding, after), (zone,) if zone else self.of(country).zones)
+                alike = (self._terms(country, funding, after), (zone,) if zone else self.of(country).zones)
+                found = self._shared.setdefault(alike, Window(*alike))
             self._windows[asked] = found
         return found
 
