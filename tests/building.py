@@ -15,6 +15,7 @@ from recovery.cases.answers import Answer, Declined, Succeeded
 from recovery.cases.case import Case
 from recovery.cases.lifecycle import StepKind
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
+from recovery.cases.subscription import SeenSubscription
 from recovery.declines.signals import Card, Initiator, Signals
 from recovery.engine.advance import Advanced, advance, open_case
 from recovery.engine.door import Door
@@ -30,6 +31,19 @@ from recovery.storage.step_store import ClaimedStep, claim_steps
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 MONDAY = datetime(2026, 9, 7, 14, 0, tzinfo=UTC)
 """An ordinary bank day."""
+
+
+def renewing(name: str, minor: int, *, since: datetime, **others: Any) -> SeenSubscription:
+    """A customer's monthly subscription, ``sub_<name>`` of ``cus_<name>``, as an import finds it."""
+    ordinary: dict[str, Any] = {
+        "currency": "usd",
+        "interval": "month",
+        "interval_count": 1,
+        "ended_at": None,
+        "ended_because": None,
+    }
+    given = {"id": f"sub_{name}", "customer": f"cus_{name}", "amount_minor": minor, "started_at": since}
+    return SeenSubscription(**ordinary | given | others)
 
 
 def settings_for(database_url: str, **others: Any) -> Settings:

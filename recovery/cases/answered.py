@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from recovery.cases import facts
+from recovery.cases import correcting, facts
 from recovery.cases.answers import (
     AlreadySettled,
     Answer,
@@ -110,6 +110,9 @@ def _follow(
 def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
     if case.state in (State.SILENT, State.DUNNING) and fresh_waits(case, rules.policy):
         return refresh_now(case, now=now, why=f"{why}; meanwhile fresh details appeared, which are read again at once")
+    if case.state in (State.SILENT, State.DUNNING) and _may_be_cured(case, attempt):
+        why = f"{why}; its billing address was corrected, which is weighed against the refusal at once"
+        return refresh_now(case, now=now, why=why)
     if case.state is State.SILENT and attempt.purpose is Purpose.BACKUP_CARD:
         return refresh_now(case, now=now, why=f"{why} on a backup card; the card of this payment is read again")
     if case.state is not State.SILENT:
@@ -120,6 +123,11 @@ def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage
         because = Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again at once")
         return refresh_now(case, now=now, why=because)
     return next_silent(case, now=now, rules=rules, usage=usage, why=why)
+
+
+def _may_be_cured(case: Case, attempt: Attempt) -> bool:
+    """Whether what the entry was refused for was corrected, perhaps while the attempt was on its way."""
+    return case.verdict is not None and case.verdict.address and correcting.waits(case, attempt.card)
 
 
 def _refused_between(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from recovery.cases.obligation import Charge
 from recovery.declines.signals import Signals
+from recovery.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded:
     """The money moved, by this charge."""
@@ -13,6 +15,7 @@ class Succeeded:
     charge: Charge
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
     """The charge was refused. ``charge_id`` is None where the gateway refused before making a charge."""
@@ -21,6 +24,7 @@ class Declined:
     charge_id: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedsCustomer:
     """The issuer wants the customer to authenticate: no off-session try can succeed."""

@@ -1,6 +1,7 @@
 """What happened to the customer's cards, in the past tense. Without these facts a new card would be just another webhook."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from recovery.cases.obligation import Obligation
 from recovery.cases.updating import Freshness, Unsupported
@@ -47,10 +48,15 @@ class CardKept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentMethodChanged:
-    """Something about the customer's cards changed at the gateway; what, a refresh will tell. ``event_id`` names the event."""
+    """Something about the customer's cards changed at the gateway; what, a refresh will tell. ``event_id`` names the event.
+
+    ``corrected`` is the payment method whose billing address was changed, ``at`` the gateway's instant of it: no reading tells of that.
+    """
 
     event_id: str
     what: str
+    corrected: str | None = None
+    at: datetime | None = None
 
     @property
     def key(self) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from recovery.cases.correcting import Correction, revived
 from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import (
     OPEN_ATTEMPTS,
@@ -97,14 +98,15 @@ class Case:
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
     presented again; one without a fingerprint is a stored entry that was mistyped. ``brands_seen`` has of each payment method the
     first details under each brand that anything ever showed, ``failed_cards`` the details that any charge, whosever, was refused on.
-    ``segment`` names the segments that its policy is read for, ``zone`` is
-    the customer's own time zone if the address tells it; ``arm`` is how the customer is treated where that
-    is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it was when it failed, ``woken_at`` when a paid sibling
-    made waiting pointless. ``letters_done`` counts the campaign's letters that were sent or left out, ``letter_tries`` the tries at the
-    current one; ``email_tries`` numbers all. ``wished_at`` is the date that the customer chose for a try, ``left_because`` the reason
-    given for leaving; ``cancelled`` says that the subscription was ended while the case was open, ``reason_mail`` which email asked.
-    ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the customer chose for this payment.
-    ``review`` says why a person must look. ``put_off`` counts how often in a row a due try was put off by less than an hour.
+    ``corrections`` are the entries whose billing address was corrected while the case was open.
+    ``segment`` names the segments that its policy is read for, ``zone`` is the customer's own time zone if the address tells it;
+    ``arm`` is how the customer is treated where that is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it
+    was when it failed, ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that
+    were sent or left out, ``letter_tries`` the tries at the current one; ``email_tries`` numbers all. ``wished_at`` is the date
+    that the customer chose for a try, ``left_because`` the reason given for leaving; ``cancelled`` says that the subscription was
+    ended while the case was open, ``reason_mail`` which email asked. ``wallet`` is the last reading of the customer's cards,
+    ``choice`` the payment method that the customer chose for this payment. ``review`` says why a person must look. ``put_off``
+    counts how often in a row a due try was put off by less than an hour.
     """
 
     id: str
@@ -132,6 +134,7 @@ class Case:
     dead_cards: tuple[Card, ...] = ()
     brands_seen: tuple[Card, ...] = ()
     failed_cards: tuple[Card, ...] = ()
+    corrections: tuple[Correction, ...] = ()
     wallet: tuple[KeptCard, ...] = ()
     choice: str | None = None
     attempts: tuple[Attempt, ...] = ()
@@ -189,6 +192,8 @@ class Case:
 
     def was_tried(self, card: Card) -> bool:
         """Whether these very details were presented already: refused to anybody, or tried by us."""
+        if self.corrections and revived(self, card):
+            return False
         if card.same_details(self.tried_card):
             return True
         others = (*self.failed_cards, *[a.card for a in self.attempts if a.status in SPENT])
@@ -196,6 +201,8 @@ class Case:
 
     def was_presented(self, card: Card) -> bool:
         """Whether these details were charged under this very payment method; the customer may save the same card anew."""
+        if self.corrections and revived(self, card):
+            return False
         known = (self.tried_card, *[a.card for a in self.attempts if a.status in SPENT])
         same = (each for each in known if each is not None and each.payment_method == card.payment_method)
         return any(card.same_details(each) for each in same)
@@ -229,6 +236,8 @@ class Case:
             return Purpose.SILENT
         if self.is_backup(card):
             return Purpose.BACKUP_CARD
+        if self.corrections and revived(self, card):
+            return Purpose.CUSTOMER_CARD
         asked = not self.wallet and self.state is State.DUNNING and self.emails_sent > 0
         other = self.tried_card is None or self.tried_card.payment_method != card.payment_method
         return Purpose.CUSTOMER_CARD if asked and other else Purpose.REFRESHED_CARD

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from recovery.cases.case import Case, Purpose
+from recovery.cases.correcting import lifted
 from recovery.cases.facts import CardRefreshed, ChargeDue
 from recovery.cases.lifecycle import State
 from recovery.cases.obligation import Charge, ChargeStatus, ObligationStatus
@@ -19,9 +20,9 @@ from recovery.declines.signals import Card
 from recovery.values import replace
 
 
-def card_read(case: Case, fact: CardRefreshed | ChargeDue, policy: Policy) -> Card | None:
+def card_read(case: Case, fact: CardRefreshed | ChargeDue, *, now: datetime, rules: Rules) -> Card | None:
     """The card that a reading leads to. Engine and decision both ask here, so budget and charge are of one card."""
-    return next_card(noticed(case, fact, policy), fact.card, policy)
+    return next_card(noticed(with_cards(case, fact), fact, now=now, rules=rules), fact.card, rules.policy)
 
 
 def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
@@ -29,13 +30,17 @@ def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
     return bool(fact.cards) or (fact.card is None and fact.obligation.status is ObligationStatus.OPEN)
 
 
-def noticed(case: Case, fact: CardRefreshed | ChargeDue, policy: Policy) -> Case:
-    """The case with a reading of the customer's cards, and with the card that the customer chose, if there is one."""
-    case, cards = with_cards(case, fact), fact.cards
-    if not shows_cards(fact) or cards == case.wallet:
+def noticed(case: Case, fact: CardRefreshed | ChargeDue, *, now: datetime, rules: Rules) -> Case:
+    """The case with a reading of the customer's cards, with what they chose or corrected, if they did.
+
+    What the reading shows must have been noted already, see ``with_cards``.
+    """
+    cards = fact.cards
+    case = lifted(case, fact.obligation.charges, now=now, rules=rules)
+    if cards == case.wallet or not shows_cards(fact):
         return case
     named = {kept.card.payment_method: kept for kept in cards if kept.place is not Place.ATTACHED}
-    chosen = [kept for kept in named.values() if _is_choice(case, kept, cards, policy)]
+    chosen = [kept for kept in named.values() if _is_choice(case, kept, cards, rules.policy)]
     untried_first = sorted(chosen, key=lambda kept: (case.was_presented(kept.card), -_saved(kept)))
     kept_to = case.choice if case.choice in named else None
     choice = untried_first[0].card.payment_method if untried_first else kept_to

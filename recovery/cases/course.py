@@ -91,6 +91,8 @@ class Course:
 
     def _with_steps(self) -> Case:
         """The case with its planned steps; the one under way is no plan any more."""
+        if not self._planned and not self.case.steps:
+            return self.case
         waiting = tuple([WaitingStep(kind=p.kind, due_at=p.due_at, in_flight=False) for p in self._planned.values()])
         return self.case if waiting == self.case.steps else replace(self.case, steps=waiting)
 
@@ -129,17 +131,21 @@ class Course:
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
-        policy = self._rules.for_case(self.case).policy
-        read = card_read(self.case, fact, policy) if isinstance(fact, _READINGS) else None
-        card = read or self.case.card
+        case, rules = self.case, self._rules.for_case(self.case)
+        read = card_read(case, fact, now=now, rules=rules) if isinstance(fact, _READINGS) else None
+        card = read or case.card
         if card is None:
             return NO_USE
         key, since = card.budget_key, now - LOOK_BACK
-        if self._counted is not self.case.attempts:
-            known = dict(zip(map(id, self._counted), self._own, strict=True))  # each attempt changes once or twice
-            self._counted = self.case.attempts
-            self._own = [known.get(id(attempt)) or _use(attempt) for attempt in self._counted]
-        uses = [use for other, use in (*self._others, *self._own) if other == key and use.at > since]
+        counted, own = self._counted, self._own
+        if counted is not case.attempts:
+            for number, attempt in enumerate(case.attempts):  # each changes once or twice
+                if number >= len(counted):
+                    own.append(_use(attempt))
+                elif counted[number] is not attempt:
+                    own[number] = _use(attempt)
+            self._counted = case.attempts
+        uses = [use for other, use in (*self._others, *own) if other == key and use.at > since]
         if len(uses) > 1:
             uses.sort(key=_WHEN)
         return CardUse(budget_key=key, uses=uses)

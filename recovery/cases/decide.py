@@ -6,10 +6,10 @@ Nothing here reads a clock, a file or a database: ``now``, the rules and the car
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from recovery.cases import answered, customer, facts, firing, leaving, letters, money_moves, regrouping
+from recovery.cases import answered, correcting, customer, facts, firing, leaving, letters, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
-from recovery.cases.fresh_first import fresh_first
+from recovery.cases.fresh_first import fresh_first, in_passing
 from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, Review, State, StepKind
 from recovery.cases.oddities import with_oddities
@@ -35,6 +35,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     handler = _HANDLERS[type(fact)]
     own = rules.for_case(case)
     decision: Decision = handler(with_cards(case, fact), fact, now, own, usage)
+    decision = in_passing(fact, decision, now=now, rules=own)
     decision = bounded(case, fact, decision, now=now, rules=own)
     decision = with_oddities(case, fact, decision)
     decision = regrouping.wake(case, decision, now=now, usage=usage)
@@ -65,7 +66,7 @@ def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules:
     charge = fact.charge
     signals = charge.signals or Signals()
     verdict = rules.verdict(signals, charge.card, now)
-    dead = case.dead_after(charge.card, verdict) if charge.card else case.dead_cards
+    dead = correcting.dead_by(case, charge, verdict)
     opening = case.verdict is None
     known = replace(case, dead_cards=dead)
     if opening:
@@ -124,7 +125,7 @@ def _method_changed(
 ) -> Decision:
     if case.state not in OPEN:
         return Decision(case=case, reason=f"{fact.what}; the case has ended")
-    return refresh_now(case, now=now, why=f"{fact.what}; the card is read again at once")
+    return refresh_now(correcting.noted(case, fact), now=now, why=f"{fact.what}; the card is read again at once")
 
 
 def _email_due(case: Case, fact: facts.EmailDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:

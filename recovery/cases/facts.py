@@ -40,6 +40,7 @@ from recovery.declines.signals import Card
 from recovery.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFailed:
     """A charge on the obligation failed that was not one of our attempts. The first one opens the case."""
@@ -69,6 +70,7 @@ _ANSWER_NAMES: dict[type[Answer], str] = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptAnswered:
     """The outcome of one of our attempts, from the gateway's answer, its webhook, or by settling."""
@@ -127,6 +129,7 @@ class EmailDue:
         return f"step:{self.step_id}:due"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailSent:
     """The mail server took the email. ``ambiguous`` when nobody can know, after a crash or a lost connection at the end."""
@@ -168,6 +171,7 @@ class EscalationDue:
         return f"step:{self.step_id}:due"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseDue:
     """The customer's time is over; the obligation was read a last time."""

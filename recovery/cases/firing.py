@@ -9,6 +9,7 @@ from recovery.cases import facts
 from recovery.cases.between import purpose_between
 from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
 from recovery.cases.choosing import is_untried, needs_agreement, next_card, noticed, turned_to
+from recovery.cases.correcting import revived
 from recovery.cases.customer import after_wish
 from recovery.cases.lifecycle import OPEN, AttemptStatus, Rule, State, StepKind
 from recovery.cases.money_moves import at_risk_is, ended_by_reading, part_entries, total_of
@@ -41,7 +42,7 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     case, entries = read
     if case.state not in OPEN:
         return Decision(case=case, reason=f"the card was read again; the case has ended ({case.state.value})")
-    case = noticed(replace(case, refreshes=case.refreshes + 1), fact, rules.policy)
+    case = noticed(replace(case, refreshes=case.refreshes + 1), fact, now=now, rules=rules)
     card = next_card(case, fact.card, rules.policy)
     if case.state is State.REVIEW:
         held = Decision(case=case, reason="the card was read again; a person must still look")
@@ -66,7 +67,8 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     if needs_agreement(case, card, rules.policy):
         return _other_brand(known, card, now=now, rules=rules)
     if is_untried(case, card):
-        why = Sentence(lambda: f"card read again: {told(compared(case.tried_card, card, case.wallet))}")
+        anew = "its billing address was corrected" if revived(case, card) else None
+        why = Sentence(lambda: f"card read again: {anew or told(compared(case.tried_card, card, case.wallet))}")
         return charge_fresh(known, now=now, rules=rules, usage=usage, why=why)
     if case.state is State.DUNNING:
         return Decision(case=known, reason="card read again: unchanged; the customer is asked already")
@@ -106,7 +108,7 @@ def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules
     if isinstance(read, Decision):
         return read
     case, entries = read
-    case = noticed(case, fact, rules.policy)
+    case = noticed(case, fact, now=now, rules=rules)
     if case.state not in OPEN:
         # It ended while the gateway was read: what was read is older than the end.
         return Decision(case=case, reason=f"not tried: the case has ended ({case.state.value})")
@@ -116,7 +118,7 @@ def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules
 
 def _on(case: Case, card: Card) -> Case:
     """The case with the card that its next charge would use."""
-    return case if case.card == card else replace(case, card=card)
+    return case if case.card is card or case.card == card else replace(case, card=card)
 
 
 def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
@@ -196,7 +198,7 @@ def _judged_anew(case: Case, *, now: datetime, rules: Rules) -> Case:
     if case.signals is None or case.verdict is None or case.tried_card is None:
         return case
     verdict = rules.verdict(case.signals, case.tried_card, now)
-    if verdict == case.verdict:
+    if verdict is case.verdict or verdict == case.verdict:
         return case
     return replace(case, verdict=verdict, dead_cards=case.dead_after(case.tried_card, verdict))
 
@@ -228,15 +230,15 @@ def _begin(case: Case, card: Card, purpose: Purpose, *, slot: Slot, now: datetim
         decline_class=case.verdict.decline_class if case.verdict and purpose is Purpose.SILENT else None,
         zone=slot.zone,
     )
-    hours = slot.question.window.at(now)
+
+    def reason() -> str:
+        hours = slot.question.window.at(now)
+        what = f"{case.amount} on {card.brief()} ({purpose.value.replace('_', ' ')})"
+        return f"attempt {number}: {what}, in {hours.name} (risk {hours.weight:g})"
+
     return Decision(
         case=replace(case, attempts=(*case.attempts, attempt)),
-        reason=Sentence(
-            lambda: (
-                f"attempt {number}: {case.amount} on {card.brief()} ({purpose.value.replace('_', ' ')}), "
-                f"in {hours.name} (risk {hours.weight:g})"
-            )
-        ),
+        reason=Sentence(reason),
         start=attempt,
         slot=slot,
     )
@@ -248,7 +250,7 @@ def _observed(case: Case, obligation: Obligation, *, now: datetime) -> Decision 
     if ended is not None:
         return ended
     parts = part_entries(case, obligation.succeeded)
-    if obligation.remaining == case.amount:
+    if obligation.remaining is case.amount or obligation.remaining == case.amount:
         return case, parts
     change = at_risk_is(case, total_of(parts, obligation.remaining), at=now)
     return replace(case, amount=obligation.remaining), (change, *parts)

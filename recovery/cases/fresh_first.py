@@ -1,15 +1,18 @@
-"""What comes before an email or a case's end: fresh details that appeared meanwhile. Without it a customer who has just saved a card
-would be written to, or given up, because the gateway's news of it was lost.
+"""Fresh details that a reading shows in passing; before an email or a case's end they come first. Without it a customer who has just
+saved a card would be written to, or given up, because the gateway's news of it was lost.
 """
 
 from datetime import datetime, timedelta
 
 from recovery.cases.case import Case, Decision, Plan
-from recovery.cases.choosing import is_fresh, is_untried
-from recovery.cases.lifecycle import StepKind
+from recovery.cases.choosing import default_card, is_fresh, is_untried
+from recovery.cases.facts import Fact, PartPaid, PaymentFailed
+from recovery.cases.lifecycle import OPEN, StepKind
 from recovery.cases.obligation import Obligation
 from recovery.cases.rules import Rules
 from recovery.cases.updating import compared, told
+from recovery.sentences import Sentence
+from recovery.values import replace
 
 WAITED_FOR = timedelta(days=3)
 """A try that is further off, such as one behind a used-up budget, holds nothing back."""
@@ -38,3 +41,16 @@ def fresh_first(case: Case, obligation: Obligation, held: StepKind, *, now: date
         return None
     look = (Plan(kind=StepKind.REFRESH_CARD, due_at=now), Plan(kind=held, due_at=now + pause))
     return Decision(case=case, reason=f"{waits}: {told(compared(case.card, card))}", plan=look)
+
+
+def in_passing(fact: Fact, decision: Decision, *, now: datetime, rules: Rules) -> Decision:
+    """The decision with a reading of the cards at once, where an invoice that was read for another reason shows fresh details."""
+    case = decision.case
+    card = fact.obligation.card if isinstance(fact, PartPaid | PaymentFailed) else None
+    if card is None or case.state not in OPEN or card in (case.card, default_card(case)):
+        return decision
+    if any(plan.kind is StepKind.REFRESH_CARD for plan in decision.plan) or not is_fresh(case, card, rules.policy):
+        return decision
+    look = Plan(kind=StepKind.REFRESH_CARD, due_at=now)
+    why = Sentence(lambda: f"{decision.reason}; {told(compared(case.card, card))}, the cards are read again at once")
+    return replace(decision, reason=why, plan=(*decision.plan, look))

@@ -22,4 +22,6 @@ def chosen_card(case: Case) -> str | None:
     won = next((a for a in case.attempts if a.status is AttemptStatus.SUCCEEDED), None)
     if case.subscription is None or won is None or won.purpose is not Purpose.CUSTOMER_CARD:
         return None
-    return won.card.payment_method
+    method = won.card.payment_method
+    corrected = any(each.payment_method == method for each in case.corrections)
+    return None if corrected and method != case.choice else method  # corrected where it stands: that chose no place

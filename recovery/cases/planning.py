@@ -30,11 +30,11 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
     kind = verdict.decline_class
     if kind is DeclineClass.OUR_MISTAKE:
         return to_review(case, Review.OUR_MISTAKE, now=now, rules=rules, why=f"{why}; {verdict.brief()}")
+    if kind not in RETRIED or (case.card is not None and case.is_dead(case.card)):
+        return _wait_for_fresh_card(case, now=now, rules=rules, why=why)  # which uses up no attempt
     if case.silent_tries >= rules.policy.silent_attempts_max:
         limit = f"{case.silent_tries} of {rules.policy.silent_attempts_max} silent attempts are used"
         return spent(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
-    if kind not in RETRIED or (case.card is not None and case.is_dead(case.card)):
-        return _wait_for_fresh_card(case, now=now, rules=rules, why=why)
     ladder = rules.policy.ladders[kind]
     tried = _tries_in_class(case, kind)
     if tried >= ladder.tries_max:

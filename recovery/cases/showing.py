@@ -4,6 +4,8 @@ brand's would be charged without its holder, and one that had failed would pass 
 Noted from every fact that carries a card, before anything is decided: what is known must not depend on the order of events.
 """
 
+from functools import cache
+
 from recovery.cases.case import Case
 from recovery.cases.facts import Fact
 from recovery.cases.obligation import Charge, ChargeStatus
@@ -13,10 +15,15 @@ from recovery.values import replace
 
 def with_cards(case: Case, fact: Fact) -> Case:
     """The case with what a fact shows: of each payment method the first details under each brand, and every details that failed."""
+    kind: type = type(fact)
+    if not _shows_any(kind):
+        return case
     charges = _charges(fact)
     brands, failed = case.brands_seen, case.failed_cards
-    cards = _cards(fact, charges)
-    if not cards:
+    cards = [
+        card for card in _cards(fact, charges) if card not in brands
+    ]  # most were seen before, as the very same value
+    if not cards and not charges:
         return case
     known = {(card.payment_method, card.brand) for card in brands}
     for card in cards:
@@ -29,6 +36,11 @@ def with_cards(case: Case, fact: Fact) -> Case:
     if brands is case.brands_seen and failed is case.failed_cards:
         return case
     return replace(case, brands_seen=brands, failed_cards=failed)
+
+
+@cache
+def _shows_any(kind: type) -> bool:
+    return any(hasattr(kind, name) for name in ("charge", "obligation", "card", "cards"))
 
 
 def _charges(fact: Fact) -> tuple[Charge, ...]:

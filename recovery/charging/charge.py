@@ -18,7 +18,7 @@ from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import ChargeOrder, Gateway
-from recovery.storage.case_store import load_case
+from recovery.storage.case_store import obligation_of
 from recovery.storage.step_store import ClaimedStep
 
 log = structlog.get_logger(__name__)
@@ -45,17 +45,16 @@ class ChargeCard:
         rest = self.breaker.rest_seconds()
         if rest > 0:
             raise Postponed("the gateway is ill: charging rests", hold_seconds=rest)
-        with self.door.database.begin() as tx:
-            case = load_case(tx, step.case_id)
+        name = obligation_of(self.door.database, step.case_id)
         with patiently():
-            obligation, wallet = self.gateway.read_owed(case.obligation)
+            obligation, wallet = self.gateway.read_owed(name)
         due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, odd=wallet.odd, step_id=step.id)
         begins = self.door.machine_clock()
-        begun = advance(self.door, case.id, due, step=step)
+        begun = advance(self.door, step.case_id, due, step=step)
         if begun.attempt is None:
             return
-        answer = self._charge(begun.attempt, case.obligation, step, begins)
-        advance(self.door, case.id, AttemptAnswered(attempt_id=begun.attempt.id, answer=answer), step=step)
+        answer = self._charge(begun.attempt, name, step, begins)
+        advance(self.door, step.case_id, AttemptAnswered(attempt_id=begun.attempt.id, answer=answer), step=step)
 
     def _charge(self, attempt: Attempt, obligation: str, step: ClaimedStep, begins: datetime) -> Answer:
         now = self.door.machine_clock()

@@ -7,7 +7,7 @@ from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import Gateway
-from recovery.storage.case_store import load_case
+from recovery.storage.case_store import obligation_of
 from recovery.storage.step_store import ClaimedStep
 
 
@@ -37,8 +37,7 @@ class CloseCase:
 
     def __call__(self, step: ClaimedStep) -> None:
         """Read and tell the case."""
-        with self.door.database.begin() as tx:
-            case = load_case(tx, step.case_id)
+        name = obligation_of(self.door.database, step.case_id)
         with patiently():
-            obligation = self.gateway.read_obligation(case.obligation)
-        advance(self.door, case.id, CloseDue(obligation=obligation, step_id=step.id), step=step)
+            obligation = self.gateway.read_obligation(name)
+        advance(self.door, step.case_id, CloseDue(obligation=obligation, step_id=step.id), step=step)

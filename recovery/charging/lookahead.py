@@ -12,6 +12,7 @@ import structlog
 from recovery.cases.updating import Updated, UpdaterWay
 from recovery.engine.door import Door
 from recovery.gateways.port import Gateway, GatewayError, GatewayMisconfigured, GatewayUnavailable, NotFound, Renewal
+from recovery.storage.connect import reading
 from recovery.storage.news_store import News, drop_news, news_waiting
 from recovery.storage.renewal_store import Ahead, begin_round, keep_heard, keep_page, known_ahead
 
@@ -63,7 +64,7 @@ class LookAhead:
             with self.door.database.begin() as tx:
                 drop_news(tx, gateway)
             return False
-        with self.door.database.connect() as tx:
+        with reading(self.door.database) as tx:
             waiting = news_waiting(tx, gateway, limit=NEWS_MAX)
         for subscription, news in waiting.items():
             try:
@@ -77,7 +78,7 @@ class LookAhead:
                 with self.door.database.begin() as tx:
                     drop_news(tx, gateway, news.ids)
                 continue
-            with self.door.database.connect() as tx:
+            with reading(self.door.database) as tx:
                 known = known_ahead(tx, gateway, [subscription])
             near = renewal if renewal is not None and self._near(renewal) else None
             seen = self._seen(near, known.get((subscription, near.renews_at)), news) if near else None
@@ -101,7 +102,7 @@ class LookAhead:
         if page.odd:
             log.warning("renewals_unreadable", odd=page.odd)
         near = [renewal for renewal in page.renewals if self._near(renewal)]
-        with self.door.database.connect() as tx:
+        with reading(self.door.database) as tx:
             known = known_ahead(tx, self.gateway.name, [renewal.subscription for renewal in near])
         seen = tuple(self._seen(renewal, known.get((renewal.subscription, renewal.renews_at))) for renewal in near)
         with self.door.database.begin() as tx:

@@ -8,7 +8,7 @@ from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import Gateway
-from recovery.storage.case_store import load_case
+from recovery.storage.case_store import load_case, obligation_of
 from recovery.storage.step_store import ClaimedStep
 
 
@@ -26,13 +26,10 @@ class RefreshCard:
 
     def __call__(self, step: ClaimedStep) -> None:
         """Read and tell the case."""
-        with self.door.database.begin() as tx:
-            case = load_case(tx, step.case_id)
-        found: Freshness = Unsupported()
+        name = obligation_of(self.door.database, step.case_id)
         with patiently():
-            if self.gateway.updater is UpdaterWay.ON_DEMAND and case.card is not None and case.is_dead(case.card):
-                found = self.gateway.ask_updater(case.card)
-            obligation, wallet = self.gateway.read_owed(case.obligation)
+            found = self._asked(step.case_id)
+            obligation, wallet = self.gateway.read_owed(name)
         read = CardRefreshed(
             obligation=obligation,
             card=wallet.default,
@@ -41,4 +38,12 @@ class RefreshCard:
             step_id=step.id,
             updater=found,
         )
-        advance(self.door, case.id, read, step=step)
+        advance(self.door, step.case_id, read, step=step)
+
+    def _asked(self, case_id: str) -> Freshness:
+        """What the updater says of a dead card, where it can be asked."""
+        if self.gateway.updater is not UpdaterWay.ON_DEMAND:
+            return Unsupported()
+        with self.door.database.begin() as tx:
+            case = load_case(tx, case_id)
+        return self.gateway.ask_updater(case.card) if case.card and case.is_dead(case.card) else Unsupported()

@@ -13,6 +13,7 @@ from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.storage.case_store import load_case, lock_case
+from recovery.storage.connect import reading
 from recovery.storage.step_store import ClaimedStep, finish_step
 
 UNDECIDED_HOURS = 1
@@ -53,7 +54,7 @@ class SettleAttempt:
 
     def _tell_of_others(self, case_id: str, attempt_id: str, ours: Succeeded) -> None:
         """Part payments that others made: nobody could tell them from ours as long as the attempt was open."""
-        with self.door.database.connect() as tx:
+        with reading(self.door.database) as tx:
             name = load_case(tx, case_id).obligation
         with patiently():
             obligation = self.gateway.read_obligation(name)

@@ -48,13 +48,15 @@ ONLY_THE_CUSTOMER = NEEDS_FRESH_CARD | {DeclineClass.AUTHENTICATE, DeclineClass.
 class DeclineRule:
     """One row of the decline table: the class of a code and why it is there.
 
-    ``typed`` when it is about what the customer typed besides number and expiry: the same card entered anew may be right.
+    ``typed`` when it is about what the customer typed besides number and expiry: the same card entered anew may be right. ``address``
+    when that is, or may be, the billing address: this very entry may be right once it is corrected.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
     decline_class: DeclineClass
     reason: str
     typed: bool = False
+    address: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class DeclineTable:
 class Verdict:
     """The class of one decline, the signal that decided it, and the least wait that the network demands.
 
-    ``typed`` when only this entry of the card is dead, not the card: see DeclineRule.
+    ``typed`` when only this entry of the card is dead, not the card; ``address`` when a correction revives it: see DeclineRule.
     """
 
     decline_class: DeclineClass
@@ -82,6 +84,7 @@ class Verdict:
     wait_hours: int = 0
     known: bool = True
     typed: bool = False
+    address: bool = False
 
     def brief(self) -> str:
         """For reasons: what decided, and what it means."""
@@ -180,10 +183,10 @@ def _finer(told: Verdict, signals: Signals, table: DeclineTable) -> Verdict:
     row = table.codes.get(code or "")
     if row is None or row.decline_class not in NEEDS_FRESH_CARD:
         advice = table.advice.get(signals.advice_code or "")
-        return replace(told, typed=advice is not None and advice.typed)
+        return told if advice is None else replace(told, typed=advice.typed, address=advice.address)
     if row.decline_class is DeclineClass.WRONG_DETAILS:
         told = replace(told, decline_class=row.decline_class, by=f"code {code}", reason=row.reason)
-    return replace(told, typed=row.typed)
+    return replace(told, typed=row.typed, address=row.address)
 
 
 def _stricter(row: DeclineRule, advice: DeclineRule) -> bool:

@@ -127,6 +127,11 @@ class RulePack:
         """Network and edition in one word: visa-2026-04."""
         return f"{self.network}-{self.edition}"
 
+    def forbids(self, decline_code: str | None, advice_code: str | None) -> bool:
+        """Whether a network's answer with these codes forbids every other try of the card."""
+        found = (self.decline_codes.get(decline_code or ""), self.advice_codes.get(advice_code or ""))
+        return any(rule is not None and rule.advice is Advice.NEVER_AGAIN for rule in found)
+
     def in_country(self, country: str | None) -> "RulePack":
         """The pack as it reads for cards issued in a country."""
         pack = self

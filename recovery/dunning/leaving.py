@@ -4,6 +4,7 @@ from recovery.cases.facts import CustomerLeft
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.storage.case_store import open_beside
+from recovery.storage.connect import reading
 
 
 def leave(door: Door, case_id: str, because: str) -> None:
@@ -11,7 +12,7 @@ def leave(door: Door, case_id: str, because: str) -> None:
 
     Raises NoSuchCase, and the database's errors when it is away.
     """
-    with door.database.connect() as tx:
+    with reading(door.database) as tx:
         beside = open_beside(tx, case_id)
     for each in (*beside, case_id):
         advance(door, each, CustomerLeft(because=because))

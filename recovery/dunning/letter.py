@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import formataddr
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from babel.numbers import format_currency
 from jinja2 import Environment, StrictUndefined, Template, TemplateError
 from mjml import mjml2html
 
-from recovery.dunning.texts import DEFAULT_LANGUAGE, LetterError, Texts, chosen, load_texts
+from recovery.dunning.texts import DEFAULT_LANGUAGE, LetterError, Texts, chosen, load_texts, plain
 from recovery.gateways.port import Contact
 from recovery.money import Money
 
@@ -66,10 +66,7 @@ class Letters:
     def __init__(self, folder: Path, brand: Brand) -> None:
         self._brand = brand
         self._folder = folder
-        self._plain = Environment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - plain text
         self._html = Environment(undefined=StrictUndefined, autoescape=True)
-        # Compiling a sentence takes a hundred times as long as filling it in; there are some dozens in each language.
-        self._compiled = lru_cache(maxsize=2000)(self._plain.from_string)
 
     @cached_property
     def _loaded(self) -> tuple[dict[str, Texts], list[str]]:
@@ -83,7 +80,7 @@ class Letters:
             made = mjml2html(path.read_text(encoding="utf-8"))
             html = self._html.from_string(made)
             path = self._folder / "layout.txt"
-            return html, self._plain.from_string(path.read_text(encoding="utf-8"))
+            return html, plain(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise LetterError(f"{path}: {error.strerror}; put it back, or take the shipped one") from error
         except (TemplateError, ValueError) as error:
@@ -185,7 +182,7 @@ class Letters:
 
         def filled(key: str, sentence: str) -> str:
             try:
-                return self._compiled(sentence).render(known)
+                return plain(sentence).render(known)
             except TemplateError as error:
                 raise LetterError(f"{self._folder / language}.toml: {key}: {error}, in {sentence!r}") from error
 

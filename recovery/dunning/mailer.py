@@ -98,9 +98,11 @@ class SmtpMailer:
         ends_at = time.monotonic() + TALK_TIMEOUTS * self.timeout_seconds
         connection: smtplib.SMTP
         if self.security == "tls":
-            connection = smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout_seconds, context=_trusting())
+            connection = smtplib.SMTP_SSL(
+                self.host, self.port, _our_name(), timeout=self.timeout_seconds, context=_trusting()
+            )
         else:
-            connection = smtplib.SMTP(self.host, self.port, timeout=self.timeout_seconds)
+            connection = smtplib.SMTP(self.host, self.port, _our_name(), timeout=self.timeout_seconds)
         cut = threading.Timer(ends_at - time.monotonic(), _cut, (connection,))
         cut.daemon = True
         cut.start()
@@ -167,6 +169,12 @@ def _bytes(words: bytes | str) -> bytes:
 def _trusting() -> ssl.SSLContext:
     """Made once: reading the system's certificates takes longer than handing over an email."""
     return ssl.create_default_context()
+
+
+@cache
+def _our_name() -> str:
+    """What we greet a mail server with. Asked once: for each letter anew, a resolver that is ill would hold them all up."""
+    return smtplib.SMTP().local_hostname
 
 
 def _cut(connection: smtplib.SMTP) -> None:

@@ -23,7 +23,8 @@ from recovery.engine.advance import Advanced, advance
 from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import Contact, Gateway
-from recovery.storage.case_store import load_case
+from recovery.storage.case_store import obligation_of
+from recovery.storage.connect import reading
 from recovery.storage.moment import Moment
 from recovery.storage.pace_store import EMAILS, take_places
 from recovery.storage.step_store import ClaimedStep
@@ -75,28 +76,27 @@ class SendEmail:
 
     def __call__(self, step: ClaimedStep) -> None:
         """Check that the customer must still be asked, then send one email."""
-        with self.door.database.begin() as tx:
-            case = load_case(tx, step.case_id)
+        name = obligation_of(self.door.database, step.case_id)
         with patiently():
-            obligation = self.gateway.read_obligation(case.obligation)
-            contact = self.gateway.read_contact(case.obligation)
+            obligation = self.gateway.read_obligation(name)
+            contact = self.gateway.read_contact(name)
         unwanted = self._unwanted(contact)
         if unwanted is not None:
-            advance(self.door, case.id, unwanted, step=step)
+            advance(self.door, step.case_id, unwanted, step=step)
             return
         asks_why, page = step.kind is StepKind.ASK_REASON, self.outbox.links is not None
         fact = EmailDue(obligation=obligation, step_id=step.id, asks_why=asks_why, page=page)
-        due = advance(self.door, case.id, fact, step=step)
+        due = advance(self.door, step.case_id, fact, step=step)
         if due.email_id is None:
             return
         if self.door.machine_clock() + timedelta(seconds=self.mailer.lease_seconds) >= step.lease_until:
             # A worker that slept must not write when others may believe that it did, or when much may have happened since.
             why = "the worker was too slow for its lease"
             late = EmailRefused(email_id=due.email_id, detail=why, permanent=False, ours=True)
-            advance(self.door, case.id, late, step=step)
+            advance(self.door, step.case_id, late, step=step)
             return
         outcome, ill = self._send(due, contact)
-        advance(self.door, case.id, outcome, step=step)
+        advance(self.door, step.case_id, outcome, step=step)
         if ill is not None:
             note_ill(self.door, ill)
 
@@ -104,7 +104,7 @@ class SendEmail:
         """Why this address gets nothing, or None."""
         if self.outbox.addresses is None or contact.email is None:
             return None
-        with self.door.database.connect() as tx:
+        with reading(self.door.database) as tx:
             reason = suppressed(tx, self.outbox.addresses.hashed(contact.email))
         return None if reason is None else listed(reason)
 
@@ -172,6 +172,6 @@ class SendEmail:
         """Whose days are written: the customer's own, else the main one of the card's country."""
         if case.zone is not None:
             return case.zone
-        with self.door.database.connect() as tx:
+        with reading(self.door.database) as tx:
             rules = self.door.rulebook.rules_for(tx, case.policy)
         return rules.banks.of(case.card.country if case.card else None).zones[0]

@@ -5,15 +5,14 @@ two languages to one person.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency
-from jinja2 import Environment, StrictUndefined, Template, TemplateError
+from jinja2 import TemplateError
 
-from recovery.dunning.texts import DEFAULT_LANGUAGE, LetterError, Texts, chosen
+from recovery.dunning.texts import DEFAULT_LANGUAGE, LetterError, Texts, chosen, plain
 from recovery.money import Money
 
 REASONS = ("too_expensive", "unused", "missing_features", "switched_service", "other")
@@ -46,19 +45,9 @@ class Wording:
         """One sentence. Raises LetterError for one that is missing or names a value that there is not."""
         try:
             sentence = self.sentences[name]
-            return str(_compiled(sentence).render({"brand": self.brand, **values}))
+            return str(plain(sentence).render({"brand": self.brand, **values}))
         except (KeyError, TemplateError) as error:
             raise LetterError(f"{self.language}.toml: page.{name}: {error}") from error
-
-
-_PLAIN = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - the page's template escapes
-
-
-@lru_cache(
-    maxsize=2000
-)  # all sentences of twenty languages; compiling one takes a hundred times as long as filling it in
-def _compiled(sentence: str) -> Template:
-    return _PLAIN.from_string(sentence)
 
 
 def wording_for(wanted: str | None, texts: Mapping[str, Texts], *, brand: str) -> Wording:

@@ -2,8 +2,7 @@
 
 Everything that may be wrong in the ordinary course (a decline, an unpaid invoice, an unchanged card) is a value. What raises is
 below: GatewayUnavailable (try later), GatewayMisconfigured (nobody should try), GatewayRefused (this read never works as it is),
-NotFound (the object does not exist),
-SignatureRejected and PayloadRejected (a webhook that is not the gateway's, or not readable).
+NotFound (the object does not exist), SignatureRejected and PayloadRejected (a webhook that is not the gateway's, or not readable).
 """
 
 from collections.abc import Iterator, Mapping

@@ -8,10 +8,14 @@ from typing import Final
 from recovery.cases.facts import PaymentMethodChanged, SubscriptionCancelled
 from recovery.intake.desk import Desk, tell
 from recovery.intake.outcome import Done, Held
-from recovery.storage.card_history import customer_of_card
+from recovery.storage.card_history import customer_of_card, note_correction
 from recovery.storage.case_store import cases_of
+from recovery.storage.connect import reading
 from recovery.storage.news_store import note_card_news, note_subscription_news
 
+BILLING_ADDRESS: Final = "billing_address"
+"""What ``changed`` says of a card whose billing address was changed."""
+_OF_A_CARD: Final = frozenset({"payment_method.updated", "customer.source.updated"})
 _OWN_CARD: Final = frozenset({"default_payment_method", "default_source"})
 
 
@@ -25,7 +29,7 @@ def subscription_changed(desk: Desk) -> Done | Held:
     if kind.endswith("updated") and desk.text("status") != "canceled":
         return _goes_on(desk, subscription)
     detail = desk.text("cancel_reason")
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         known = cases_of(tx, subscription=subscription)
     return tell(desk, known, SubscriptionCancelled(subscription=subscription, at=desk.event.created_at, detail=detail))
 
@@ -35,7 +39,7 @@ def _goes_on(desk: Desk, subscription: str) -> Done | Held:
     changed = (desk.text("changed") or "").split()
     if desk.text("status") is not None and not _OWN_CARD & set(changed):
         return Done("the subscription goes on")
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         known = cases_of(tx, subscription=subscription)
     what = "the gateway says: the subscription's card changed"
     return tell(desk, known, PaymentMethodChanged(event_id=desk.event.id, what=what))
@@ -52,8 +56,19 @@ def card_changed(desk: Desk) -> Done | Held:
     with desk.door.database.begin() as tx:
         note_card_news(tx, desk.gateway.name, customer, kind=desk.event.kind, moment=desk.door.moment())
         known = cases_of(tx, customer=customer)
-    what = desk.event.kind.replace("_", " ").replace(".", " ")
-    return tell(desk, known, PaymentMethodChanged(event_id=desk.event.id, what=f"the gateway says: {what}"))
+        corrected = _corrected(desk)
+        if corrected is not None:
+            note_correction(tx, desk.gateway.name, corrected, at=desk.event.created_at, moment=desk.door.moment())
+    what = desk.event.kind.replace("_", " ").replace(".", " ") + (", its billing address" if corrected else "")
+    said = f"the gateway says: {what}"
+    at = desk.event.created_at
+    return tell(desk, known, PaymentMethodChanged(event_id=desk.event.id, what=said, corrected=corrected, at=at))
+
+
+def _corrected(desk: Desk) -> str | None:
+    """The payment method whose billing address was changed; None where the event tells of no such thing."""
+    changed = (desk.text("changed") or "").split()
+    return desk.text("payment_method") if BILLING_ADDRESS in changed and desk.event.kind in _OF_A_CARD else None
 
 
 def _holder(desk: Desk) -> str | None:
@@ -61,6 +76,6 @@ def _holder(desk: Desk) -> str | None:
     card = desk.text("payment_method")
     if card is None:
         return None
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         known = customer_of_card(tx, desk.gateway.name, card)
     return known or desk.gateway.holder_of(card)

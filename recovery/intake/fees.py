@@ -10,6 +10,7 @@ from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.gateways.port import Fee, Gateway, NotFound
 from recovery.money import Money
+from recovery.storage.connect import reading
 from recovery.storage.fee_queries import charges_without_fee
 
 log = structlog.get_logger(__name__)
@@ -35,7 +36,7 @@ def book_fees(door: Door, gateway: Gateway, *, limit: int) -> int:
 
     Raises GatewayUnavailable and GatewayMisconfigured: what was booked stays, the rest is asked for the next time.
     """
-    with door.database.connect() as tx:
+    with reading(door.database) as tx:
         waiting = charges_without_fee(tx, since=door.moment().now - LOOKED_FOR, limit=limit)
     booked = 0
     for case_id, charge in waiting:

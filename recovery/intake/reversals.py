@@ -10,6 +10,7 @@ from recovery.gateways.port import CLOSED_DISPUTE, FAILED_REFUND, WON_DISPUTE, G
 from recovery.intake.fees import fee_charged
 from recovery.intake.outcome import Done, Held
 from recovery.storage.case_store import cases_of, load_case
+from recovery.storage.connect import reading
 
 UNSETTLED_SECONDS = 20.0
 """How long a reversal waits for an open attempt of ours to be settled."""
@@ -36,7 +37,7 @@ def reversal_seen(door: Door, gateway: Gateway, charge: str, *, told_at: datetim
 
 
 def _cases_with(door: Door, charge: str) -> list[str]:
-    with door.database.connect() as tx:
+    with reading(door.database) as tx:
         return cases_of(tx, charge=charge)
 
 
@@ -45,14 +46,14 @@ def _learn_of_payment(door: Door, gateway: Gateway, charge: str) -> Done | Held:
     name = gateway.obligation_of(charge=charge)
     if name is None:
         return Done("belongs to no invoice")
-    with door.database.connect() as tx:
+    with reading(door.database) as tx:
         cases = cases_of(tx, obligation=name)
     if not cases:
         return Done("no case")
     obligation = gateway.read_obligation(name)
     for case_id in cases:
         advance(door, case_id, _payment_read(obligation))
-    with door.database.connect() as tx:
+    with reading(door.database) as tx:
         unsettled = any(load_case(tx, case_id).open_attempt is not None for case_id in cases)
     if unsettled:
         return Held("an attempt of ours is open: it may have made this charge", seconds=UNSETTLED_SECONDS)

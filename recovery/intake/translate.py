@@ -30,6 +30,7 @@ from recovery.intake.outcome import Done, Held
 from recovery.intake.reversals import reversal_seen
 from recovery.storage.attempt_store import attempt_of_charge, case_of_attempt, open_attempt_of_obligation
 from recovery.storage.case_store import cases_of, knows_fact, load_case
+from recovery.storage.connect import reading
 from recovery.storage.event_store import StoredEvent
 from recovery.storage.flag_store import GATEWAY_RETRIES_SEEN, raise_flag
 
@@ -60,7 +61,7 @@ def _own_attempt(desk: Desk) -> tuple[str, str, AttemptStatus] | None:
     key = desk.event.idempotency_key
     if key is None:
         return None
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         found = case_of_attempt(tx, key)
     return None if found is None else (key, *found)
 
@@ -72,7 +73,7 @@ def _failed(desk: Desk) -> Done | Held:
     obligation_id = _obligation_id(desk)
     if obligation_id is None:
         return Done("belongs to no invoice")
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         busy = open_attempt_of_obligation(tx, obligation_id)
         if busy is not None:
             slow = busy[1] is AttemptStatus.PROCESSING
@@ -84,7 +85,7 @@ def _failed(desk: Desk) -> Done | Held:
             return Done("known: several events tell of one charge")
     obligation = desk.gateway.read_obligation(obligation_id)
     charge = _failed_charge(desk, obligation)
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         if attempt_of_charge(tx, charge.id) is not None:
             return Done("the charge of an attempt of ours, known from its answer")
     fact = PaymentFailed(charge=charge, obligation=obligation)
@@ -99,7 +100,7 @@ def _failed(desk: Desk) -> Done | Held:
 
 def _too_old(desk: Desk, fact: PaymentFailed) -> str | None:
     door = desk.door
-    with door.database.connect() as tx:
+    with reading(door.database) as tx:
         rules = door.rulebook.rules_for(tx, door.rulebook.current)
     return too_old(fact.obligation, fact.charge, rules=rules, now=door.clock())
 
@@ -110,7 +111,7 @@ def _own_failed(desk: Desk, attempt_id: str, case_id: str, status: AttemptStatus
         return Done("known from the answer")
     if status is AttemptStatus.IN_FLIGHT:
         return Done("its worker is about to tell, or its lease lapses and it is settled by reading")
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         case = load_case(tx, case_id)
     answer = desk.gateway.settle(ChargeOrder.of(case.attempt(attempt_id), case.obligation))
     was_open = status in OPEN_ATTEMPTS
@@ -152,7 +153,7 @@ def _paid(desk: Desk) -> Done | Held:
     if obligation_id is None:
         return Done("belongs to no invoice")
     own = _own_attempt(desk)
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         known = cases_of(tx, obligation=obligation_id)
     if not known:
         return Done("no case")
@@ -163,7 +164,7 @@ def _paid(desk: Desk) -> Done | Held:
         return tell(desk, known, PartPaid(obligation=obligation)) if obligation.succeeded else Done("nothing is paid")
     if own is not None and obligation.succeeded:
         return _own_paid(desk, own[0], own[1], obligation)
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         busy = open_attempt_of_obligation(tx, obligation_id) is not None
     # An event speaks of one charge, and of none if a processing payment ended by itself: while an attempt of ours is open
     # any of them may be that one.
@@ -196,7 +197,7 @@ def _written_off(desk: Desk) -> Done | Held:
 
 
 def _tell_obligation(desk: Desk, fact: Fact) -> Done | Held:
-    with desk.door.database.connect() as tx:
+    with reading(desk.door.database) as tx:
         known = cases_of(tx, obligation=desk.event.object_id)
     return tell(desk, known, fact)
 

@@ -21,6 +21,9 @@ CURRENCIES_MAX: Final = 3
 TICKS_MAX: Final = 5
 """Dates with their year that fit side by side."""
 
+TICK_HALF: Final = 40
+"""Half of the room that such a date takes: nearer to the edge than this it would be cut."""
+
 WIDTH, LEFT, PANEL, BELOW, HEAD = 620, 78, 130, 34, 30
 """Units of the drawing. Small on purpose: on a phone it is scaled down, and its text must stay readable."""
 
@@ -98,7 +101,8 @@ def _panel(
     _add(root, "path", d=f"M{_steps(at_risk, x, y)}", fill="none", stroke=_AT_RISK, stroke_width=2)
     _text(root, currency.upper(), x=LEFT + 6, y=top + 14, weight="600")
     for place, day in _ticks(calendar):
-        _text(root, f"{day.day} {day:%b %Y}", x=x(place), y=bottom + 18, anchor="middle" if place else "start")
+        anchor = "start" if place == 0 else "end" if x(place) > WIDTH - TICK_HALF else "middle"
+        _text(root, f"{day.day} {day:%b %Y}", x=x(place), y=bottom + 18, anchor=anchor)
 
 
 def _steps(values: Sequence[int], x: Callable[[int], float], y: Callable[[int], float], *, back: bool = False) -> str:

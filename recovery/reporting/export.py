@@ -5,7 +5,7 @@ import io
 import json
 from typing import Any
 
-from recovery.reporting.period import first_and_last_day
+from recovery.reporting.period import first_and_last_day, narrowed_to
 from recovery.reporting.report import Report
 from recovery.reporting.table import Column, Figure, Mean, Points, Rate, Row, Table
 
@@ -20,6 +20,7 @@ def as_values(report: Report) -> dict[str, Any]:
         "last_day": last.isoformat(),
         "zone": report.span.zone,
         "made_at": report.made_at.isoformat(),
+        "narrowed": narrowed_to(report.span),
         "note": NOTE,
         "tables": {table.name: _table(table) for table in report.tables},
     }

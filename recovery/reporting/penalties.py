@@ -4,19 +4,29 @@ name no charge: without an estimate eager retries would look free.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import chain, groupby
+from datetime import datetime
+from itertools import chain, groupby, product
 from typing import Final
 
 from sqlalchemy import Connection
 
-from recovery.declines.networks import Advice, Fee, FeeFor, NetworkRules, RulePack
+from recovery.declines.networks import OTHER_BRANDS, Advice, Fee, FeeFor, NetworkRules, RulePack
 from recovery.money import Money
 from recovery.reporting.table import TOTAL, Kind, Row, Table, column
 from recovery.reporting.views import View, table_of
-from recovery.storage.penalty_queries import LOOKED_BACK, Advised, Seen, TriedLine, advised, looked_at, tried_lines
+from recovery.storage.penalty_queries import (
+    LOOKED_BACK,
+    UNREACHED,
+    Advised,
+    Costly,
+    Seen,
+    TriedLine,
+    advised,
+    looked_at,
+    tried_lines,
+)
 from recovery.storage.report_sums import Span
-from recovery.timing.budgets import Use, counted_uses
+from recovery.timing.budgets import Use, beyond
 
 _GROUP: Final = "Estimate"
 _WORDS: Final = {
@@ -72,8 +82,7 @@ class Penalty:
 
 def penalties(tx: Connection, span: Span, rules: NetworkRules) -> list[Penalty]:
     """All there are in a span."""
-    least, caps, never = least_tries(rules)
-    tries = looked_at(tx, span, least=least, caps=caps, never=never)
+    tries = looked_at(tx, span, costly(rules))
     found: Iterator[tuple[RulePack, FeeFor, Seen | Advised]] = chain(
         _advised(advised(tx, span, _wait_codes(rules)), rules), _violated(tries, span.start, rules)
     )
@@ -105,19 +114,23 @@ def penalties_table(found: Sequence[Penalty]) -> Table:
     return table_of(View.PENALTIES, COLUMNS, rows)
 
 
-def least_tries(rules: NetworkRules) -> tuple[int, dict[tuple[str, str], int], set[str]]:
-    """The smallest cap of all packs, those by brand and issuer's country, and every code that forbids another try in any edition."""
+def costly(rules: NetworkRules) -> Costly:
+    """What may cost a fee by any edition. Networks without a fee for it have neither caps nor codes here."""
     caps: dict[tuple[str, str], int] = {}
     never: set[str] = set()
     for pack in rules.packs:
-        for country in ("*", *(country for region in pack.regional for country in region.countries)):
-            here = pack.in_country(country)
-            for brand in pack.brands:
-                known = caps.get((brand, country), 1000)
-                caps[brand, country] = min([known, *(cap.tries_max for cap in here.caps)])
-            listed = (here.decline_codes, here.advice_codes)
-            never |= {code for codes in listed for code, rule in codes.items() if rule.advice is Advice.NEVER_AGAIN}
-    return min(caps.values(), default=1000), caps, never
+        fees = {fee.charged_for for fee in pack.fees}
+        if FeeFor.BEYOND_CAP in fees:
+            for countries, extra in ((("*",), pack.caps), *((one.countries, one.caps) for one in pack.regional)):
+                least = min((cap.tries_max for cap in extra), default=UNREACHED)
+                caps |= {place: min(least, caps.get(place, UNREACHED)) for place in product(pack.brands, countries)}
+        if FeeFor.AFTER_NEVER_AGAIN in fees:
+            places = [(pack.decline_codes, pack.advice_codes)]
+            places += [(region.decline_codes, region.advice_codes) for region in pack.regional]
+            listed = chain.from_iterable(codes.items() for codes in chain.from_iterable(places))
+            never |= {code for code, rule in listed if rule.advice is Advice.NEVER_AGAIN}
+    unlisted = min((tries for (brand, _), tries in caps.items() if brand == OTHER_BRANDS), default=UNREACHED)
+    return Costly(caps=caps, unlisted=unlisted, never=never)
 
 
 def _wait_codes(rules: NetworkRules) -> set[str]:
@@ -142,46 +155,22 @@ def _advised(advices: Sequence[Advised], rules: NetworkRules) -> Iterator[tuple[
 def _violated(tries: Sequence[Seen], since: datetime, rules: NetworkRules) -> Iterator[tuple[RulePack, FeeFor, Seen]]:
     """Each of our tries at most once: the network that forbade the card does not count as well how often it was tried."""
     for _, of_card in groupby(tries, key=lambda one: one.budget_key):
-        before: list[Seen] = []
+        before: list[tuple[Seen, Use]] = []
         for one in of_card:
-            before = [each for each in before if each.at >= one.at - LOOKED_BACK]
+            use = Use(
+                at=one.at,
+                amount=Money(minor=one.amount_minor, currency=one.currency),
+                declined=one.declined,
+                by_customer=one.by_customer,
+            )
+            before = [each for each in before if each[0].at >= one.at - LOOKED_BACK]
             if one.ours and one.at >= since:
                 pack = rules.in_force(one.brand, one.at, one.country)
-                why = _broken(one, before, pack)
-                if why is not None:
-                    yield pack, why, one
-            before.append(one)
-
-
-def _broken(one: Seen, before: Sequence[Seen], pack: RulePack) -> FeeFor | None:
-    for earlier in (each for each in before if each.decline_code or each.advice_code):
-        found = (pack.decline_codes.get(earlier.decline_code or ""), pack.advice_codes.get(earlier.advice_code or ""))
-        if any(rule is not None and rule.advice is Advice.NEVER_AGAIN for rule in found):
-            return FeeFor.AFTER_NEVER_AGAIN
-    # Fewer tries in its window than a cap allows, whatever they were, cannot be beyond it.
-    tight = [
-        cap
-        for cap in pack.caps
-        if len(before) >= cap.tries_max and one.at - before[-cap.tries_max].at < timedelta(hours=cap.window_hours)
-    ]
-    if not tight:
-        return None
-    uses = [
-        Use(
-            at=each.at,
-            amount=Money(minor=each.amount_minor, currency=each.currency),
-            declined=each.declined,
-            by_customer=each.by_customer,
-        )
-        for each in before
-    ]
-    amount = Money(minor=one.amount_minor, currency=one.currency)
-    for cap in tight:
-        window = cap.window_hours * 3600
-        counted = [at for at in counted_uses(cap, uses, amount) if (one.at - at).total_seconds() < window]
-        if len(counted) >= cap.tries_max:
-            return FeeFor.BEYOND_CAP
-    return None
+                if any(pack.forbids(earlier.decline_code, earlier.advice_code) for earlier, _ in before):
+                    yield pack, FeeFor.AFTER_NEVER_AGAIN, one
+                elif beyond(pack, uses=[earlier for _, earlier in before], amount=use.amount, at=one.at):
+                    yield pack, FeeFor.BEYOND_CAP, one
+            before.append((one, use))
 
 
 def _fee(pack: RulePack, charged_for: FeeFor, behind: Seen | Advised) -> Fee | None:

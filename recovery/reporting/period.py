@@ -3,9 +3,16 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from recovery.storage.report_sums import Cut, Only, Span
+
+NARROWING: Final[dict[str, Cut | Only]] = {
+    **{("cohort" if cut is Cut.MONTH else cut.value): cut for cut in Cut},
+    **{only.value: only for only in Only},
+}
+"""What a report can be narrowed to, by its names in addresses and exports; a month there is the period."""
 
 MONTHS_SHOWN = 12
 """What is shown when nobody says: a year, so that the same month last year is in sight."""
@@ -53,6 +60,12 @@ def first_and_last_day(span: Span) -> tuple[date, date]:
     """Both days of a span that are still part of it, in its zone."""
     zone = ZoneInfo(span.zone)
     return span.start.astimezone(zone).date(), span.end.astimezone(zone).date() - timedelta(days=1)
+
+
+def narrowed_to(span: Span) -> dict[str, str]:
+    """The keys that a span is narrowed to, by their names; a report that does not say so could be taken for the whole."""
+    names = {what: name for name, what in NARROWING.items()}
+    return {names[what]: key for what, key in span.only}
 
 
 def month_end(month: str) -> str:

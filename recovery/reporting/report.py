@@ -56,8 +56,10 @@ def report(
 ) -> Report:
     """The report over a span, all tables from one snapshot; ``with_days`` for the chart. Raises the database's own errors.
 
-    Without ``rates`` nothing is converted, without ``networks`` no penalty estimated.
+    Without ``rates`` nothing is converted; who asks for penalties gives the ``networks``, or a ValueError is raised.
     """
+    if networks is None and View.PENALTIES in views:
+        raise ValueError("penalties cannot be estimated without the networks' rules")
     snapshot = database.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with snapshot.begin() as tx:
         prepare(tx)
@@ -125,7 +127,8 @@ def _tables(tx: Connection, span: Span, views: Collection[View], asked: _With) -
         elif view in (View.PROOF, View.CHURN):
             yield _measured(tx, span, view, asked, arms)
         elif view is View.PENALTIES:
-            yield penalties_table(penalties(tx, span, asked.networks) if asked.networks else [])
+            assert asked.networks is not None
+            yield penalties_table(penalties(tx, span, asked.networks))
         elif view is View.RENEWALS:
             yield renewals_table(invoice_sums(tx, span))
         else:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from recovery.money import exponent
 from recovery.reporting.export import NOTE
-from recovery.reporting.period import first_and_last_day
+from recovery.reporting.period import first_and_last_day, narrowed_to
 from recovery.reporting.report import Report
 from recovery.reporting.table import Column, Kind, Mean, Points, Rate, Row, Table
 
@@ -117,6 +117,7 @@ def _definitions(sheet: Any, report: Report, formats: _Formats) -> None:  # noqa
             f"{NOTE.split(';')[0]} in CSV and JSON, main units here.",
         ),
     ]
+    lines += [("Only cases with", f"{name}: {key}", "") for name, key in narrowed_to(report.span).items()]
     for table in report.tables:
         lines.append((table.title, "", table.definition))
         lines += [(table.title, column.label, column.definition) for column in table.columns]

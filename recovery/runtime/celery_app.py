@@ -19,6 +19,7 @@ from recovery.cases.lifecycle import LETTERS, StepKind
 from recovery.gateways.port import GatewayError
 from recovery.runtime.account import AccountKept
 from recovery.runtime.alone import Alone
+from recovery.runtime.knowledge import Knowledge
 from recovery.runtime.logging import set_up_logging
 from recovery.runtime.settings import Settings, SettingsInvalid
 from recovery.runtime.wiring import Wiring
@@ -188,16 +189,15 @@ def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:
         log.warning("broker_away", bell=bell.value, error=type(error).__name__)
 
 
-def run_worker(settings: Settings, *, database_url: str, broker_url: str) -> None:
+def run_worker(settings: Settings, *, database_url: str, broker_url: str, known: Knowledge) -> None:
     """Run a worker until it is told to stop. Each pool process makes its own connections."""
     app = make_app(broker_url, ring_seconds=settings.ring_seconds)
     held: dict[str, Wiring] = {}
 
     def wiring() -> Wiring:
         if "wiring" not in held:
-            held["wiring"] = Wiring(
-                settings, database_url, pool_size=min(settings.threads, POOL_MAX), broker_url=broker_url
-            )
+            size = min(settings.threads, POOL_MAX)
+            held["wiring"] = Wiring(settings, database_url, pool_size=size, broker_url=broker_url, known=known)
         return held["wiring"]
 
     def forget(**_: Any) -> None:  # noqa: ANN401 - Celery's signal arguments

@@ -134,7 +134,7 @@ def campaign_mistakes(policy: Policy) -> Mistakes:
 def threshold_mistakes(policy: Policy, banks: Banks) -> Mistakes:
     """Thresholds below which some country has no hour at all, in any segment; fresh cards go by the policy's own."""
     found: Mistakes = []
-    shut_at = cache(partial(_shut, banks))  # segments differ in few of their thresholds
+    shut_at = cache(partial(_shut, banks))  # segments differ in a value or two
     for name in ("", *(segment.name for segment in policy.segments)):
         own = policy.of(name)
         asked: list[tuple[tuple[str, ...], float, DeclineClass | None]] = [(("risk_max",), own.risk_max, None)]

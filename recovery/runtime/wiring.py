@@ -34,7 +34,7 @@ from recovery.intake.fees import book_fees
 from recovery.reporting.rates import Rates, read_rates
 from recovery.runtime.asking import addresses_of, letters_of, links_of
 from recovery.runtime.clock import clock_from, machine_now
-from recovery.runtime.knowledge import load_knowledge
+from recovery.runtime.knowledge import Knowledge, load_knowledge
 from recovery.runtime.pace import SharedPace
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import Settings, SettingsInvalid
@@ -62,6 +62,8 @@ class Wiring:
     pool_size: int = 5
     broker_url: str | None = field(default=None, repr=False)
     """Where the rate of calls is shared; None: nobody else calls."""
+    known: Knowledge | None = field(default=None, repr=False)
+    """The configuration folder where it was read already, such as before a fork; None: it is read on first use."""
 
     @cached_property
     def database(self) -> Engine:
@@ -102,10 +104,15 @@ class Wiring:
         )
 
     @cached_property
+    def knowledge(self) -> Knowledge:
+        """The configuration folder, checked. Raises ConfigInvalid."""
+        return self.known or load_knowledge(self.settings.config_dir)
+
+    @cached_property
     def rulebook(self) -> StoredRuleBook:
         """Policy and knowledge from the configuration folder. Raises ConfigInvalid."""
         settle_seconds = self.settings.stripe_call_seconds + self.settings.settle_margin_seconds
-        return StoredRuleBook(load_knowledge(self.settings.config_dir), settle_seconds=settle_seconds)
+        return StoredRuleBook(self.knowledge, settle_seconds=settle_seconds)
 
     @cached_property
     def door(self) -> Door:

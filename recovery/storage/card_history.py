@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, exists, insert, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from recovery.cases.case import Case
@@ -19,6 +19,8 @@ from recovery.storage import codec
 from recovery.storage.card_tables import card_history
 from recovery.storage.moment import Moment
 from recovery.storage.tables import attempts, cases, journal
+
+CORRECTED = "its billing address was changed"
 
 HEARD_OF = timedelta(hours=1)
 """A change that is read so soon after the gateway's news of it is credited to the news."""
@@ -70,6 +72,19 @@ def note_imported_cards(
     common |= {"at": at, "booked_at": machine_now}
     if changes:
         tx.execute(insert(card_history), [common | change for change in changes])
+
+
+def note_correction(tx: Connection, gateway: str, payment_method: str, *, at: datetime, moment: Moment) -> None:
+    """Keep that a card's billing address was changed, once however often it is told; nothing for a card that was never read."""
+    same = (card_history.c.gateway == gateway) & (card_history.c.payment_method == payment_method)
+    told = exists().where(same, card_history.c.what == CORRECTED, card_history.c.at == at)
+    kept = ("gateway", "customer", "payment_method", "place", "card")
+    line = {"what": CORRECTED, "signal": "the gateway says so", "at": at, "booked_at": moment.machine_now}
+    newest = select(
+        *(card_history.c[name] for name in kept), *(literal(value).label(name) for name, value in line.items())
+    )
+    newest = newest.where(same, ~told).order_by(card_history.c.id.desc()).limit(1)
+    tx.execute(insert(card_history).from_select([*kept, *line], newest))
 
 
 def _latest(tx: Connection, gateway: str, customer: str) -> dict[str, tuple[Card, Place | None]]:

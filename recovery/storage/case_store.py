@@ -1,10 +1,11 @@
 """Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Engine, RowMapping, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
@@ -15,6 +16,7 @@ from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Review, Rule, Source, Sta
 from recovery.money import Money
 from recovery.storage import codec
 from recovery.storage.attempt_store import attempt_from, save_changed_attempts
+from recovery.storage.connect import reading
 from recovery.storage.moment import Moment
 from recovery.storage.tables import (
     attempts,
@@ -42,6 +44,7 @@ def case_id_of(obligation: str) -> str:
 _ID: BindParameter[str] = bindparam("case_id")
 _CASE = select(cases).where(cases.c.id == _ID)
 _LOCKED = _CASE.with_for_update()
+_OBLIGATION = select(cases.c.obligation).where(cases.c.id == _ID)
 _ATTEMPTS = select(attempts).where(attempts.c.case_id == _ID).order_by(attempts.c.number)
 _WAITING = select(steps.c.kind, steps.c.due_at, steps.c.state).where(
     steps.c.case_id == _ID, steps.c.state.in_(OPEN_STEPS)
@@ -82,33 +85,19 @@ def load_case(tx: Connection, case_id: str) -> Case:
     return _case(tx, row)
 
 
-# The fields that a row holds as they are.
-_PLAIN = (
-    *(
-        "id",
-        "gateway",
-        "obligation",
-        "customer",
-        "subscription",
-        "policy",
-        "failed_at",
-        "horizon_at",
-        "segment",
-        "zone",
-    ),
-    *("subscribed_at", "interval", "interval_count", "woken_at", "last_failure_at", "choice", "refreshes", "put_off"),
-    *(
-        "emails_sent",
-        "emailed_at",
-        "email_tries",
-        "letters_done",
-        "letter_tries",
-        "mail_stopped",
-        "wished_at",
-        "wishes",
-    ),
-    *("left_because", "cancelled", "reason_mail", "escalations", "ended_at"),
-)
+def obligation_of(database: Engine, case_id: str) -> str:
+    """The obligation of a case, by one question: all that has to be known before the gateway is read. Raises NoSuchCase."""
+    with reading(database) as tx:
+        found: str | None = tx.execute(_OBLIGATION, {"case_id": case_id}).scalar_one_or_none()
+    if found is None:
+        raise NoSuchCase(f"no case {case_id}")
+    return found
+
+
+_CODED = {"amount", "state", "arm", "card", "tried_card", "verdict", "signals", "review", "source"}
+_LISTED = {"dead_cards", "brands_seen", "failed_cards", "corrections", "wallet", "attempts", "steps", "exhausted"}
+_PLAIN = tuple(field.name for field in fields(Case) if field.name not in _CODED | _LISTED)
+"""The fields that a row holds as they are."""
 
 
 def _case(tx: Connection, row: RowMapping) -> Case:
@@ -128,6 +117,7 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         dead_cards=codec.cards_from(row["dead_cards"]),
         brands_seen=codec.cards_from(row["brands_seen"]),
         failed_cards=codec.cards_from(row["failed_cards"]),
+        corrections=codec.corrections_from(row["corrections"]),
         wallet=codec.wallet_from(row["wallet"]),
         attempts=tuple(attempt_from(a) for a in tried),
         steps=tuple(_waiting(*step) for step in waiting),
@@ -158,6 +148,7 @@ def _case_row(case: Case) -> dict[str, Any]:
         "dead_cards": codec.cards_json(case.dead_cards),
         "brands_seen": codec.cards_json(case.brands_seen),
         "failed_cards": codec.cards_json(case.failed_cards),
+        "corrections": codec.corrections_json(case.corrections),
         "wallet": codec.wallet_json(case.wallet),
         "review": case.review.value if case.review else None,
         "source": case.source.value if case.source else None,

@@ -75,6 +75,8 @@ WITH months AS (
         m AT TIME ZONE :zone AS begins, (m + interval '1 month') AT TIME ZONE :zone AS ends
     FROM generate_series(date_trunc('month', CAST(:start AS timestamptz) AT TIME ZONE :zone),
         (CAST(:end AS timestamptz) AT TIME ZONE :zone) - interval '1 day', interval '1 month') m
+), changed AS (
+    SELECT DISTINCT subscription FROM subscription_changes WHERE at >= (SELECT min(begins) FROM months)
 )"""
 _HAD: Final = f"""{_MONTHS}, first AS (
     SELECT DISTINCT ON (m.month, x.subscription) m.month, x.subscription, x.before_minor
@@ -102,11 +104,6 @@ _SUMS: Final = ", ".join(
 )
 _SOME: Final = _HAD.format(
     some=" AND s.id IN (SELECT id FROM subscriptions WHERE several UNION ALL SELECT subscription FROM changed)"
-).replace(
-    "), had AS (",
-    """), changed AS (
-    SELECT DISTINCT subscription FROM subscription_changes WHERE at >= (SELECT min(begins) FROM months)
-), had AS (""",
 )
 _COUNTED: Final = f""", one AS MATERIALIZED (
     SELECT s.contract, s.currency, s.monthly_minor, width_bucket(s.started_at, b.begins) AS started_in,

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from recovery.cases.correcting import Correction
 from recovery.cases.grounds import Grounds
 from recovery.cases.policy import Policy
 from recovery.cases.wallet import KeptCard
@@ -13,6 +14,7 @@ from recovery.declines.signals import Card, Signals
 _CARD = TypeAdapter(Card)
 _CARDS = TypeAdapter(tuple[Card, ...])
 _WALLET = TypeAdapter(tuple[KeptCard, ...])
+_CORRECTIONS = TypeAdapter(tuple[Correction, ...])
 _SIGNALS = TypeAdapter(Signals)
 _VERDICT = TypeAdapter(Verdict)
 _POLICY = TypeAdapter(Policy)
@@ -47,6 +49,16 @@ def wallet_json(cards: tuple[KeptCard, ...]) -> Any:  # noqa: ANN401 - JSON
 def wallet_from(value: Any) -> tuple[KeptCard, ...]:  # noqa: ANN401 - JSON
     """The customer's cards from JSON."""
     return _WALLET.validate_python(value)
+
+
+def corrections_json(corrections: tuple[Correction, ...]) -> Any:  # noqa: ANN401 - JSON
+    """Corrected entries as JSON."""
+    return _CORRECTIONS.dump_python(corrections, mode="json")
+
+
+def corrections_from(value: Any) -> tuple[Correction, ...]:  # noqa: ANN401 - JSON
+    """Corrected entries from JSON."""
+    return _CORRECTIONS.validate_python(value)
 
 
 def signals_json(signals: Signals | None) -> Any:  # noqa: ANN401 - JSON

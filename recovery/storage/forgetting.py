@@ -15,7 +15,7 @@ from recovery.cases.lifecycle import OPEN
 from recovery.storage import card_tables, subscription_tables  # noqa: F401 - the tables that the metadata lists
 from recovery.storage.columns import metadata
 from recovery.storage.mail_tables import messages
-from recovery.storage.past_tables import past_charges
+from recovery.storage.past_tables import past_charges, past_invoices
 from recovery.storage.tables import attempts, cases, events, foreign_charges, journal
 
 ERASED = "forgotten"
@@ -25,8 +25,8 @@ KEPT_OF_A_CARD = ("brand", "funding", "country")
 DELETED = ("card_history", "renewals")
 """Tables of which nothing is left to count once the customer is gone."""
 
-FINDING = ("customer", "budget_key")
-"""What tells whose an imported row is: the person, and the card by whose number others find it."""
+FINDING = ("customer", "budget_key", "subscription")
+"""What tells whose an imported row is: the person, the card by whose number others find it, and what the person has of us."""
 
 OBJECTIONS = "mail_objections"
 """That they wanted no emails goes with the id once the address's keyed hash is kept, which names nobody and can keep the promise
@@ -87,6 +87,7 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
     telling = journal.c.case_id.in_(ids) & (journal.c.reason != erased_reason)
     tx.execute(update(journal).where(telling).values(reason=erased_reason))
     tx.execute(update(past_charges).where(past_charges.c.customer == customer).values(budget_key=None))
+    tx.execute(update(past_invoices).where(past_invoices.c.customer == customer).values(subscription=None))
     told_merchant = messages.c.case_id.in_(ids) & (messages.c.state != "waiting")
     deleted = tx.execute(delete(messages).where(told_merchant)).rowcount
     for table in metadata.sorted_tables:
@@ -119,6 +120,7 @@ def _forget_cards(tx: Connection, ids: list[str]) -> None:
             dead_cards=[],
             brands_seen=[],
             failed_cards=[],
+            corrections=[],
             wallet=[],
             choice=None,
             left_because=None,

@@ -1,7 +1,7 @@
 """Tries that a network may charge a fee for. Without them the fees of the card networks would hide in the acquirer's bill."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -74,23 +74,33 @@ _LOOKED_AT: Final = """
 WITH least AS (
     SELECT * FROM unnest(CAST(:brands AS text[]), CAST(:countries AS text[]), CAST(:leasts AS int[])) AS l (brand, country, tries)
 ), tried AS MATERIALIZED (
-    SELECT budget_key, count(*) AS tries, min(id) AS one
+    SELECT budget_key, count(*) AS tries
     FROM (
-        SELECT budget_key, id FROM attempts WHERE started_at >= :since AND started_at < :end AND counts
+        SELECT budget_key, started_at >= :start AS asked FROM attempts
+        WHERE started_at >= :since AND started_at < :end AND counts AND budget_key <> 'forgotten'
         UNION ALL
-        SELECT budget_key, NULL FROM foreign_charges WHERE at >= :since AND at < :end AND counts
+        SELECT budget_key, false FROM foreign_charges WHERE at >= :since AND at < :end AND counts
     ) t
-    GROUP BY budget_key HAVING count(*) > :least AND count(id) > 0
-), known AS MATERIALIZED (
-    SELECT t.budget_key, t.tries, a.card ->> 'brand' AS brand, a.card ->> 'country' AS country
-    FROM tried t CROSS JOIN LATERAL (SELECT card FROM attempts o WHERE o.id = t.one OFFSET 0) a
+    GROUP BY budget_key HAVING bool_or(asked)
+), before AS MATERIALIZED (
+    SELECT budget_key, count(*) AS tries FROM past_charges
+    WHERE budget_key IN (SELECT budget_key FROM tried) AND at >= :since AND at < :end AND counts
+    GROUP BY budget_key
+), often AS MATERIALIZED (
+    SELECT t.budget_key, t.tries + coalesce(b.tries, 0) AS tries, c.brand, c.country
+    FROM tried t LEFT JOIN before b ON b.budget_key = t.budget_key
+    CROSS JOIN LATERAL (
+        SELECT card ->> 'brand' AS brand, card ->> 'country' AS country FROM attempts a
+        WHERE a.budget_key = t.budget_key AND a.started_at >= :start AND a.started_at < :end AND counts LIMIT 1
+    ) c
+    WHERE t.tries + coalesce(b.tries, 0) > :least
 ), cards AS MATERIALIZED (
+    SELECT o.budget_key FROM often o
+    LEFT JOIN least l ON l.brand = o.brand AND l.country = o.country
+    LEFT JOIN least g ON g.brand = o.brand AND g.country = '*'
+    WHERE o.tries > least(l.tries, g.tries, :least_unlisted)
+    UNION
     SELECT budget_key FROM (
-        SELECT k.budget_key FROM known k
-        LEFT JOIN least l ON l.brand = k.brand AND l.country = k.country
-        LEFT JOIN least g ON g.brand = k.brand AND g.country = '*'
-        WHERE k.tries > coalesce(l.tries, g.tries, :least)
-        UNION
         SELECT budget_key FROM unnest(CAST(:codes AS text[])) AS n (code) CROSS JOIN LATERAL (
             SELECT budget_key FROM attempts
             WHERE signals ->> 'network_decline_code' = n.code AND started_at >= :since AND started_at < :end AND counts OFFSET 0
@@ -102,7 +112,7 @@ WITH least AS (
         ) d
         UNION
         SELECT budget_key FROM foreign_charges WHERE at >= :since AND at < :end AND counts AND {forbidden}
-    ) c WHERE budget_key <> 'forgotten'
+    ) f WHERE budget_key IN (SELECT budget_key FROM tried)
 )
 SELECT id, budget_key, started_at AS at, true AS ours, amount_minor, currency,
     CASE WHEN status = ANY(:unsettled) THEN NULL ELSE status <> 'succeeded' END AS declined,
@@ -119,8 +129,8 @@ FROM past_charges p WHERE budget_key IN (SELECT budget_key FROM cards) AND at >=
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.charge_id = p.charge_id)
     AND NOT EXISTS (SELECT 1 FROM foreign_charges f WHERE f.charge_id = p.charge_id)
 ORDER BY 2, 3"""
-"""OFFSET 0 keeps the lookups by id: the planner would rather read all attempts there ever were. Each part reads its own index: the
-tries of two months are counted without their rows, and what forbids a card is found code by code.
+"""OFFSET 0 keeps the lookups by code: the planner would rather read all attempts there ever were. Tries are counted from indexes alone;
+imported charges count double where they are known otherwise too, which looks at a card too many, never at one too few.
 """
 
 _FORBIDDEN: Final = (
@@ -146,25 +156,38 @@ def advised(tx: Connection, span: Span, codes: Iterable[str]) -> list[Advised]:
     return [Advised(**row) for row in rows]
 
 
-def looked_at(
-    tx: Connection, span: Span, *, least: int, caps: Mapping[tuple[str, str], int], never: Iterable[str]
-) -> Sequence[Seen]:
-    """All tries, from LOOKED_BACK before the span, on cards of ours tried oftener than a cap allows, or that must not be tried again.
+UNREACHED: Final = 1_000_000
+"""More tries than any card has."""
 
-    ``caps`` are the smallest of a brand in an issuer's country, ``*`` for all others; ``least`` the smallest of all.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costly:
+    """What may cost a fee in any edition: more tries than the smallest cap of a brand in an issuer's country, ``*`` for all others, and
+    codes that forbid another try. ``unlisted`` is the smallest cap of brands that no network names.
     """
+
+    caps: Mapping[tuple[str, str], int]
+    unlisted: int
+    never: Collection[str]
+
+
+def looked_at(tx: Connection, span: Span, costly: Costly) -> Sequence[Seen]:
+    """All tries, from LOOKED_BACK before the span, on cards that we tried in it, if one may cost a fee; by card, oldest first."""
     given = {
         "since": span.start - LOOKED_BACK,
+        "start": span.start,
         "end": span.end,
-        "least": least,
-        "brands": [brand for brand, _ in caps],
-        "countries": [country for _, country in caps],
-        "leasts": list(caps.values()),
-        "codes": sorted(never),
+        "least": min([costly.unlisted, *costly.caps.values()]),
+        "least_unlisted": costly.unlisted,
+        "brands": [brand for brand, _ in costly.caps],
+        "countries": [country for _, country in costly.caps],
+        "leasts": list(costly.caps.values()),
+        "codes": sorted(costly.never),
         "unsettled": sorted(OPEN_ATTEMPTS),
     }
     statement = text(_LOOKED_AT.format(forbidden=_FORBIDDEN))
-    return [Seen(**row) for row in tx.execute(statement, given).mappings()]
+    names = [field.name for field in fields(Seen)]
+    return [Seen(**dict(zip(names, row, strict=True))) for row in tx.execute(statement, given).all()]
 
 
 def tried_lines(

@@ -14,6 +14,7 @@ from sqlalchemy import (
     RowMapping,
     and_,
     bindparam,
+    exists,
     func,
     insert,
     or_,
@@ -25,7 +26,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from recovery.cases.case import Decision, Plan
 from recovery.cases.lifecycle import OPEN, StepKind, StepState
 from recovery.storage.moment import Moment
-from recovery.storage.tables import cases, steps
+from recovery.storage.tables import cases, events, steps
 
 SUSPECT_AFTER = 2
 """Claims in a row that nobody ended before a step is performed alone: once may be any worker's death, twice is a pattern.
@@ -106,20 +107,20 @@ def _come_again(tx: Connection, case_id: str, plan: Plan, moment: Moment) -> Non
 
 def finish_step(tx: Connection, step_id: int, *, moment: Moment) -> Plan | None:
     """Mark a step done; the plan it was asked to repeat meanwhile, if any. A step done already stays done."""
-    row = tx.execute(_STEP, {"step_id": step_id}).mappings().one()
-    if row["state"] in (StepState.DONE, StepState.CANCELLED):
+    row = tx.execute(_DONE, {"step_id": step_id}).first()
+    if row is None or row.again_at is None:
         return None
-    tx.execute(_DONE, {"step_id": step_id})
-    again: datetime | None = row["again_at"]
-    if again is None:
-        return None
-    held: datetime | None = row["hold_until"]
+    held: datetime | None = row.hold_until
     hold_seconds = max((held - moment.machine_now).total_seconds(), 0.0) if held else 0.0
-    return Plan(kind=StepKind(row["kind"]), due_at=max(again, moment.now), hold_seconds=hold_seconds)
+    return Plan(kind=StepKind(row.kind), due_at=max(row.again_at, moment.now), hold_seconds=hold_seconds)
 
 
-_STEP = select(steps).where(steps.c.id == bindparam("step_id")).with_for_update()
-_DONE = update(steps).where(steps.c.id == bindparam("step_id")).values(state=StepState.DONE, lease_until=None)
+_DONE = (
+    update(steps)
+    .where(steps.c.id == bindparam("step_id"), steps.c.state.not_in((StepState.DONE, StepState.CANCELLED)))
+    .values(state=StepState.DONE, lease_until=None)
+    .returning(steps.c.kind, steps.c.again_at, steps.c.hold_until)
+)
 
 _INSTANT = steps.c.due_at.type
 _NOW, _MACHINE_NOW = bindparam("now", type_=_INSTANT), bindparam("machine_now", type_=_INSTANT)
@@ -249,6 +250,21 @@ def _counts() -> Executable:
         func.count().filter(and_(planned, steps.c.failures > 0)).label("failing"),
         func.count().filter(set_aside).label("set_aside"),
     ).where(steps.c.state.in_((StepState.PLANNED, StepState.IN_FLIGHT)))
+
+
+def is_busy(tx: Connection, *, moment: Moment) -> bool:
+    """Whether a step is due or in flight or an event waits: the question that costs least, for who asks it again and again."""
+    return bool(tx.execute(_BUSY_NOW, {"now": moment.now}).scalar_one())
+
+
+_NOT_ASIDE = steps.c.set_aside_at.is_(None)
+_BUSY_NOW = select(
+    or_(
+        exists().where(events.c.state == "waiting"),
+        exists().where(steps.c.state == StepState.IN_FLIGHT, _NOT_ASIDE),
+        exists().where(steps.c.state == StepState.PLANNED, steps.c.due_at <= _NOW, _NOT_ASIDE),
+    )
+)
 
 
 def orphans(tx: Connection) -> int:

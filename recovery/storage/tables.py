@@ -77,6 +77,7 @@ cases = Table(
     Column("dead_cards", JSONB(none_as_null=True), nullable=False),
     Column("brands_seen", JSONB(none_as_null=True), nullable=False, server_default=text("'[]'")),
     Column("failed_cards", JSONB(none_as_null=True), nullable=False, server_default=text("'[]'")),
+    Column("corrections", JSONB(none_as_null=True), nullable=False, server_default=text("'[]'")),
     Column("wallet", JSONB(none_as_null=True), nullable=False, server_default=text("'[]'")),
     Column("choice", Text),
     Column("refreshes", Integer, nullable=False),

@@ -101,8 +101,8 @@ class Banks:
         return {}
 
     @cached_property
-    def _shared(self) -> dict[tuple[Terms, tuple[str, ...]], Window]:
-        """Most declines weigh nothing differently: what is alike is cut into stretches once."""
+    def _distinct(self) -> dict[tuple[Terms, tuple[str, ...]], Window]:
+        """Few kinds of tries differ in their hours: those that do not share one window, and the days that it has cut."""
         return {}
 
     def of(self, country: str | None) -> BankHours:
@@ -148,8 +148,10 @@ class Banks:
             if zone is not None and not self.is_zone_of(country, zone):
                 found = self.window(country, funding, after=after)
             else:
-                alike = (self._terms(country, funding, after), (zone,) if zone else self.of(country).zones)
-                found = self._shared.setdefault(alike, Window(*alike))
+                of = (self._terms(country, funding, after), (zone,) if zone else self.of(country).zones)
+                found = self._distinct.get(of)
+                if found is None:
+                    found = self._distinct[of] = Window(*of)
             self._windows[asked] = found
         return found
 

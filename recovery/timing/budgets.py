@@ -91,6 +91,11 @@ def earliest(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime
     return max([at, *[_room_under(cap, counted_uses(cap, uses, amount), at).at for cap in tight]])
 
 
+def beyond(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -> bool:
+    """Whether one more try at ``at`` breaks a cap of the pack. What plans tries and what counts those that broke a cap ask alike."""
+    return earliest(pack, uses=uses, amount=amount, at=at) > at
+
+
 def budget_brief(pack: RulePack, found: Sequence[Room]) -> str:
     """For reasons: "attempt 3 of 20 in 30 days allowed by visa-2026-04"."""
     return f"attempt {' and '.join(room.brief() for room in found)} allowed by {pack.name()}"

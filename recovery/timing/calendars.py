@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import holidays
+from holidays.registry import EntityLoader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ _CLOSED_DAYS_MAX = 30
 
 def unknown_calendar(days: BankDays, country: str | None) -> str | None:
     """What is wrong with the calendar that is asked for, or None."""
-    if days.market is not None and days.market not in holidays.list_supported_financial():
+    if days.market is not None and days.market not in EntityLoader.get_financial_codes():
         return f"the holidays library has no financial calendar {days.market!r}"
     if days.subdivision is not None:
         known = holidays.list_supported_countries().get(country or "", [])
@@ -77,4 +78,5 @@ def _year(country: str, market: str | None, subdivision: str | None, year: int) 
     )
 
 
-_SUPPORTED = frozenset(holidays.list_supported_countries(include_aliases=False))
+# By the registry: the library's list of countries loads all two hundred and fifty calendars, in every process and command.
+_SUPPORTED = frozenset(EntityLoader.get_country_codes(include_aliases=False))

@@ -52,7 +52,7 @@ class Paydays:
     countries: Mapping[str, PayRules]
 
     @cached_property
-    def _months(self) -> dict[tuple[Window, int, int, bool], tuple[Payday, ...]]:
+    def _months(self) -> dict[tuple[Window, str | None, int, int, bool], tuple[Payday, ...]]:
         return {}
 
     def next(self, window: Window, country: str | None, funding: str | None, after: datetime) -> Payday:
@@ -62,7 +62,7 @@ class Paydays:
         local = window.local(after)
         year, month = local.year, local.month
         for _ in range(_SEARCH_MONTHS):
-            asked = (window, year, month, debit)
+            asked = (window, country, year, month, debit)
             found = self._months.get(asked)
             if found is None:
                 found = self._months[asked] = tuple(_of_month(rules, window, year, month, debit=debit))

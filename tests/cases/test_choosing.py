@@ -63,7 +63,7 @@ def read(case: Case, seen: Wallet, *, due: bool = False, policy: Policy | None =
     obligation = owed(charges=(charge(signals=case.signals),))
     fact = kind(obligation=obligation, card=seen.default, cards=seen.cards, step_id=1)
     known = replace(rules(), policy=policy or rules().policy)
-    card = card_read(case, fact, known.policy)
+    card = card_read(case, fact, now=others.get("now", OPEN_HOUR), rules=known)  # type: ignore[arg-type]
     usage = CardUse(budget_key=card.budget_key if card else "", uses=())
     return decide(case, fact, now=others.get("now", OPEN_HOUR), rules=known, usage=usage)  # type: ignore[arg-type]
 

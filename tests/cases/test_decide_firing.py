@@ -215,6 +215,19 @@ def test_the_policys_number_of_silent_tries_is_kept() -> None:
     assert decision.case.exhausted.rule is Rule.ATTEMPTS
 
 
+def test_a_card_that_dies_on_the_last_try_is_still_read_again_on_the_policys_days() -> None:
+    """Waiting for fresh details uses up no attempt; the customer was written to the same hour."""
+    spent = tuple(
+        attempt(n + 1, AttemptStatus.DECLINED, signals=FUNDS, started_at=FAILED_AT)
+        for n in range(rules().policy.silent_attempts_max)
+    )
+    dead = opened(EXPIRED, attempts=spent, last_failure_at=OPEN_HOUR)
+    read = facts.CardRefreshed(obligation=owed(charges=(charge(signals=EXPIRED),)), card=CARD, step_id=1)
+    decision = told(dead, read)
+    assert decision.case.state is State.SILENT, decision.reason
+    assert planned(decision) == {StepKind.REFRESH_CARD: OPEN_HOUR + timedelta(days=1)}
+
+
 def test_a_longer_wait_by_a_new_edition_holds_for_what_is_planned_already() -> None:
     shipped, card = rules(), replace(CARD, brand="mastercard")
     signals = replace(FUNDS, network_advice_code="24")

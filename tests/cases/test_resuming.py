@@ -28,7 +28,7 @@ def read(case: Case, *cards: KeptCard, due: bool = False, pays_by_card: bool = T
     fact_of = facts.ChargeDue if due else facts.CardRefreshed
     default = cards[0].card if cards and pays_by_card else None
     fact = fact_of(obligation=owed(pays_by_card=pays_by_card), card=default, cards=cards, step_id=1)
-    card = card_read(case, fact, rules().policy)
+    card = card_read(case, fact, now=NIGHT, rules=rules())
     usage = CardUse(budget_key=card.budget_key if card else "", uses=())
     return decide(case, fact, now=NIGHT, rules=rules(), usage=usage)
 

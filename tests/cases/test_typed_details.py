@@ -27,7 +27,7 @@ def read(case: Case, *cards: KeptCard, due: bool = False) -> Decision:
     kind = facts.ChargeDue if due else facts.CardRefreshed
     default = next((kept.card for kept in cards if kept.place is not Place.ATTACHED), None)
     fact = kind(obligation=owed(charges=(charge(signals=case.signals),)), card=default, cards=cards, step_id=1)
-    card = card_read(case, fact, rules().policy)
+    card = card_read(case, fact, now=NIGHT, rules=rules())
     usage = CardUse(budget_key=card.budget_key if card else "", uses=())
     return decide(case, fact, now=NIGHT, rules=rules(), usage=usage)
 

@@ -42,6 +42,16 @@ def _strict(start: Callable[..., Any], encryption: ssl.SSLContext) -> Any:
     return start(tls_context=encryption, require_starttls=True, authenticator=_accounts, auth_required=True)
 
 
+def _listening(seen: list[Any]) -> Callable[..., AuthResult]:
+    """An account that takes any password, and notes that one came."""
+
+    def listening(*heard: Any) -> AuthResult:
+        seen.append(heard)
+        return AuthResult(success=True)
+
+    return listening
+
+
 def _send(port: int, **ways: Any) -> None:
     message = EmailMessage()
     message["Subject"] = "Grüße"
@@ -98,12 +108,7 @@ def test_a_certificate_of_nobody_known_gets_neither_password_nor_email(
     start_smtp: Callable[..., Any], encryption: ssl.SSLContext
 ) -> None:
     seen: list[Any] = []
-
-    def listening(*heard: Any) -> AuthResult:
-        seen.append(heard)
-        return AuthResult(success=True)
-
-    server = start_smtp(tls_context=encryption, authenticator=listening)
+    server = start_smtp(tls_context=encryption, authenticator=_listening(seen))
     with pytest.raises(MailUnavailable):
         _send(server.port)
     assert (server.messages, seen) == ([], [])
@@ -114,12 +119,7 @@ def test_a_certificate_of_nobody_known_gets_neither_password_nor_email(
 def test_a_server_without_encryption_gets_neither_password_nor_email(start_smtp: Callable[..., Any]) -> None:
     """Who sits in between may hide that the server offers encryption."""
     seen: list[Any] = []
-
-    def listening(*heard: Any) -> AuthResult:
-        seen.append(heard)
-        return AuthResult(success=True)
-
-    server = start_smtp(authenticator=listening, auth_require_tls=False)
+    server = start_smtp(authenticator=_listening(seen), auth_require_tls=False)
     with pytest.raises(MailUnavailable):
         _send(server.port)
     assert (server.messages, seen) == ([], [])

@@ -228,6 +228,26 @@ def test_every_stored_kind_keeps_its_own_object() -> None:
         assert "x_1" in kept(kind, {"id": "x_1"}).values(), kind
 
 
+@pytest.mark.parametrize(
+    ("kind", "previous", "changed"),
+    [
+        ("payment_method.updated", {"billing_details": {"address": {"postal_code": "94110"}}}, "billing_address"),
+        ("payment_method.updated", {"billing_details": {"address": None}}, "billing_address"),
+        ("payment_method.updated", {"billing_details": None}, "billing_address"),
+        ("payment_method.updated", {"billing_details": {"email": "me@example.com"}}, ""),
+        ("payment_method.updated", {"billing_details": "Main Street", "card": {"exp_year": 2025}}, "card"),
+        ("customer.source.updated", {"address_zip": "94110", "exp_year": 2025}, "billing_address exp_year"),
+        ("customer.source.updated", {"address_zip_check": "fail"}, ""),
+    ],
+)
+def test_of_a_corrected_billing_address_only_the_fact_is_kept(
+    kind: str, previous: dict[str, Any], changed: str
+) -> None:
+    content = kept(kind, method(), previous=previous)
+    assert content["changed"] == changed
+    assert "94110" not in str(content)
+
+
 def test_the_customer_a_method_was_detached_from_is_kept() -> None:
     detached = {**method(), "customer": None}
     assert kept("payment_method.detached", detached, previous={"customer": "cus_9"})["customer"] == "cus_9"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from building import MONDAY, Life, wired
+from building import MONDAY, Life, renewing, wired
 from sqlalchemy import text
 
 from recovery.cases.subscription import SeenSubscription
@@ -47,14 +47,13 @@ def _some(dice: random.Random) -> list[tuple[SeenSubscription, Prices]]:
                 for month in sorted(dice.sample(range(6), 2))
                 if BEGINS[month] > started_at
             ]
-        seen = SeenSubscription(
-            id=f"sub_{number}",
+        seen = renewing(
+            str(number),
+            prices[0][1],
+            since=started_at,
             customer=f"cus_{dice.randrange(70)}",
             currency=dice.choice(("usd", "usd", "jpy")),
-            amount_minor=prices[0][1],
-            interval="month",
             interval_count=dice.choice((1, 1, 3)),
-            started_at=started_at,
             ended_at=ended_at,
             ended_because=dice.choice((None, "payment_failed", "cancellation_requested")) if ended_at else None,
         )
@@ -152,20 +151,7 @@ def test_an_import_tells_the_tenure_of_a_case_that_did_not_know_it(wiring: Wirin
 
     rolled_up()
     assert tenures() == {"unknown": 1, "00 to 3 months": 1}
-    seen = [
-        SeenSubscription(
-            id=f"sub_{name}",
-            customer=f"cus_{name}",
-            currency="usd",
-            amount_minor=4900,
-            interval="month",
-            interval_count=1,
-            started_at=MONDAY - timedelta(days=400),
-            ended_at=None,
-            ended_because=None,
-        )
-        for name in ("unknown", "known")
-    ]
+    seen = [renewing(name, 4900, since=MONDAY - timedelta(days=400)) for name in ("unknown", "known")]
     with wiring.database.begin() as tx:
         save_subscriptions(tx, seen, read_at=MONDAY)
     expected = {"12 months and more": 1, "00 to 3 months": 1}
@@ -219,18 +205,8 @@ def test_a_known_holdout_is_found_in_the_database(wiring: Wiring) -> None:
         seen = []
         for number in range(400):
             left = number % 200 >= (150 if number < 200 else 100)
-            one = SeenSubscription(
-                id=f"sub_{number}",
-                customer=f"cus_{number}",
-                currency="usd",
-                amount_minor=1000,
-                interval="month",
-                interval_count=1,
-                started_at=since,
-                ended_at=at + timedelta(days=5) if left else None,
-                ended_because="payment_failed" if left else None,
-            )
-            seen.append(one)
+            gone = {"ended_at": at + timedelta(days=5), "ended_because": "payment_failed"} if left else {}
+            seen.append(renewing(str(number), 1000, since=since, **gone))
         save_subscriptions(tx, seen, read_at=at)
     span = span_of(Asked(month="2026-09"), now=NOW)
     (table,) = report(wiring.database, span, made_at=NOW, views=[View.CHURN], with_days=False).tables

@@ -34,7 +34,8 @@ def life(database_url: str) -> Iterator[Life]:
 
 
 def asked(life: Life, **period: Any) -> Report:
-    return report(life.wiring.database, span_of(Asked(**period), now=NOW), made_at=NOW)
+    span = span_of(Asked(**period), now=NOW)
+    return report(life.wiring.database, span, made_at=NOW, networks=life.wiring.rulebook.networks)
 
 
 def figures(found: Report, view: View, key: str, currency: str = "usd") -> dict[str, Figure]:
@@ -305,7 +306,8 @@ def test_a_table_alone_is_the_same_as_among_others(life: Life, view: View) -> No
     close_month(life.wiring.database, Closing(month="2026-09", zone="UTC", closed_by="finance"), now=NOW)
     among = next(table for table in asked(life).tables if table.name == view)
     span = span_of(Asked(), now=NOW)
-    alone = report(life.wiring.database, span, made_at=NOW, views=[view], with_days=False)
+    networks = life.wiring.rulebook.networks
+    alone = report(life.wiring.database, span, made_at=NOW, views=[view], with_days=False, networks=networks)
     assert alone.tables == (among,)
     assert among.rows != () or view in (
         View.CHURN,

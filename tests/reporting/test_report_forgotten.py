@@ -1,13 +1,11 @@
 """Erasing a customer keeps the books: no figure of the report changes."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from building import MONDAY, Life, wired
+from building import MONDAY, Life, renewing, wired
 from sqlalchemy import text
 
 from recovery.cases import facts
-from recovery.cases.subscription import SeenSubscription
 from recovery.reporting.period import Asked, span_of
 from recovery.reporting.report import View, report
 from recovery.reporting.table import Rate
@@ -21,18 +19,9 @@ def test_no_figure_changes_when_a_customer_is_erased(database_url: str) -> None:
     with wired(database_url) as wiring:
         life = Life(wiring)
         life.attempt(life.fail("in_1", at=MONDAY, interval="month", subscribed_at=datetime(2026, 1, 1, tzinfo=UTC)))
-        seen = SeenSubscription(
-            id="sub_in_1",
-            customer="cus_in_1",
-            currency="usd",
-            amount_minor=4900,
-            interval="month",
-            interval_count=1,
-            started_at=datetime(2026, 1, 1, tzinfo=UTC),
-            ended_at=None,
-            ended_because=None,
-        )
-        ended = replace(seen, id="sub_in_2", customer="cus_in_2", ended_at=datetime(2026, 9, 28, tzinfo=UTC))
+        since = datetime(2026, 1, 1, tzinfo=UTC)
+        seen = renewing("in_1", 4900, since=since)
+        ended = renewing("in_2", 4900, since=since, ended_at=datetime(2026, 9, 28, tzinfo=UTC))
         with wiring.database.begin() as tx:
             save_subscriptions(tx, [seen, ended], read_at=machine_now())
         span = span_of(Asked(month="2026-09"), now=life.at)

@@ -9,9 +9,11 @@ from building import MONDAY, Life, wired
 from sqlalchemy import text
 
 from recovery.cases.answers import Declined
+from recovery.reporting.penalties import costly
 from recovery.reporting.period import Asked, span_of
 from recovery.reporting.report import View, report
 from recovery.reporting.table import Figure
+from recovery.storage.penalty_queries import UNREACHED
 
 START = MONDAY.replace(day=1, hour=0)
 
@@ -59,11 +61,10 @@ def test_who_keeps_the_rules_pays_nothing_but_for_advice(life: Life) -> None:
     assert penalties(life) == {}, "to try later is no advice that costs"
 
 
-def test_tries_that_broke_a_rule_are_counted_once_each(life: Life) -> None:
-    case = life.fail("often", at=MONDAY)
-    life.attempt(case, life.declined())
+def _tried_again(life: Life, case: str, *, up_to: int) -> None:
+    """As many tries of a case as the engine itself would not have made, a minute apart."""
     with life.wiring.database.begin() as tx:
-        for number in range(2, 24):
+        for number in range(2, up_to + 1):
             tx.execute(
                 text(
                     """INSERT INTO attempts (id, case_id, step_id, number, card, budget_key, amount_minor, currency, started_at,
@@ -73,6 +74,12 @@ def test_tries_that_broke_a_rule_are_counted_once_each(life: Life) -> None:
                 ),
                 {"n": f"_{number}", "number": number, "at": life.at + timedelta(minutes=number), "case": case},
             )
+
+
+def test_tries_that_broke_a_rule_are_counted_once_each(life: Life) -> None:
+    case = life.fail("often", at=MONDAY)
+    life.attempt(case, life.declined())
+    _tried_again(life, case, up_to=23)
     # The failure itself is the gateway's and counts too: of our 23 tries the 20th and later are beyond 20 in 30 days.
     found = penalties(life)
     assert found == {"visa: tried beyond a cap": {"attempts": 4, "estimated_minor": 60}}
@@ -81,3 +88,32 @@ def test_tries_that_broke_a_rule_are_counted_once_each(life: Life) -> None:
             text("""UPDATE attempts SET signals = signals || '{"network_decline_code": "43"}' WHERE number = 1"""),
         )
     assert penalties(life) == {"visa: tried after never again": {"attempts": 22, "estimated_minor": 330}}
+
+
+def test_charges_from_before_use_up_a_cap_as_well(life: Life) -> None:
+    """Tries that an import brought in: six of ours alone would be far within 20 in 30 days."""
+    case = life.fail("few", at=MONDAY)
+    life.attempt(case, life.declined())
+    _tried_again(life, case, up_to=6)
+    with life.wiring.database.begin() as tx:
+        tx.execute(
+            text("""INSERT INTO past_charges (charge_id, budget_key, amount_minor, currency, at, succeeded, counts)
+                SELECT 'ch_before_' || n, budget_key, amount_minor, currency, started_at - n * interval '1 day', false, true
+                FROM attempts, generate_series(1, :before) n WHERE number = 1"""),
+            {"before": 14},
+        )
+    # Fourteen from before, the failure itself, and five of ours are twenty: the sixth is one too many.
+    assert penalties(life) == {"visa: tried beyond a cap": {"attempts": 1, "estimated_minor": 15}}
+
+
+def test_no_card_of_a_network_without_fees_is_looked_at(life: Life) -> None:
+    """What costs nothing must not cost time: most cards would be read for a cap that has no fee."""
+    networks = life.wiring.rulebook.networks
+    found = costly(networks)
+    assert {brand for brand, _ in found.caps} == {"visa", "mastercard"}
+    assert (found.caps["mastercard", "*"], found.caps["mastercard", "BR"], found.caps["visa", "*"]) == (10, 8, 20)
+    assert found.unlisted == UNREACHED
+    assert {"43", "03"} <= set(found.never)
+    other = next(pack for pack in networks.packs if "other" in pack.brands)
+    fees = next(pack for pack in networks.packs if "visa" in pack.brands).fees
+    assert costly(replace(networks, packs=[replace(other, fees=fees)])).unlisted == 8

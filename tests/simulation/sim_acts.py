@@ -57,6 +57,8 @@ class People:
 
     def _card(self, mood: str) -> Card:
         self._cards += 1
+        if mood == "cvc" and self.faults.allows("address_corrected") and self.faults.dice.of("slips").random() < 0.7:
+            mood = "zip"
         dice = self.faults.dice.of("cards")
         card = Card(
             payment_method=f"pm_{self._cards}",
@@ -112,6 +114,10 @@ class People:
         )
         self.say(f"invoice {invoice.id} fails: {first.signals.brief() if first.signals else ''}")
         self.till.book(invoice, first, payer)
+        slips = self.faults.dice.of("slips")
+        if self.books.moods[card.budget_key] == "zip" and slips.random() < 0.8:
+            for _ in range(slips.choice((1, 1, 2))):
+                self.plan(slips.uniform(0, 1_200_000), lambda: self.corrects_address(invoice, card))
 
     def plan(self, seconds: float, act: Callable[[], None]) -> None:
         """Let something happen after some business time."""
@@ -186,6 +192,18 @@ class People:
         self.say(f"{customer.id} saves {card.brief()} ({self.books.moods[card.budget_key]})")
         content = {"customer": customer.id, "changed": "invoice_settings"}
         self.till.tell("customer.updated", customer.id, content, Payer(initiator=Initiator.CUSTOMER))
+
+    def corrects_address(self, invoice: Invoice, card: Card) -> None:
+        """The customer corrects the billing address of a stored card, rightly or not."""
+        if card not in self.books.customers[invoice.customer].own_cards or not self.faults.allows("address_corrected"):
+            return
+        mood = self.faults.dice.of("slips").choice(("good", "good", "funds", "zip"))
+        self.books.moods[card.budget_key] = mood
+        self.books.corrected.append((self.till.second, invoice.customer, card))
+        self.say(f"{invoice.customer} corrects the address of {card.brief()} ({mood})")
+        content = {"customer": invoice.customer, "payment_method": card.payment_method, "changed": "billing_address"}
+        payer = Payer(initiator=Initiator.CUSTOMER)
+        self.till.tell("payment_method.updated", card.payment_method, content, payer)
 
     def card_updated(self, invoice: Invoice) -> None:
         """The networks tell the gateway of a new card."""

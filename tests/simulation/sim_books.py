@@ -106,6 +106,8 @@ class Books:
     """When each payment method was saved, in whole seconds."""
     arrived: list[tuple[datetime, str, Card, bool]] = field(default_factory=list)
     """Details that came to be charged by default: when, whose, which, and whether the customer saved them."""
+    corrected: list[tuple[datetime, str, Card]] = field(default_factory=list)
+    """Billing addresses that were corrected: when (in whole seconds), whose, of which card."""
     closed: list[tuple[datetime, Card]] = field(default_factory=list)
     """What the updater, being asked, called closed."""
     shown: dict[str, list[tuple[datetime, Wallet]]] = field(default_factory=dict)

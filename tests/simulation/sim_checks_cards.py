@@ -1,7 +1,7 @@
 """Judges which cards were charged, and whether the ones that came were: recounted from the gateway's books."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sim_books import Booked
 from sim_view import LATE, Row, View
@@ -27,6 +27,7 @@ def cards(view: View) -> Iterator[str]:
         if attempt.purpose == "backup_card":
             yield from _backup(view, attempt, charge)
     yield from _overlooked(view)
+    yield from _slips(view)
 
 
 def _brand(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
@@ -82,7 +83,9 @@ def _backup(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     if not allowed:
         yield f"{attempt.id} charged a backup card, the customer said {said}"
     before = [a for a in view.attempts_of(attempt.case_id) if a.purpose == "backup_card" and a.number < attempt.number]
-    reached = [a for a in before if a.status not in ("not_sent", "misconfigured", "already_settled")]
+    late = {c.key for c in view.books.charges.values() if c.beyond}  # nobody could expect these any more
+    unsent = ("not_sent", "misconfigured", "already_settled")
+    reached = [a for a in before if a.status not in unsent and a.id not in late]
     if len(reached) >= policy.cards.backups_max:
         yield f"{attempt.id} is backup try {len(reached) + 1} of {policy.cards.backups_max}"
     if any(a.card["fingerprint"] == charge.card.fingerprint for a in reached):
@@ -101,9 +104,43 @@ def _overlooked(view: View) -> Iterator[str]:
             stayed = now_default is not None and now_default == card
             if not stayed or case.state != "lost" or not case.opened_at < at < case.ended_at - NOTICED:
                 continue
+            if invoice.ended_at is not None and not _told(view, at, customer, card, until=invoice.ended_at - NOTICED):
+                continue  # the merchant ended it before anybody could know
             if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
                 continue
             yield f"{card.brief()} came {at} to {customer} and was never charged, {case.id} was lost {case.ended_at}"
+
+
+def _slips(view: View) -> Iterator[str]:
+    """An entry that failed for its address, was corrected and stayed was charged once more before its case was given up."""
+    seen: set[str] = set()
+    for at, customer, card in view.books.corrected:
+        if card.payment_method in seen:
+            continue  # each once
+        seen.add(card.payment_method)
+        for invoice in (i for i in view.books.invoices.values() if i.customer == customer and i.id in view.cases):
+            case = view.cases[invoice.id]
+            in_time = case.state == "lost" and case.opened_at < at < case.ended_at - NOTICED
+            if not in_time or view.books.card_of(invoice) != card or _reviewed(view, case.id):
+                continue
+            if not _told(view, at, customer, card, until=case.ended_at - NOTICED):
+                continue
+            tried = [c for c in view.books.of(invoice.id) if c.card == card]
+            calls = [call for call in view.books.calls if call.obligation == invoice.id and call.at >= at]
+            if any(c.at <= at for c in tried) and not any(
+                view.attempts[c.key].card["fingerprint"] == card.fingerprint for c in calls if c.key in view.attempts
+            ):
+                yield f"the address of {card.brief()} was corrected {at} and {case.id} was lost without a try {case.ended_at}"
+
+
+def _told(view: View, at: datetime, customer: str, card: Card, *, until: datetime) -> bool:
+    """Whether the news of these details arrived by then; what the updater was asked for is known at once."""
+    named = (customer, card.payment_method)
+    news = [
+        n for n in view.run.post.notices.values() if n.object_id in named and n.created_at == at.replace(microsecond=0)
+    ]
+    accepted = view.run.post.accepted
+    return not news or any(n.id in accepted and accepted[n.id] <= until for n in news)
 
 
 def _reviewed(view: View, case_id: str) -> bool:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 from sim_books import Booked
-from sim_issuers import DEAD_CODES, ONLY_CUSTOMER_CODES
+from sim_issuers import ADDRESS_CODES, DEAD_CODES, ONLY_CUSTOMER_CODES
 from sim_view import Row, View
 
 from recovery.cases.obligation import ChargeStatus
@@ -152,12 +152,25 @@ def _details(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
             yield f"{attempt.id} presents details that were declined as {code}"
         if code in ONLY_CUSTOMER_CODES and old is mine[-1][1]:
             yield f"{attempt.id} repeats what only the customer can cure ({code})"
+    yield from _corrected(view, attempt, charge, [c for _, c in mine if charge.card.same_details(c.card)])
     if not mine or attempt.purpose != "silent":
         return
     at, last = max(mine, key=lambda pair: pair[0])
     advice = last.signals.network_advice_code if last.signals and last.status is ChargeStatus.FAILED else None
     if advice == "26" and last.card.brand == "mastercard" and attempt.started_at < at + timedelta(hours=48):
         yield f"{attempt.id} began {attempt.started_at}, within 48 h of {at}"
+
+
+def _corrected(view: View, attempt: Row, charge: Booked, before: list[Booked]) -> Iterator[str]:
+    """An entry that failed for its address is presented again once it was corrected, and once only."""
+    slips = [c for c in before if c.signals and c.signals.decline_code in ADDRESS_CODES]
+    if not slips:
+        return
+    known = [at for at, _, card in view.books.corrected if card.payment_method == charge.card.payment_method]
+    if not any(max(c.at for c in slips) <= at <= attempt.started_at for at in known):
+        yield f"{attempt.id} presents an entry that failed for its address and was not corrected since"
+    if len(slips) > 1:
+        yield f"{attempt.id} presents an entry that failed for its address {len(slips)} times"
 
 
 def _policy(view: View, attempt: Row) -> Iterator[str]:

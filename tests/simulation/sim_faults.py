@@ -40,6 +40,7 @@ KINDS: Final = (
     "card_updated",
     "card_detached",
     "brand_changed",
+    "address_corrected",
     "updater_asked",
     "backups",
     "own_cards",

@@ -16,6 +16,7 @@ _CODES: Final = {
     "expired": (0.0, Signals(error_code="expired_card", decline_code="expired_card", network_decline_code="54")),
     "lost": (0.0, Signals(error_code="card_declined", decline_code="lost_card", network_decline_code="41")),
     "cvc": (0.0, Signals(error_code="incorrect_cvc", decline_code="incorrect_cvc")),
+    "zip": (0.0, Signals(error_code="incorrect_zip", decline_code="incorrect_zip")),
     "auth": (0.0, Signals(error_code="authentication_required", decline_code="authentication_required")),
     "duplicate": (0.0, Signals(error_code="card_declined", decline_code="duplicate_transaction")),
     "blocked": (
@@ -36,6 +37,9 @@ FAILING: Final = ("funds", "funds", "funds", "advice", "ill", "ill", "honor", "o
 RARE: Final = ("duplicate", "blocked")
 DEAD_CODES: Final = frozenset({"expired_card", "lost_card", "incorrect_cvc"})
 """After one of these the same details must never be presented again."""
+
+ADDRESS_CODES: Final = frozenset({"incorrect_zip"})
+"""After one of these the same entry may be presented once more, when its address was corrected since."""
 
 ONLY_CUSTOMER_CODES: Final = frozenset({"authentication_required"})
 

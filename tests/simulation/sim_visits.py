@@ -72,8 +72,8 @@ class Visits:
         """A scanner fetches both links."""
         with self._unchanged(f"fetching the links of {mail.message_id}"):
             told = (
-                self._pages.page(self._request(mail.page)),
-                self._pages.unsubscribing(self._request(mail.unsubscribe)),
+                self._answer(self._pages.page, self._request(mail.page)),
+                self._answer(self._pages.unsubscribing, self._request(mail.unsubscribe)),
             )
         if any(page.status_code not in (200, 404) for page in told):
             self.wrong.append(f"a scanner was answered {[page.status_code for page in told]}")
@@ -98,14 +98,18 @@ class Visits:
         day = self.clocks.at + timedelta(
             days=self.faults.dice.of("visits").choice((2, 6, 20) if offered else (0, 6, 60))
         )
-        answer = self._pages.day(self._request(mail.page), {"proof": self._proof(mail), "day": day.date().isoformat()})
+        answer = self._answer(
+            self._pages.day, self._request(mail.page), {"proof": self._proof(mail), "day": day.date().isoformat()}
+        )
         if self._told(answer, 200, 400, 404) == 200:
             self.wished.append((case_id, self.clocks.at))
             self.say(f"  page: a try on {day:%d %b} for {case_id}")
 
     def _leave(self, case_id: str, mail: Left) -> None:
         because = self.faults.dice.of("visits").choice(REASONS)
-        answer = self._pages.leave(self._request(mail.page), {"proof": self._proof(mail), "because": because})
+        answer = self._answer(
+            self._pages.leave, self._request(mail.page), {"proof": self._proof(mail), "because": because}
+        )
         if self._told(answer, 200, 404) == 200:
             self.left.setdefault(case_id, self.clocks.at)
             self.say(f"  page: the customer of {case_id} leaves ({because})")
@@ -113,17 +117,21 @@ class Visits:
     def _reason(self, _case_id: str, mail: Left) -> None:
         """Only the page of an ended case has this form; that of an open one offers to leave."""
         if "/reason" in self._page(mail):
-            answer = self._pages.reason(self._request(mail.page), {"proof": self._proof(mail), "because": REASONS[0]})
+            answer = self._answer(
+                self._pages.reason, self._request(mail.page), {"proof": self._proof(mail), "because": REASONS[0]}
+            )
             self._told(answer, 200, 404)
 
     def _unsubscribe(self, case_id: str, mail: Left) -> None:
-        answer = self._pages.unsubscribe(self._request(mail.unsubscribe), {})
+        answer = self._answer(self._pages.unsubscribe, self._request(mail.unsubscribe), {})
         if self._told(answer, 200, 404, 503) == 200:
             self.unsubscribed.setdefault(case_id, self.clocks.at)
             self.say(f"  page: the customer of {case_id} unsubscribes")
 
     def _card(self, _case_id: str, mail: Left) -> None:
-        self._told(self._pages.card(self._request(mail.page), {"proof": self._proof(mail)}), 200, 404, 503)
+        self._told(
+            self._answer(self._pages.card, self._request(mail.page), {"proof": self._proof(mail)}), 200, 404, 503
+        )
 
     def _forge(self, _case_id: str, mail: Left) -> None:
         """Somebody without the form's own signature, from another site, or with another case's."""
@@ -133,10 +141,10 @@ class Visits:
         with self._unchanged("a forged form"):
             for form, headers in forms:
                 request = self._request(mail.page, headers)
-                self._told(self._pages.leave(request, form | {"because": REASONS[0]}), 404)
+                self._told(self._answer(self._pages.leave, request, form | {"because": REASONS[0]}), 404)
 
     def _page(self, mail: Left) -> str:
-        return bytes(self._pages.page(self._request(mail.page)).body).decode()
+        return bytes(self._answer(self._pages.page, self._request(mail.page)).body).decode()
 
     def _proof(self, mail: Left) -> str:
         found = re.search(r'name="proof" value="([^"]+)"', self._page(mail))
@@ -146,6 +154,10 @@ class Visits:
         if answer.status_code not in known:
             self.wrong.append(f"the page answered {answer.status_code}: {bytes(answer.body)[-300:]!r}")
         return answer.status_code
+
+    def _answer(self, handler: Callable[..., Response], *asked: object) -> Response:
+        """What the application's route answers: a link that opens nothing is no error."""
+        return self._pages.opened(handler)(*asked)
 
     def _state(self) -> tuple[int, ...]:
         with self.front.database.connect() as tx:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sim_books import Booked, Invoice
@@ -13,7 +14,7 @@ from sim_till import Payer
 from sqlalchemy import Engine, text
 
 from recovery.cases.answers import Unknown
-from recovery.cases.obligation import ChargeStatus
+from recovery.cases.obligation import ChargeStatus, ObligationStatus
 from recovery.cases.wallet import Wallet
 from recovery.declines.networks import Cap, NetworkRules
 from recovery.declines.signals import Card, Initiator
@@ -203,3 +204,34 @@ def test_a_worker_that_slept_after_it_began_an_email_does_not_send_it(run: Run) 
     to_the_end(run)
     assert slept
     assert run.mailer.left, "the letter was sent by who came after"
+
+
+def save_card_unheard(run: Run) -> Card:
+    """The customer saves a card that works; the news of it is lost, and nobody reads the gateway's lists."""
+    run.post.lose_all()
+    run.people.changes_card(invoice(run))
+    approve(run)
+    run.post.lose_all()
+    return own_card(run)
+
+
+def test_a_card_that_nobody_could_know_of_is_no_fault_when_the_merchant_gives_up(run: Run) -> None:
+    """Seed 1960: its news was lost, the next reading was days off, and the merchant wrote the invoice off before it."""
+    until(run, lambda: count(run, "SELECT count(*) FROM steps WHERE kind = 'charge_card' AND state = 'planned'"))
+    save_card_unheard(run)
+    run.people.plan(86_400 * 5, lambda: run.people.ends(invoice(run), ObligationStatus.UNCOLLECTIBLE))
+    run.clocks.jump(run.clocks.at + timedelta(days=5, seconds=1))
+    to_the_end(run)
+    assert row(run, "SELECT state FROM cases") == ("lost",)
+
+
+def test_a_card_that_a_reading_shows_in_passing_is_charged_at_once(run: Run) -> None:
+    """The invoice was read for a part payment, showed the card whose news was lost, and the next try was left days off."""
+    until(run, lambda: count(run, "SELECT count(*) FROM steps WHERE kind = 'charge_card' AND state = 'planned'"))
+    card = save_card_unheard(run)
+    before = run.clocks.at
+    pay_part(run)
+    until(run, lambda: run.books.calls)
+    assert run.books.calls[0].at - before < timedelta(hours=1)
+    to_the_end(run)
+    assert [charge.card for charge in run.books.charges.values() if charge.key] == [card]

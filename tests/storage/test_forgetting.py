@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from building import Life, wired
+from building import Life, renewing, wired
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from recovery.cases import facts
 from recovery.cases.lifecycle import State
 from recovery.cases.past import PastCharge, PastInvoice
-from recovery.cases.subscription import SeenSubscription
 from recovery.declines.signals import Card
 from recovery.money import Money
 from recovery.runtime.clock import machine_now
@@ -138,17 +137,7 @@ def test_the_journal_takes_no_other_change(life: Life) -> None:
 
 def test_reading_the_gateways_lists_again_brings_nobody_back(life: Life) -> None:
     amount, at = Money(minor=900, currency="usd"), machine_now()
-    sold = SeenSubscription(
-        id="sub_9",
-        customer="cus_gone",
-        currency="usd",
-        amount_minor=900,
-        interval="month",
-        interval_count=1,
-        started_at=at,
-        ended_at=None,
-        ended_because=None,
-    )
+    sold = renewing("9", 900, since=at, customer="cus_gone")
     billed = PastInvoice(
         id="in_9", customer="cus_gone", subscription="sub_9", amount=amount, created_at=at, state="open"
     )
@@ -169,6 +158,7 @@ def test_reading_the_gateways_lists_again_brings_nobody_back(life: Life) -> None
     read("paid")
     left = dump(life)
     assert [trace for trace in ("cus_gone", "fp_gone", "pm_gone") if trace in left] == []
+    assert left.count("'sub_9'") == 1, "which subscription there was is in the books, not which invoices it had"
     assert "'paid'" in left, "what does not tell who it was is read anew"
     with life.wiring.database.connect() as tx:
         assert current_customers(tx, behind=None, limit=9) == [("cus_stays", "sub_8")], "nobody to ask for cards"

@@ -5,8 +5,6 @@ with the days.
 """
 
 import dataclasses
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,7 +14,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import uvicorn
+from serving import address_of, free_port, served_on
 
 from recovery.cases.lifecycle import StepKind
 from recovery.cases.policy import Policy
@@ -41,7 +39,6 @@ SECRET = "whsec_story"
 PATIENT = Limits(connect_seconds=10, read_seconds=20, bound_seconds=60)
 HASTY = Limits(connect_seconds=1, read_seconds=0.4, bound_seconds=10, least_try_seconds=0.1)
 """Gives up on an answer long before the sandbox's hanging faults end."""
-START_SECONDS = 20.0
 OWN_ADDRESS = "the web application's own address, which no story knows before it begins"
 LONGEST_SLEEP_SECONDS = 0.02
 """Between the tries of one call; the sandbox's faults are over in no time."""
@@ -145,14 +142,13 @@ def house(database_url: str, folder: Path, *, smtp_port: int, ways: Ways, option
             "stripe_webhook_secrets": ways.secrets,
             "stripe_call_seconds": ways.patience.bound_seconds,
         }
-        bound = stack.enter_context(socket.socket())
-        bound.bind(("127.0.0.1", 0))
-        own = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        bound = stack.enter_context(free_port())
+        own = address_of(bound)
         told |= {name: own if value is OWN_ADDRESS else value for name, value in ways.more.items()}
         settings = load_settings(_env_file=None, database_url=database_url, config_dir=CONFIG, threads=2, **told)
         wiring = StoryWiring(settings=settings, database_url=database_url, ways=ways)
         stack.callback(wiring.database.dispose)
-        web_url = stack.enter_context(_served(wiring, bound))
+        web_url = stack.enter_context(served_on(bound, create_app(wiring, ring=lambda: None)))
         stack.callback(_close, wiring.gateway)
         sandbox.add_webhook_endpoint(f"{web_url}/webhooks/stripe", ways.signed_with)
         yield House(sandbox=sandbox, wiring=wiring, clock=clock, web_url=web_url, api_url=api_url)
@@ -167,23 +163,3 @@ def _close(gateway: Gateway) -> None:
     close = getattr(gateway, "close", None)
     if close is not None:
         close()
-
-
-@contextmanager
-def _served(wiring: Wiring, bound: socket.socket) -> Iterator[str]:
-    """The real web application on a socket that is bound already."""
-    app = create_app(wiring, ring=lambda: None)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    thread.start()
-    try:
-        ends_at = time.monotonic() + START_SECONDS
-        while not server.started:
-            assert thread.is_alive(), "the web application ended"
-            assert time.monotonic() < ends_at, "the web application did not start"
-            time.sleep(0.005)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()

@@ -131,3 +131,37 @@ def test_a_check_number_corrected_by_the_customer_pays_at_once(begin: Begin) -> 
     again = life.sandbox.make_card(life.customer(), ["approve"], fingerprint="fp_same", default=True)
     life.work()
     assert (life.case().state, life.card()) == (State.RECOVERED, again), life.reasons()
+
+
+def test_a_corrected_address_brings_its_own_entry_back_once(begin: Begin) -> None:
+    life = begin()
+    life.fail_on(("incorrect_zip", "approve"))
+    card = life.card()
+    assert life.case().state is State.DUNNING
+    life.sandbox.correct_address(card, postal_code="00000", rightly=False)
+    life.work()
+    assert [a.status for a in life.case().attempts] == [AttemptStatus.DECLINED], life.reasons()
+    life.run(hours=1)
+    life.sandbox.correct_address(card)
+    life.work()
+    assert len(life.case().attempts) == 1, "each entry comes back once: a nightly sync of addresses is no new card"
+    with life.wiring.database.connect() as tx:
+        (story,) = card_stories(tx, life.customer())
+    assert [line.what for line in story.lines].count("its billing address was changed") == 2
+    assert life.count("SELECT count(*) FROM events WHERE content::text LIKE '%94110%'") == 0
+
+
+def test_a_corrected_address_pays_at_once_although_its_news_comes_twice(begin: Begin) -> None:
+    life = begin()
+    life.fail_on(("incorrect_zip", "approve"))
+    card = life.card()
+    life.sandbox.faults.queue([WebhookFault(kind="doubled")])
+    life.sandbox.correct_address(card)
+    life.work()
+    case = life.case()
+    assert (case.state, case.source, life.card()) == (State.RECOVERED, Source.CUSTOMER_AFTER_EMAIL, card), (
+        life.reasons()
+    )
+    assert "payment method updated, its billing address" in life.reasons()
+    assert "its billing address was corrected" in life.reasons()
+    assert life.sandbox.ledger.charged_twice() == []

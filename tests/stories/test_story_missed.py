@@ -98,11 +98,17 @@ class Ill:
         return self.real.read_obligation(obligation)
 
 
-def test_an_invoice_that_cannot_be_read_does_not_hide_those_behind_it(begin: Begin) -> None:
+def unheard(begin: Begin) -> Life:
+    """A payment failed a day ago, and no webhook told of it."""
     life = begin()
     lose(life, 100)
     life.fail("insufficient_funds", "approve")
     life.house.clock.set(life.now + timedelta(days=1))
+    return life
+
+
+def test_an_invoice_that_cannot_be_read_does_not_hide_those_behind_it(begin: Begin) -> None:
+    life = unheard(begin)
     wiring = life.wiring
     gateway = Ill(wiring.gateway, "in_0", GatewayUnavailable("it hangs for this one, for ever"))
     run = Backfill(wiring.door, cast(Gateway, gateway), frozenset())
@@ -116,10 +122,7 @@ def test_an_invoice_that_cannot_be_read_does_not_hide_those_behind_it(begin: Beg
 
 
 def test_an_invoice_that_means_nothing_ends_no_run(begin: Begin) -> None:
-    life = begin()
-    lose(life, 100)
-    life.fail("insufficient_funds", "approve")
-    life.house.clock.set(life.now + timedelta(days=1))
+    life = unheard(begin)
     wiring = life.wiring
     listed = Ill(wiring.gateway, "in_0", GatewayRefused("400 for this one, for ever"))
     found = Backfill(wiring.door, cast(Gateway, listed), frozenset()).run()

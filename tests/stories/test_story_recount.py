@@ -318,7 +318,7 @@ def _report_without_sums_equals_the_one_with(life: Life) -> None:
 
     def report_now() -> tuple[Any, ...]:
         span = span_of(Asked(first="2026-09-15", last="2026-12-31", zone=ZONE), now=life.now)
-        found = report(database, span, made_at=life.now)
+        found = report(database, span, made_at=life.now, networks=life.wiring.rulebook.networks)
         return found.tables, found.days
 
     with database.begin() as tx:

@@ -8,7 +8,7 @@ import pytest
 from browsing import too_wide
 from building import MONDAY, Life, wired
 from playwright.sync_api import Browser, Page
-from web_serving import served
+from serving import served
 
 from recovery.cases import facts
 from recovery.runtime.clock import machine_now

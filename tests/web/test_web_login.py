@@ -6,10 +6,12 @@ from datetime import timedelta
 import httpx
 import pytest
 from building import Life, wired
+from starlette.routing import Route
 from web_serving import client_of, rows
 
 from recovery.runtime.clock import machine_now
-from recovery.runtime.web.access import COOKIE
+from recovery.runtime.web.access import COOKIE, access_of
+from recovery.runtime.web.routes import page_routes
 from recovery.runtime.web.signing_in import NAME_FAILURES_MAX, PasswordTooShort, hashed
 from recovery.runtime.wiring import Wiring
 from recovery.storage.user_store import IDLE, LONGEST, User, UserExists, add_user, change_user, session_of
@@ -66,6 +68,26 @@ def test_roles_see_what_is_theirs(wiring: Wiring, client: httpx.Client) -> None:
         sign_in(client, role)
         seen[role] = [client.get(path).status_code for path in ("/report", "/report.csv", "/cases", f"/cases/{case}")]
     assert seen == {"finance": [200] * 4, "operator": [403, 403, 200, 200], "admin": [200] * 4}
+
+
+def test_every_page_has_its_guard(wiring: Wiring, client: httpx.Client) -> None:
+    """Whichever page is added: nobody sees it without signing in, and figures of money are not for operators."""
+    paths = [
+        route.path
+        for route in page_routes(wiring, access_of(wiring.settings, wiring.database))
+        if isinstance(route, Route)
+    ]
+    guarded = sorted({path.replace("{case_id}", "case_none") for path in paths} - {"/login", "/logout"})
+    assert len(guarded) > 10
+    for path in guarded:
+        assert client.get(path).status_code == 401, path
+        assert client.post(path).status_code == 405, path
+    sign_in(client, "operator")
+    refused = {path for path in guarded if client.get(path, headers=HTML).status_code == 403}
+    assert refused == {path for path in guarded if path.startswith("/report")}
+    page = client.get("/cases", headers=HTML).text
+    assert 'href="/report"' not in page, "a way that leads to a refusal"
+    assert 'href="/cases"' in page
 
 
 def test_programs_use_name_and_password(client: httpx.Client) -> None:

@@ -12,13 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-from building import MONDAY, Life, wired
+from building import MONDAY, Life, renewing, wired
 from sqlalchemy import text
 from web_serving import client_of
 
 from recovery.cases.holdout import Holdout
 from recovery.cases.past import PastInvoice
-from recovery.cases.subscription import SeenSubscription
 from recovery.money import Money
 from recovery.reporting.closing import Closing, close_month
 from recovery.runtime.clock import SharedClock, machine_now
@@ -213,17 +212,8 @@ def test_every_figure_of_every_table_opens(wiring: Wiring, client: httpx.Client)
     monthly: dict[str, Any] = {"interval": "month", "subscribed_at": MONDAY - timedelta(days=400)}
     life.attempt(life.fail("won", minor=2000, at=MONDAY, **monthly))
     life.fail("open", minor=1000, currency="jpy", at=MONDAY, **monthly)
-    seen = SeenSubscription(
-        id="sub_won",
-        customer="cus_won",
-        currency="usd",
-        amount_minor=2000,
-        interval="month",
-        interval_count=1,
-        started_at=MONDAY - timedelta(days=400),
-        ended_at=MONDAY + timedelta(days=3),
-        ended_because="cancellation_requested",
-    )
+    ends = {"ended_at": MONDAY + timedelta(days=3), "ended_because": "cancellation_requested"}
+    seen = renewing("won", 2000, since=MONDAY - timedelta(days=400), **ends)
     with wiring.database.begin() as tx:
         save_subscriptions(tx, [seen], read_at=MONDAY)
         save_invoices(tx, [_invoice("won", "paid"), _invoice("never_failed", "paid"), _invoice("open", "open")])

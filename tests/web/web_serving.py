@@ -1,26 +1,21 @@
-"""The web application under test, really served on a free loopback port."""
+"""The web application under test: a client of it, and webhooks as Stripe signs them."""
 
 import hashlib
 import hmac
 import json
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
-import uvicorn
+from serving import served
 from sqlalchemy import text
-from starlette.applications import Starlette
 
 from recovery.runtime.clock import machine_now
 from recovery.runtime.web.app import create_app
 from recovery.runtime.wiring import Wiring
 
 SECRET = "whsec_test"
-START_SECONDS = 20.0
 
 
 def event(event_id: str = "evt_1", kind: str = "invoice.paid") -> bytes:
@@ -45,26 +40,6 @@ def signed(body: bytes, *, secret: str = SECRET, late_seconds: int = 0) -> dict[
     stamp = int(machine_now().timestamp()) - late_seconds
     made = hmac.new(secret.encode(), b"%d." % stamp + body, hashlib.sha256).hexdigest()
     return {"Stripe-Signature": f"t={stamp},v1={made}"}
-
-
-@contextmanager
-def served(app: Starlette) -> Iterator[str]:
-    """The application on a free loopback port; its address."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        try:
-            ends_at = time.monotonic() + START_SECONDS
-            while not server.started:
-                assert thread.is_alive(), "the server ended"
-                assert time.monotonic() < ends_at, "the server did not start"
-                time.sleep(0.01)
-            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @contextmanager

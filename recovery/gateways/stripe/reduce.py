@@ -13,6 +13,8 @@ Picked = str | int | bool | None
 Pick = Callable[[Json], object]
 # No id or code of Stripe's comes near this; whatever is longer is somebody's text.
 _TEXT_MAX: Final = 255
+BILLING_ADDRESS: Final = "billing_address"
+"""The name in ``changed`` that says so."""
 
 
 def reduced(kind: str, thing: Json, *, previous: Json | None = None) -> dict[str, Any]:
@@ -27,11 +29,21 @@ def reduced(kind: str, thing: Json, *, previous: Json | None = None) -> dict[str
     content = {key: value for key, pick in table.items() if (value := _scalar(pick(thing))) is not None}
     if previous:
         # One string, so that every kept value is a scalar.
-        content["changed"] = " ".join(sorted(name for name in previous if name in _CHANGES))
+        content["changed"] = " ".join(sorted(_changes(previous)))
         if kind == "payment_method.detached" and "customer" not in content:
             left = _scalar(ident(previous, "customer"))
             content |= {"customer": left} if left is not None else {}
     return content
+
+
+def _changes(previous: Json) -> set[str]:
+    """The names worth knowing. A changed billing address has one of its own: of what else was there, and of what, nothing is kept."""
+    billing = previous.get("billing_details", {})
+    address = billing is None or (isinstance(billing, Mapping) and "address" in billing)
+    # Legacy card sources have it among their own fields, beside the results of its checks.
+    source = any(name.startswith("address_") and not name.endswith("_check") for name in previous)
+    names = {name for name in previous if name in _CHANGES}
+    return names | {BILLING_ADDRESS} if address or source else names
 
 
 def _scalar(value: object) -> Picked:

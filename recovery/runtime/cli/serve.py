@@ -44,12 +44,16 @@ def serve_web(settings: Settings) -> None:
 
 
 def serve_worker(settings: Settings) -> None:
-    """Work through events and due steps until told to stop. Raises SchemaTooOld and SettingsInvalid before anything is taken up."""
+    """Work through events and due steps until told to stop.
+
+    Raises SchemaTooOld, SettingsInvalid and ConfigInvalid before anything is taken up.
+    """
     from recovery.runtime.account import kept_at_start
     from recovery.runtime.celery_app import run_worker
 
     with opened(settings, broker=True) as stack:
         assert stack.broker_url is not None
+        known = stack.wiring.knowledge  # read once, for all processes of the pool
         try:
             demand(stack.wiring.database)
             kept_at_start(stack.wiring)
@@ -57,7 +61,7 @@ def serve_worker(settings: Settings) -> None:
             log.warning("database_away", error=type(error).__name__)
         finally:
             stack.wiring.database.dispose()  # the pool's processes must not share its connections
-        run_worker(settings, database_url=stack.wiring.database_url, broker_url=stack.broker_url)
+        run_worker(settings, database_url=stack.wiring.database_url, broker_url=stack.broker_url, known=known)
 
 
 def serve_beat(settings: Settings) -> None:

@@ -18,13 +18,10 @@ from recovery.runtime.demo.world_link import WorldLink
 from recovery.storage.connect import reading
 from recovery.storage.event_store import event_counts
 from recovery.storage.moment import Moment
-from recovery.storage.step_store import Backlog, backlog, due_kinds
+from recovery.storage.step_store import Backlog, backlog, due_kinds, is_busy
 
-POLL_SECONDS = 0.005
-POLL_SECONDS_MAX = 0.04
-"""How often the processes are looked at while they work: soon at first, then more seldom, as looking takes time from them."""
-
-POLL_GROWTH = 1.3
+POLL_SECONDS = 0.012
+"""How often the processes are looked at while they work: looking takes time from them, and waiting costs it."""
 
 RING_AGAIN_SECONDS = 0.5
 """A bell whose message got lost is rung again after this long."""
@@ -79,10 +76,9 @@ class Driver:
     def _settled(self) -> tuple[datetime | None, datetime | None]:
         """Wait until nothing is due or under way; the next due instants of engine and world."""
         began = rang = time.monotonic()
-        pause = POLL_SECONDS
         with self.database.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
             while True:
-                if _idle(*self._engine(tx)):
+                if not is_busy(tx, moment=self._moment()):
                     before = self.world.state()
                     waiting, steps = self._engine(tx)
                     after = self.world.state()
@@ -97,12 +93,11 @@ class Driver:
                 if elapsed - began > STUCK_SECONDS:
                     found = (*self._engine(tx), self.world.state())
                     raise DemoStuck(f"stuck at {self.clock.now()}: events waiting, steps and world are {found}")
-                time.sleep(pause)
-                pause = min(pause * POLL_GROWTH, POLL_SECONDS_MAX)
+                time.sleep(POLL_SECONDS)
 
     def _ring_due(self) -> None:
         with reading(self.database) as tx:
-            due, suspected = due_kinds(tx, moment=Moment(now=self.clock.now(), machine_now=machine_now()))
+            due, suspected = due_kinds(tx, moment=self._moment())
         for bell in bells_of(due | suspected):
             self.ring(bell)
 
@@ -115,8 +110,10 @@ class Driver:
         self.watch(self.clock.now())
 
     def _engine(self, tx: Connection) -> tuple[int, Backlog]:
-        moment = Moment(now=self.clock.now(), machine_now=machine_now())
-        return event_counts(tx)["waiting"], backlog(tx, moment=moment)
+        return event_counts(tx)["waiting"], backlog(tx, moment=self._moment())
+
+    def _moment(self) -> Moment:
+        return Moment(now=self.clock.now(), machine_now=machine_now())
 
 
 def _idle(waiting: int, steps: Backlog) -> bool:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import Engine
 
 from recovery.runtime.celery_app import Bell
+from recovery.storage.connect import reading
 from recovery.storage.flag_store import BACKFILLED, CHARGING_HALTED, lower_flag, read_flags
 
 ROUND_SECONDS = 60.0
@@ -70,7 +71,7 @@ class Operator:
         return True
 
     def _done(self, now: datetime) -> bool:
-        with self.database.connect() as tx:
+        with reading(self.database) as tx:
             return any(
                 flag.name == BACKFILLED and flag.detail >= now.isoformat() for flag in read_flags(tx, BACKFILLED)
             )

@@ -155,7 +155,7 @@ def _environment(
         "RECOVERY_SMTP_SECURITY": "none",
         "RECOVERY_WEB_PORT": str(web_port),
         "RECOVERY_PAGES": "open",
-        "RECOVERY_RING_SECONDS": "1",
+        "RECOVERY_RING_SECONDS": "5",  # the driver rings itself
         "RECOVERY_LOG_FORMAT": "json",
         "RECOVERY_BRAND_NAME": "Example Streaming",
         "RECOVERY_PUBLIC_URL": f"http://127.0.0.1:{web_port}",

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from recovery.cases.lifecycle import EntryKind, State
 from recovery.money import Money
 from recovery.storage import outcome_queries as queries
+from recovery.storage.connect import reading
 
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 5.0
@@ -48,7 +49,7 @@ def _lines(database: Engine, console: Console) -> Callable[[datetime], None]:
         nonlocal last
         if time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
-            with database.connect() as tx:
+            with reading(database) as tx:
                 cases = queries.counts_by(tx, "cases")
                 emails = sum(queries.counts_by(tx, "emails").values())
             states = "  ".join(f"{state.value} {cases.get(state.value, 0)}" for state in State)
@@ -60,7 +61,7 @@ def _lines(database: Engine, console: Console) -> Callable[[datetime], None]:
 
 def panel(database: Engine, at: datetime) -> Group:
     """The picture of one moment, 80 columns wide at most."""
-    with database.connect() as tx:
+    with reading(database) as tx:
         cases = queries.counts_by(tx, "cases")
         emails = queries.counts_by(tx, "emails")
         money = queries.money_by_kind(tx)

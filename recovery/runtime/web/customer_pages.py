@@ -20,7 +20,7 @@ from recovery.dunning.objecting import list_addresses, unsubscribe
 from recovery.dunning.wording import REASONS, Wording, wording_for
 from recovery.engine.advance import advance
 from recovery.gateways.port import Contact, GatewayError
-from recovery.runtime.web.customer_view import View, shell
+from recovery.runtime.web.customer_view import View, going_values, told_values
 from recovery.runtime.web.forms import short_form
 from recovery.runtime.web.render import page_of, rendered
 from recovery.runtime.wiring import Wiring
@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 FORM_BYTES_MAX = 4096
 """The longest form has a signature and a word."""
 
-Handler = Callable[[Request, dict[str, str]], Response]
 NOBODY = Contact(email=None, name=None, locale=None, hosted_url=None)
 
 
@@ -49,11 +48,34 @@ class CustomerPages:
         return [
             Route("/r/style.css", self.style),
             Route("/r/icon.svg", self.icon),
-            Route("/r/{token}", self.page, methods=["GET"]),
-            *(Route(f"/r/{{token}}/{name}", _posted(each), methods=["POST"]) for name, each in actions.items()),
-            Route("/u/{token}", self.unsubscribing, methods=["GET"]),
-            Route("/u/{token}", _posted(self.unsubscribe), methods=["POST"]),
+            Route("/r/{token}", self.opened(self.page), methods=["GET"]),
+            Route("/u/{token}", self.opened(self.unsubscribing), methods=["GET"]),
+            Route("/u/{token}", self._posted(self.unsubscribe), methods=["POST"]),
+            *(Route(f"/r/{{token}}/{name}", self._posted(each), methods=["POST"]) for name, each in actions.items()),
         ]
+
+    def opened(self, handler: Callable[..., Response]) -> Callable[..., Response]:
+        """A handler that tells nothing to whose link or form opens nothing."""
+
+        def shown(request: Request, *form: dict[str, str]) -> Response:
+            try:
+                return handler(request, *form)
+            except LinkRefused:
+                return self._told(request, "wrong", status=404)
+
+        return shown
+
+    def _posted(
+        self, handler: Callable[[Request, dict[str, str]], Response]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint that reads a short form before its handler works in a thread."""
+        opened = self.opened(handler)
+
+        async def endpoint(request: Request) -> Response:
+            fields = await short_form(request, bytes_max=FORM_BYTES_MAX)
+            return await run_in_threadpool(opened, request, fields)
+
+        return endpoint
 
     def style(self, _request: Request) -> Response:
         """The style sheet, with the brand's colour."""
@@ -69,32 +91,22 @@ class CustomerPages:
 
     def page(self, request: Request) -> Response:
         """What is open and what can be done about it."""
-        try:
-            view = self._view(request)
-        except LinkRefused:
-            return self._told(request, "wrong", status=404)
-        return rendered("customer.html", view.values())
+        return rendered("customer.html", self._view(request).values())
 
     def card(self, request: Request, form: dict[str, str]) -> Response:
         """A page of the gateway for another card, made at this moment."""
+        view = self._view(request, form)
+        back = f"{self._links.base_url}{view.path}"
         try:
-            view = self._view(request, form)
-            back = f"{self._links.base_url}{view.path}"
             url = self._wiring.gateway.open_card_page(view.case.customer, return_url=back)
-        except LinkRefused:
-            return self._told(request, "wrong", status=404)
         except GatewayError as error:
             log.warning("card_page_failed", error=type(error).__name__)
             return self._told(request, "away", status=503)
-        values = {"title": view.wording.say("going_title"), "text": view.wording.say("going"), "url": url}
-        return rendered("customer_going.html", values | shell(view.wording))
+        return rendered("customer_going.html", going_values(view.wording, url))
 
     def day(self, request: Request, form: dict[str, str]) -> Response:
         """The day on which to try again."""
-        try:
-            view = self._view(request, form)
-        except LinkRefused:
-            return self._told(request, "wrong", status=404)
+        view = self._view(request, form)
         at = view.instant(form.get("day", ""))
         told = None if at is None else advance(self._wiring.door, view.case.id, DateWished(wished_at=at))
         if told is None or told.case.wished_at is None:
@@ -111,10 +123,7 @@ class CustomerPages:
         return self._reasoned(request, form, "survey_done")
 
     def _reasoned(self, request: Request, form: dict[str, str], done: str) -> Response:
-        try:
-            view = self._view(request, form)
-        except LinkRefused:
-            return self._told(request, "wrong", status=404)
+        view = self._view(request, form)
         because = form.get("because", "")
         if because not in REASONS:
             return rendered("customer.html", view.values(), status=400)
@@ -127,22 +136,18 @@ class CustomerPages:
 
     def unsubscribing(self, request: Request) -> Response:
         """Asks whether it is meant: a scanner that fetches the link ends nothing."""
-        try:
-            self._links.case_of(request.path_params["token"], now=self._now(), purpose=For.UNSUBSCRIBE)
-        except LinkRefused:
-            return self._told(request, "wrong", status=404)
+        self._links.case_of(request.path_params["token"], now=self._now(), purpose=For.UNSUBSCRIBE)
         return self._told(request, "unsubscribe", action=request.url.path)
 
     def unsubscribe(self, request: Request, _form: dict[str, str]) -> Response:
         """Ends the emails. Mail programs post here by themselves (RFC 8058), so that the token alone is the proof."""
-        wiring = self._wiring
+        wiring, token = self._wiring, request.path_params["token"]
+        case_id, _ = self._links.case_of(token, now=self._now(), purpose=For.UNSUBSCRIBE)
         try:
-            token = request.path_params["token"]
-            case_id, _ = self._links.case_of(token, now=self._now(), purpose=For.UNSUBSCRIBE)
             with wiring.database.connect() as tx:
                 customer = load_case(tx, case_id).customer
-        except (LinkRefused, NoSuchCase):
-            return self._told(request, "wrong", status=404)
+        except NoSuchCase as error:
+            raise LinkRefused("no such case") from error
         unsubscribe(wiring.door, customer)
         list_addresses(wiring.door, wiring.gateway, wiring.outbox.addresses, customer=customer)
         return self._told(request, "unsubscribed")
@@ -195,9 +200,8 @@ class CustomerPages:
         wording: Wording | None = None,
     ) -> Response:
         """A page that says one thing."""
-        wording = wording or self._wording(request, None)
-        values = {"title": wording.say(f"{name}_title"), "text": wording.say(name), "action": action}
-        return rendered("customer_told.html", values | shell(wording), status=status)
+        values = told_values(wording or self._wording(request, None), name, action=action)
+        return rendered("customer_told.html", values, status=status)
 
     def _now(self) -> datetime:
         return self._wiring.door.clock()
@@ -205,13 +209,3 @@ class CustomerPages:
 
 _OURS = ("same-origin", "none")
 """What browsers say of a form on our own page; older ones say nothing."""
-
-
-def _posted(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that reads a short form before its handler works in a thread."""
-
-    async def endpoint(request: Request) -> Response:
-        fields = await short_form(request, bytes_max=FORM_BYTES_MAX)
-        return await run_in_threadpool(handler, request, fields)
-
-    return endpoint

@@ -16,7 +16,7 @@ from recovery.dunning.letter import Letters
 from recovery.dunning.wording import wording_for
 from recovery.gateways.port import Contact
 from recovery.money import Money
-from recovery.runtime.web.customer_view import View, shell
+from recovery.runtime.web.customer_view import View, going_values, told_values
 from recovery.runtime.web.render import page_of
 
 _FAILED_AT = datetime(2026, 11, 2, 15, 0, tzinfo=UTC)
@@ -85,11 +85,9 @@ def _faces(letters: Letters, rules: Rules, language: str) -> Iterator[tuple[str,
     yield "closed", replace(view, case=replace(asked, state=State.WITHDRAWN, cancelled=True)).values()
     told = replace(asked, state=State.WITHDRAWN, cancelled=True, left_because="unused")
     yield "thanked", replace(view, case=told).values(wording.say("survey_done"))
-    going: dict[str, object] = {"title": wording.say("going_title"), "text": wording.say("going"), "url": _HOSTED}
-    yield "going", going | shell(wording)
+    yield "going", going_values(wording, _HOSTED)
     for name in TOLD:
-        said = {"title": wording.say(f"{name}_title"), "text": wording.say(name)}
-        yield name, said | {"action": "/u/sample" if name == "unsubscribe" else None} | shell(wording)
+        yield name, told_values(wording, name, action="/u/sample" if name == "unsubscribe" else None)
 
 
 def _asked(signals: Signals, rules: Rules) -> Case:

@@ -55,7 +55,7 @@ class View:
             "reasons": [(name, say(f"reason_{name}")) for name in REASONS],
             "proof": self.proof,
             "path": self.path,
-            **shell(self.wording),
+            **_shell(self.wording),
         }
 
     def instant(self, day: str) -> datetime | None:
@@ -101,6 +101,16 @@ class View:
 _SHOWN = {State.RECOVERED: "paid", State.WITHDRAWN: "closed", State.LOST: "lost"}
 
 
-def shell(wording: Wording) -> dict[str, object]:
+def told_values(wording: Wording, name: str, *, action: str | None = None) -> dict[str, object]:
+    """The values of a page that says one thing, and may ask whether it is meant."""
+    return {"title": wording.say(f"{name}_title"), "text": wording.say(name), "action": action} | _shell(wording)
+
+
+def going_values(wording: Wording, url: str) -> dict[str, object]:
+    """The values of the page that leads on to the gateway's."""
+    return {"title": wording.say("going_title"), "text": wording.say("going"), "url": url} | _shell(wording)
+
+
+def _shell(wording: Wording) -> dict[str, object]:
     """What every page of a customer needs."""
     return {"brand": wording.brand, "lang": wording.tag, "say": wording.say}

@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from recovery import __version__
+from recovery.reporting.period import NARROWING
 from recovery.reporting.views import View
-from recovery.runtime.web.asking import KEY_MAX, NARROWING
+from recovery.runtime.web.asking import KEY_MAX
 
 _TEXT = {"type": "string", "maxLength": KEY_MAX}
 
@@ -48,7 +49,13 @@ def _operation(path: str, kind: str, schema: dict[str, Any]) -> dict[str, Any]:
         "responses": {
             "200": {"description": "The report.", "content": {kind: {"schema": schema}}},
             "400": {"description": "What was asked for does not exist; the error says why.", **refused},
-            "401": {"description": "Nobody is signed in.", **refused},
+            "401": {"description": "Nobody is signed in, or name or password is wrong.", **refused},
+            "403": {"description": "Whoever is signed in is no finance and no admin.", **refused},
+            "429": {
+                "description": "Too many failed attempts to sign in; Retry-After says how many seconds to wait.",
+                **refused,
+            },
+            "503": {"description": "The database is away; nothing is lost.", **refused},
         },
     }
 
@@ -80,12 +87,17 @@ def _by() -> dict[str, Any]:
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 _REPORT = {
     "type": "object",
-    "required": ["first_day", "last_day", "zone", "made_at", "note", "tables"],
+    "required": ["first_day", "last_day", "zone", "made_at", "narrowed", "note", "tables"],
     "properties": {
         "first_day": {"type": "string", "format": "date"},
         "last_day": {"type": "string", "format": "date"},
         "zone": {"type": "string"},
         "made_at": {"type": "string", "format": "date-time"},
+        "narrowed": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "The keys that every case of the report has; empty for all cases.",
+        },
         "note": {"type": "string"},
         "tables": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Table"}},
     },

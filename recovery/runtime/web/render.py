@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from recovery.reporting.figures import WEEKDAYS
 from recovery.reporting.table import Kind, money, shown
 from recovery.runtime.web.drill import drilled, hour_address
 from recovery.sentences import points_of
@@ -33,6 +34,15 @@ def _sentence(fact: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", fact).capitalize()
 
 
+def _asked(name: str, value: str) -> str:
+    """A key of the address as people read it: hour 57 is Wed 09."""
+    if name == "hour" and value.isdecimal():
+        return f"hour: {WEEKDAYS[int(value) // 24 % 7]} {int(value) % 24:02}"
+    if name == "late":
+        return "booked after the month was closed"
+    return f"{name}: {value}".replace("_", " ")
+
+
 _environment = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=True,
@@ -44,6 +54,7 @@ _environment.filters["instant"] = _instant
 _environment.filters["sentence"] = _sentence
 _environment.filters["points"] = points_of
 _environment.filters["words"] = lambda text: str(text).replace("_", " ")
+_environment.globals["asked_words"] = _asked
 _environment.globals["shown"] = shown
 _environment.globals["money"] = money
 _environment.globals["Kind"] = Kind

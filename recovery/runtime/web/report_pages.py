@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recovery.reporting.export import as_csv, as_json
-from recovery.reporting.period import first_and_last_day
+from recovery.reporting.period import NARROWING, first_and_last_day, narrowed_to
 from recovery.reporting.rates import RatesInvalid
 from recovery.reporting.report import Report, View, report
 from recovery.reporting.views import HEADLINES, TITLES
 from recovery.reporting.workbook import as_xlsx
 from recovery.runtime.clock import clock_from
-from recovery.runtime.web.asking import narrowed_by, period_asked, span_asked, views_asked
+from recovery.runtime.web.asking import period_asked, span_asked, views_asked
 from recovery.runtime.web.render import rendered
 from recovery.runtime.web.report_view import report_values
 from recovery.runtime.wiring import Wiring
@@ -39,8 +39,8 @@ class ReportPages:
         kept = {name: value for name, value in asked.items() if value}
         values = {
             "asked": asked,
-            "narrowed": narrowed_by(asked),
             "query": urlencode(kept),
+            "whole": urlencode({name: value for name, value in kept.items() if name not in NARROWING}),
             "views": [(view.value, TITLES[view][0], view in chosen) for view in View if view not in HEADLINES],
             "chosen": [view.value for view in chosen],
         }
@@ -83,5 +83,7 @@ class ReportPages:
 
 
 def _file(found: Report, ending: str) -> dict[str, str]:
+    """Its name tells the period, and a narrowed report from the whole: a CSV has no place of its own to say so."""
     first, last = first_and_last_day(found.span)
-    return {"Content-Disposition": f'attachment; filename="recovered-revenue-{first}-{last}.{ending}"'}
+    part = "-narrowed" if narrowed_to(found.span) else ""
+    return {"Content-Disposition": f'attachment; filename="recovered-revenue-{first}-{last}{part}.{ending}"'}

@@ -4,7 +4,7 @@ from typing import Any
 
 from recovery.reporting.chart import chart
 from recovery.reporting.heat import heat_maps
-from recovery.reporting.period import first_and_last_day
+from recovery.reporting.period import first_and_last_day, narrowed_to
 from recovery.reporting.report import Report, View
 from recovery.reporting.views import CUTS
 
@@ -29,6 +29,7 @@ def report_values(found: Report) -> dict[str, Any]:
         "tables": [table for table in found.tables if table.name != View.RESTATED or table.rows],
         "first": first,
         "last": last,
+        "narrowed": narrowed_to(found.span),
         **_headlines(found),
         "explained": _explained(found),
         "chart": chart(found) if found.days else "",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from recovery.declines.networks import Advice, Cap, Counted, NetworkRules, RulePack
+from recovery.declines.networks import Advice, NetworkRules, RulePack
 from recovery.declines.signals import Initiator
 from recovery.simulation.answers import Verdict
 from recovery.simulation.backtest.account import Tried
+from recovery.timing.budgets import Use, beyond
 
 
 def breaches(charges: Sequence[Tried], networks: NetworkRules) -> int:
@@ -19,7 +20,7 @@ def breaches(charges: Sequence[Tried], networks: NetworkRules) -> int:
             continue
         pack = networks.in_force(tried.card.brand, tried.charge.created_at)
         before = [b for b in charges[:number] if b.card.fingerprint == tried.card.fingerprint and _reached(b)]
-        found += _against_advice(tried, before, pack) or any(_above(cap, tried, before) for cap in pack.caps)
+        found += _against_advice(tried, before, pack) or _above(tried, before, pack)
     return found
 
 
@@ -29,25 +30,25 @@ def _reached(tried: Tried) -> bool:
 
 def _against_advice(tried: Tried, before: Sequence[Tried], pack: RulePack) -> bool:
     for earlier in before:
-        answer = earlier.answer
-        rules = (
-            pack.decline_codes.get(answer.network_decline_code or ""),
-            pack.advice_codes.get(answer.network_advice_code or ""),
-        )
-        for rule in rules:
-            if rule is None:
+        codes = (earlier.answer.network_decline_code, earlier.answer.network_advice_code)
+        if earlier.card == tried.card and pack.forbids(*codes):
+            return True
+        for rule in (pack.decline_codes.get(codes[0] or ""), pack.advice_codes.get(codes[1] or "")):
+            if rule is None or rule.advice is not Advice.WAIT:
                 continue
-            if rule.advice is Advice.NEVER_AGAIN and earlier.card == tried.card:
-                return True
-            wait = timedelta(hours=rule.hours)
-            if rule.advice is Advice.WAIT and tried.charge.created_at < earlier.charge.created_at + wait:
+            if tried.charge.created_at < earlier.charge.created_at + timedelta(hours=rule.hours):
                 return True
     return False
 
 
-def _above(cap: Cap, tried: Tried, before: Sequence[Tried]) -> bool:
-    since = tried.charge.created_at - timedelta(hours=cap.window_hours)
-    counted = [
-        b for b in before if b.charge.created_at > since and not (cap.counted is Counted.DECLINES and b.approved)
+def _above(tried: Tried, before: Sequence[Tried], pack: RulePack) -> bool:
+    uses = [
+        Use(
+            at=one.charge.created_at,
+            amount=one.charge.amount,
+            declined=not one.approved,
+            by_customer=one.charge.initiator is Initiator.CUSTOMER,
+        )
+        for one in before
     ]
-    return len(counted) >= cap.tries_max
+    return beyond(pack, uses=uses, amount=tried.charge.amount, at=tried.charge.created_at)

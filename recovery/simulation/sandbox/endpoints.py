@@ -30,6 +30,7 @@ class Endpoint:
 
 _EXPAND = frozenset({"expand[]"})
 _META = frozenset({"metadata[*]"})
+_BILLED_TO = tuple(f"billing_details[address][{name}]" for name in ("line1", "city", "postal_code", "state", "country"))
 _ADDRESS = frozenset(f"address[{part}]" for part in ("city", "country", "line1", "line2", "postal_code", "state"))
 _CUSTOMER = (
     frozenset({"name", "email", "phone", "description", "preferred_locales[]", "payment_method"})
@@ -71,7 +72,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "/v1/payment_methods/:id",
         "payment_methods.update",
         "change expiry or billing details",
-        ["card[exp_month]", "card[exp_year]", "billing_details[name]", "billing_details[email]", *_META],
+        ["card[exp_month]", "card[exp_year]", "billing_details[name]", "billing_details[email]", *_BILLED_TO, *_META],
     ),
     _list("/v1/payment_methods", "payment_methods.list", "list a customer's methods", ["customer", "type"]),
     _post("/v1/payment_methods/:id/attach", "payment_methods.attach", "attach to a customer", ["customer"]),

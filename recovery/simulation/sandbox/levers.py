@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from recovery.simulation.answers import Answer
 from recovery.simulation.sandbox import billing, givebacks, hosted
+from recovery.simulation.sandbox.banks import address_corrected
 from recovery.simulation.sandbox.cards import script
 from recovery.simulation.sandbox.errors import Json, JsonValue, Refused
 from recovery.simulation.sandbox.makers import Behaviour, Makers
@@ -40,6 +41,17 @@ class Levers(Makers):
         """The card updater brings new details; the event is `payment_method.automatically_updated`."""
         with self.core.store.lock:
             refresh_card(self.core, method, self.core.cause("world"), **details)
+
+    def correct_address(self, method: str, *, postal_code: str = "94110", rightly: bool = True) -> None:
+        """The customer changes a stored card's billing address; `rightly` when the issuer has the same."""
+        with self.core.store.lock:
+            found = self.core.store.get("payment_method", method)
+            if rightly:
+                address_corrected(self.core.store, found["card"]["fingerprint"])
+            billing = found["billing_details"]
+            address = billing["address"] | {"postal_code": postal_code}
+            cause = hosted.customer_cause(self.core)
+            change(self.core, cause, "payment_method.updated", found, billing_details=billing | {"address": address})
 
     def detach_card(self, method: str) -> None:
         """The card is taken off its customer."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from recovery.simulation.sandbox.banks import address_corrected
 from recovery.simulation.sandbox.calls import Call, Handler
 from recovery.simulation.sandbox.cards import TEST_CARDS, from_test_name
 from recovery.simulation.sandbox.errors import Json, invalid, no_such
@@ -132,6 +133,11 @@ def _update_method(call: Call) -> Json:
     for name in ("billing_details", "metadata"):
         if name in call.params:
             fields[name] = method[name] | call.params[name]
+    if "address" in call.params.get("billing_details", {}):
+        fields["billing_details"]["address"] = (
+            method["billing_details"]["address"] | call.params["billing_details"]["address"]
+        )
+        address_corrected(call.core.store, method["card"]["fingerprint"] if method["type"] == "card" else "")
     change(call.core, call.cause, "payment_method.updated", method, **fields)
     return call.show(method)
 

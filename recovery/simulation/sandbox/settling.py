@@ -17,10 +17,20 @@ from recovery.simulation.sandbox.shapes import intent_of, subscription_of
 
 def change(core: Core, cause: Cause, kind: str, thing: Json, **fields: JsonValue) -> None:
     """Change fields of an object and tell it, with the previous values; nothing changed, nothing told."""
-    changed = {name: thing[name] for name, value in fields.items() if thing[name] != value}
+    changed = _before(thing, fields)
     if changed:
         thing.update(fields)
         emit(core, cause, kind, thing, changed=changed)
+
+
+def _before(thing: Json, fields: Json) -> Json:
+    """What differs, as it was; of an object within only what differs there."""
+    found = {}
+    for name, value in fields.items():
+        old = thing.get(name)
+        if old != value:
+            found[name] = _before(old, value) if isinstance(old, dict) and isinstance(value, dict) and old else old
+    return found
 
 
 def paid(core: Core, invoice: Json, cause: Cause, *, charge: Json | None) -> None:
