@@ -33,13 +33,17 @@ class Closing:
     reconciled: Mapping[str, Any] | None = None
 
 
+def month_over(month: str, zone: str, *, now: datetime) -> Span:
+    """The span of a month that can be closed. Raises MonthNotOver, PeriodInvalid."""
+    span = span_of(Asked(month=month, zone=zone), now=now)
+    if span.end > now:
+        raise MonthNotOver(f"{month} is not over in {zone}; close it after {span.end:%Y-%m-%d %H:%M} UTC")
+    return span
+
+
 def close_month(database: Engine, closing: Closing, *, now: datetime) -> ClosedMonth:
     """Keep the month's figures as they are now; nothing is booked meanwhile. Raises MonthNotOver, AlreadyClosed, PeriodInvalid."""
-    span = span_of(Asked(month=closing.month, zone=closing.zone), now=now)
-    if span.end > now:
-        raise MonthNotOver(
-            f"{closing.month} is not over in {closing.zone}; close it after {span.end:%Y-%m-%d %H:%M} UTC"
-        )
+    span = month_over(closing.month, closing.zone, now=now)
     with database.begin() as tx:
         prepare(tx)
         last_entry = hold_ledger(tx)

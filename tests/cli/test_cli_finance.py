@@ -60,6 +60,21 @@ def test_a_month_is_reconciled_and_closed(life: Life, run: Run) -> None:
     assert "month" in run("report", "--month", "2026-10", "--by", "churn", "--csv").out
 
 
+def test_what_cannot_be_asked_for_is_told_before_the_gateway_is_asked(
+    life: Life, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A month's lists take minutes at a large merchant; a mistake in the month is known at once."""
+    monkeypatch.setenv("RECOVERY_STRIPE_API_BASE", "http://127.0.0.1:1")
+    assert "'oct' is no month" in run("reconcile", "--month", "oct").err
+    assert "'oct' is no month" in run("close-month", "oct").err
+    assert "not over" in run("close-month", f"{MONDAY:%Y-%m}").err
+    nowhere = str(tmp_path / "none" / "report.csv")
+    for words in (("--format", "csv", "--output", nowhere), ("--chart", nowhere)):
+        refused = run("report", "--month", "2026-09", *words)
+        assert (refused.code, refused.err.count("\n")) == (1, 1), refused.err
+        assert f"{nowhere}: No such file or directory" in refused.err
+
+
 def test_the_lists_of_another_account_are_not_taken_in(life: Life, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOVERY_BROKER_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("RECOVERY_STRIPE_CALLS_PER_SECOND", "0")

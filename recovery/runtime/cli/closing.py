@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recovery.reporting.closing import Closing, close_month
+from recovery.reporting.closing import Closing, close_month, month_over
 from recovery.reporting.period import Asked, span_of
 from recovery.reporting.table import amount
 from recovery.reporting.tie_out import TieOut, tie_out
@@ -16,6 +16,7 @@ from recovery.runtime.cli.output import cells, console, grid, said, said_json
 from recovery.runtime.cli.session import command_stack
 from recovery.runtime.clock import clock_from
 from recovery.runtime.stack import Stack
+from recovery.storage.report_sums import Span
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -32,7 +33,9 @@ def reconcile(
 ) -> None:
     """Compare the ledger with the gateway's charges, refunds and disputes, page by page. Ends with 1 where they differ."""
     with command_stack() as stack:
-        found = _tied_out(stack, month)
+        settings = stack.wiring.settings
+        now = clock_from(settings.clock_file).now()
+        found = _tied_out(stack, span_of(Asked(month=month, zone=settings.report_zone), now=now))
     if json:
         said_json(_values(found))
     else:
@@ -51,9 +54,12 @@ def close_month_command(
 ) -> None:
     """Compare a month with the gateway and keep its figures as they are now. What is booked later is shown beside them."""
     with command_stack() as stack:
+        settings = stack.wiring.settings
+        now = clock_from(settings.clock_file).now()
+        span = month_over(month, settings.report_zone, now=now)  # before the gateway's lists are gone through
         reconciled: dict[str, Any] = {"despite": despite}
         if despite is None:
-            tied = _tied_out(stack, month)
+            tied = _tied_out(stack, span)
             if not tied.clean:
                 _say(month, tied)
                 raise Refused(
@@ -62,11 +68,11 @@ def close_month_command(
             reconciled = _values(tied)
         closing = Closing(
             month=month,
-            zone=stack.wiring.settings.report_zone,
+            zone=settings.report_zone,
             closed_by=by or getpass.getuser(),
             reconciled=reconciled,
         )
-        closed = close_month(stack.wiring.database, closing, now=clock_from(stack.wiring.settings.clock_file).now())
+        closed = close_month(stack.wiring.database, closing, now=now)
     if json:
         said_json(
             {"month": closed.month, "zone": closed.zone, "closed_by": closed.closed_by, "figures": closed.figures}
@@ -77,10 +83,8 @@ def close_month_command(
         said(f"  net recovered, by cash date: {amount(sums['net_minor'], currency)} {currency.upper()}")
 
 
-def _tied_out(stack: Stack, month: str) -> TieOut:
-    settings = stack.wiring.settings
+def _tied_out(stack: Stack, span: Span) -> TieOut:
     keep_account(stack.wiring)
-    span = span_of(Asked(month=month, zone=settings.report_zone), now=clock_from(settings.clock_file).now())
     return tie_out(stack.wiring.database, stack.wiring.gateway, span)
 
 

@@ -77,6 +77,13 @@ def _unknown_case(error: Exception) -> str | None:
     return f"{error.args[0]}. `recovery case list` shows what there is."
 
 
+def _file(error: Exception) -> str | None:
+    assert isinstance(error, OSError)
+    if error.filename is None:
+        return None
+    return f"{error.filename}: {error.strerror}. Name a file in a folder that exists and that you may use."
+
+
 _WORDS: Final[tuple[tuple[type[Exception], Callable[[Exception], str | None]], ...]] = (
     (SettingsInvalid, _settings),
     (ConfigInvalid, _config),
@@ -98,5 +105,6 @@ _WORDS: Final[tuple[tuple[type[Exception], Callable[[Exception], str | None]], .
     (OperationalError, _database),
     (PoolTimeout, _database),
     (ProgrammingError, _schema),
+    (OSError, _file),
     (DBAPIError, lambda error: _database(error) if getattr(error, "connection_invalidated", False) else None),
 )
