@@ -3,6 +3,7 @@
 Only one that is as new in all but its rows is lent again; after a change of its schema, growth or an analysis it is dropped.
 """
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,13 +46,15 @@ _COUNT_ANEW = (
 )
 
 
+_numbers = itertools.count(1)
+
+
 @dataclass
 class Databases:
     """Copies of a template on one server: ``base`` is its URL up to the database's name."""
 
     base: str
     template: str
-    _made: int = 0
     _free: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -75,8 +78,7 @@ class Databases:
                 connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
     def _copied(self) -> str:
-        self._made += 1
-        name = f"lent_{self._made}"
+        name = f"lent_{next(_numbers)}"
         copy = SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(self.template))
         with self._connected("postgres") as connection:
             connection.execute(copy)

@@ -1,13 +1,13 @@
 """The shared fixtures themselves: what every other room's tests stand on."""
 
 import smtplib
-from dataclasses import replace
 from email.message import EmailMessage
 from typing import Any
 
 import psycopg
 import pytest
 import redis
+from conftest import TEMPLATE
 from databases import Databases
 
 
@@ -32,8 +32,9 @@ def _rows(url: str, *more: str) -> tuple[Any, ...] | None:
         return connection.execute("SELECT (SELECT count(*) FROM flags), max(id) FROM renewal_news").fetchone()
 
 
-def test_a_database_is_lent_again_only_if_it_is_as_new(_databases: Databases) -> None:
-    lender = replace(_databases)  # with names of its own
+def test_a_database_is_lent_again_only_if_it_is_as_new(postgres_url_base: str, database_url: str) -> None:
+    assert database_url.startswith(postgres_url_base), "lent by another one from the same template"
+    lender = Databases(postgres_url_base, TEMPLATE)
     with lender.lent() as first, psycopg.connect(_plain(first)) as left_open:
         assert _rows(first) == (1, 1)
     with pytest.raises(psycopg.OperationalError):
