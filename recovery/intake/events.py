@@ -13,7 +13,7 @@ from recovery.engine.leases import Keeper
 from recovery.gateways.port import Gateway, GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.intake.outcome import Done, Held
 from recovery.intake.translate import translate
-from recovery.storage.connect import OUR_MISTAKES, reading
+from recovery.storage.connect import OUR_MISTAKES, at_once, reading
 from recovery.storage.event_store import (
     StoredEvent,
     claim_events,
@@ -54,7 +54,7 @@ class Intake:
         whole = batch * 2 + 4 * self.gateway.call_bound_seconds
         lease = whole if self.keeper is None else min(self.keeper.lease_seconds, whole)
         until = machine_now + timedelta(seconds=lease)
-        with self.door.database.begin() as tx:
+        with at_once(self.door.database) as tx:
             taken = claim_events(tx, machine_now=machine_now, lease_until=until, limit=batch, suspects=suspects)
         if not taken:
             return 0
@@ -116,10 +116,10 @@ class Intake:
 
     def _hold(self, event: StoredEvent, seconds: float, detail: str, *, failed: bool) -> None:
         until = self.door.machine_clock() + timedelta(seconds=seconds)
-        with self.door.database.begin() as tx:
+        with at_once(self.door.database) as tx:
             hold_event(tx, event, until=until, detail=detail, failed=failed)
 
     def _finish(self, event: StoredEvent, state: str, detail: str) -> None:
-        with self.door.database.begin() as tx:
+        with at_once(self.door.database) as tx:
             finish_event(tx, event, state=state, detail=detail)
         log.info("event_processed", event_id=event.id, kind=event.kind, state=state, detail=detail)

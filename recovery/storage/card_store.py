@@ -3,7 +3,21 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import BindParameter, Connection, bindparam, exists, func, literal, null, select, text
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Text,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    text,
+    union_all,
+)
 
 from recovery.cases.case import Case
 from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, OPEN_STEPS, AttemptStatus, State
@@ -30,38 +44,41 @@ def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUs
     """All attempts on a card in the last LOOK_BACK_DAYS that count: ours on any case, the gateway's, the customer's."""
     if budget_key is None:
         return CardUse(budget_key="", uses=())
-    since = now - timedelta(days=LOOK_BACK_DAYS)
-    asked = {"key": budget_key, "since": since}
-    ours, theirs = tx.execute(_OURS, asked).all(), tx.execute(_THEIRS, asked).all()
+    asked = {"key": budget_key, "since": now - timedelta(days=LOOK_BACK_DAYS)}
     uses = [
         Use(
             at=at,
             amount=Money(minor=minor, currency=currency),
-            declined=None if AttemptStatus(status) in OPEN_ATTEMPTS else status != AttemptStatus.SUCCEEDED,
-        )
-        for at, minor, currency, status in ours
-    ]
-    uses += [
-        Use(
-            at=at,
-            amount=Money(minor=minor, currency=currency),
-            declined=None if succeeded is None else not succeeded,
+            declined=None if status in OPEN_ATTEMPTS or status is None else status != AttemptStatus.SUCCEEDED,
             by_customer=initiator == Initiator.CUSTOMER.value,
         )
-        for at, minor, currency, initiator, succeeded in theirs
+        for at, minor, currency, status, initiator in tx.execute(_USES, asked)
     ]
     return CardUse(budget_key=budget_key, uses=tuple(sorted(uses, key=lambda use: use.at)))
 
 
 _KEY: BindParameter[str] = bindparam("key")
 _SINCE = bindparam("since", type_=attempts.c.started_at.type)
-_OURS = select(attempts.c.started_at, attempts.c.amount_minor, attempts.c.currency, attempts.c.status).where(
-    attempts.c.budget_key == _KEY, attempts.c.counts, attempts.c.started_at > _SINCE
-)
+_NOBODY_TOLD = cast(null(), Text)
+_OURS = select(
+    attempts.c.started_at,
+    attempts.c.amount_minor,
+    attempts.c.currency,
+    attempts.c.status,
+    literal(Initiator.ENGINE.value, Text),
+).where(attempts.c.budget_key == _KEY, attempts.c.counts, attempts.c.started_at > _SINCE)
 # Charges from before, or of invoices that never became a case; what is known otherwise is not counted twice. Who started them is not
 # known: they count as the merchant's, which is the stricter reading.
 _IMPORTED = select(
-    past_charges.c.at, past_charges.c.amount_minor, past_charges.c.currency, null(), past_charges.c.succeeded
+    past_charges.c.at,
+    past_charges.c.amount_minor,
+    past_charges.c.currency,
+    case(
+        (past_charges.c.succeeded.is_(None), _NOBODY_TOLD),
+        (past_charges.c.succeeded, AttemptStatus.SUCCEEDED.value),
+        else_=AttemptStatus.DECLINED.value,
+    ),
+    _NOBODY_TOLD,
 ).where(
     past_charges.c.budget_key == _KEY,
     past_charges.c.counts,
@@ -69,17 +86,14 @@ _IMPORTED = select(
     ~exists().where(attempts.c.charge_id == past_charges.c.charge_id),
     ~exists().where(foreign_charges.c.charge_id == past_charges.c.charge_id),
 )
-_THEIRS = (
-    select(
-        foreign_charges.c.at,
-        foreign_charges.c.amount_minor,
-        foreign_charges.c.currency,
-        foreign_charges.c.initiator,
-        literal(False),
-    )
-    .where(foreign_charges.c.budget_key == _KEY, foreign_charges.c.counts, foreign_charges.c.at > _SINCE)
-    .union_all(_IMPORTED)
-)
+_THEIRS = select(
+    foreign_charges.c.at,
+    foreign_charges.c.amount_minor,
+    foreign_charges.c.currency,
+    literal(AttemptStatus.DECLINED.value, Text),
+    foreign_charges.c.initiator,
+).where(foreign_charges.c.budget_key == _KEY, foreign_charges.c.counts, foreign_charges.c.at > _SINCE)
+_USES = union_all(_OURS, _THEIRS, _IMPORTED)
 _SIBLINGS = (
     select(cases.c.id, cases.c.state, cases.c.failed_at, func.min(steps.c.due_at))
     .outerjoin(steps, (steps.c.case_id == cases.c.id) & steps.c.state.in_(OPEN_STEPS))

@@ -61,3 +61,7 @@ def reading(database: Engine) -> Iterator[Connection]:
     the driver forget every statement that it had prepared."""
     with database.connect() as connection:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+at_once = reading
+"""The same for one statement that writes: it is a transaction by itself, and the ends of a larger one cost two questions more."""

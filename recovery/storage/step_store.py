@@ -252,9 +252,10 @@ def _counts() -> Executable:
     ).where(steps.c.state.in_((StepState.PLANNED, StepState.IN_FLIGHT)))
 
 
-def is_busy(tx: Connection, *, moment: Moment) -> bool:
-    """Whether a step is due or in flight or an event waits: the question that costs least, for who asks it again and again."""
-    return bool(tx.execute(_BUSY_NOW, {"now": moment.now}).scalar_one())
+def busy_until(tx: Connection, *, now: datetime) -> tuple[bool, datetime | None]:
+    """Whether a step is due or in flight or an event waits, and when the next step is due: cheap enough to be asked all the time."""
+    busy, next_due_at = tx.execute(_BUSY_NOW, {"now": now}).one()
+    return bool(busy), next_due_at
 
 
 _NOT_ASIDE = steps.c.set_aside_at.is_(None)
@@ -263,7 +264,8 @@ _BUSY_NOW = select(
         exists().where(events.c.state == "waiting"),
         exists().where(steps.c.state == StepState.IN_FLIGHT, _NOT_ASIDE),
         exists().where(steps.c.state == StepState.PLANNED, steps.c.due_at <= _NOW, _NOT_ASIDE),
-    )
+    ),
+    select(func.min(steps.c.due_at)).where(steps.c.state == StepState.PLANNED, _NOT_ASIDE).scalar_subquery(),
 )
 
 

@@ -4,7 +4,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from cases_support import CARD, EXPIRED, FAILED_AT, LOST, NIGHT, attempt, charge, opened, owed, planned, rules, told
+from cases_support import (
+    CARD,
+    EXPIRED,
+    FAILED_AT,
+    FUNDS,
+    LOST,
+    NIGHT,
+    attempt,
+    charge,
+    opened,
+    owed,
+    planned,
+    rules,
+    told,
+)
 
 from recovery.cases import facts
 from recovery.cases.answers import Declined, NotSent, Succeeded
@@ -172,3 +186,26 @@ def test_a_backup_card_whose_address_was_corrected_stays_a_backup() -> None:
     usage = CardUse(budget_key=first.budget_key, uses=())
     after = decide(case, fact, now=NIGHT, rules=rules(), usage=usage).case
     assert after.purpose_of(CARD) is Purpose.BACKUP_CARD
+
+
+def test_once_tried_it_is_an_ordinary_card_again() -> None:
+    """What lacks funds then waits for its hours and days like any other."""
+    case = begun(read(corrected(asked_for(ZIP))).case)
+    poor = answered(case, Declined(signals=FUNDS, charge_id="ch_2")).case
+    assert not poor.is_dead(CARD)
+    assert poor.purpose_of(CARD) is Purpose.SILENT
+    charges = (charge(signals=ZIP), charge("ch_2", created_at=NIGHT))
+    assert read(poor, *charges, due=True).start is None
+
+
+def test_a_correction_is_not_used_up_while_an_attempt_that_it_may_cure_is_open() -> None:
+    flying = replace(opened(), attempts=(attempt(),), dead_cards=(replace(CARD, fingerprint=None),))
+    theirs = charge("ch_0", signals=ZIP, initiator=Initiator.CUSTOMER)
+    assert [each.lifted_after for each in read(corrected(flying), charge(), theirs).case.corrections] == [None]
+
+
+def test_what_another_entry_was_mistyped_stays_dead() -> None:
+    other = replace(CARD, payment_method="pm_2", fingerprint=None)
+    case = asked_for(ZIP)
+    both = replace(case, dead_cards=(*case.dead_cards, other))
+    assert read(corrected(both)).case.dead_cards == (other,)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from recovery.runtime.celery_app import Bell, bells_of
 from recovery.runtime.clock import SharedClock, machine_now
@@ -18,7 +18,7 @@ from recovery.runtime.demo.world_link import WorldLink
 from recovery.storage.connect import reading
 from recovery.storage.event_store import event_counts
 from recovery.storage.moment import Moment
-from recovery.storage.step_store import Backlog, backlog, due_kinds, is_busy
+from recovery.storage.step_store import backlog, busy_until, due_kinds
 
 POLL_SECONDS = 0.012
 """How often the processes are looked at while they work: looking takes time from them, and waiting costs it."""
@@ -78,20 +78,20 @@ class Driver:
         began = rang = time.monotonic()
         with self.database.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
             while True:
-                if not is_busy(tx, moment=self._moment()):
+                if not busy_until(tx, now=self.clock.now())[0]:
                     before = self.world.state()
-                    waiting, steps = self._engine(tx)
+                    busy, next_due_at = busy_until(tx, now=self.clock.now())
                     after = self.world.state()
                     # Equal counts prove that nothing was delivered while the database was read.
                     same = before.quiet and after.quiet and after.delivered == before.delivered
-                    if same and _idle(waiting, steps):
-                        return steps.next_due_at, after.next_due_at
+                    if same and not busy:
+                        return next_due_at, after.next_due_at
                 elapsed = time.monotonic()
                 if elapsed - rang > RING_AGAIN_SECONDS:
                     rang = elapsed
                     self._ring_again()
                 if elapsed - began > STUCK_SECONDS:
-                    found = (*self._engine(tx), self.world.state())
+                    found = (event_counts(tx)["waiting"], backlog(tx, moment=self._moment()), self.world.state())
                     raise DemoStuck(f"stuck at {self.clock.now()}: events waiting, steps and world are {found}")
                 time.sleep(POLL_SECONDS)
 
@@ -109,12 +109,5 @@ class Driver:
         self.check()
         self.watch(self.clock.now())
 
-    def _engine(self, tx: Connection) -> tuple[int, Backlog]:
-        return event_counts(tx)["waiting"], backlog(tx, moment=self._moment())
-
     def _moment(self) -> Moment:
         return Moment(now=self.clock.now(), machine_now=machine_now())
-
-
-def _idle(waiting: int, steps: Backlog) -> bool:
-    return waiting == 0 and steps.in_flight == 0 and steps.due == 0

@@ -107,9 +107,9 @@ class Parameters:
     velocity_per_day: Annotated[int, Ge(1)] = 4
     updater_knows_share: Share = 0.65
     updater_days: Delay = (0.0, 10.0)
-    brand_change_share: Share = 0.0
+    brand_change_share: Share = 0.04
     """How many reissued cards come back as another brand's, which needs the cardholder's new agreement."""
-    token_share: Share = 0.0
+    token_share: Share = 0.06
     """How many cards that fail for missing money show a passed expiry although their network token goes on working."""
     good_card: Share = 0.95
     """The chance that a card without any trouble is approved."""
