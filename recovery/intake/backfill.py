@@ -148,8 +148,8 @@ class Backfill:
 
     def _events(self, since: datetime) -> tuple[int, int]:
         listed = fresh = 0
-        listed = self.gateway.notices_since(since)
-        wanted = (each for each in listed if each.kind in self.kinds and not is_idle(each.kind, each.content))
+        told = self.gateway.notices_since(since)
+        wanted = (each for each in told if each.kind in self.kinds and not is_idle(each.kind, each.content))
         for portion in _portions(wanted):
             machine_now = self.door.machine_clock()
             listed += len(portion)
