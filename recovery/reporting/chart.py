@@ -64,6 +64,11 @@ def chart(report: Report) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+def uncharted(report: Report) -> list[str]:
+    """The currencies that the chart has no room for."""
+    return sorted({day.currency for day in report.days} - set(_panels(report.days)))
+
+
 def _panels(days: Sequence[DaySum]) -> dict[str, list[DaySum]]:
     found: dict[str, list[DaySum]] = {}
     for day in days:

@@ -17,7 +17,7 @@ from recovery.cases import facts
 from recovery.cases.lifecycle import State
 from recovery.declines.signals import Initiator
 from recovery.money import Money
-from recovery.reporting.chart import chart
+from recovery.reporting.chart import chart, uncharted
 from recovery.reporting.closing import Closing, close_month
 from recovery.reporting.export import as_csv, as_json
 from recovery.reporting.period import Asked, PeriodInvalid, first_and_last_day, span_of
@@ -350,6 +350,16 @@ def test_the_chart_is_plain_svg_that_loads_nothing(life: Life) -> None:
     assert "At risk" in drawn
     assert "JPY" in drawn
     assert drawn == chart(asked(life))
+    for currency in ("eur", "kwd"):
+        life.fail(currency, minor=3000, currency=currency, at=MONDAY)
+    assert uncharted(asked(life)) == ["kwd"], "said where there is no room for it"
+
+
+def test_the_charts_last_date_is_not_cut(life: Life) -> None:
+    life.fail("open", at=MONDAY)
+    root = ElementTree.fromstring(chart(asked(life)))
+    dated = [element.get("text-anchor") for element in root.iter() if (element.text or "").endswith(" 2026")]
+    assert dated == ["start", "middle", "end"]
 
 
 def test_nothing_failed_gives_an_empty_report(life: Life) -> None:

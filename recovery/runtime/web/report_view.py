@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from recovery.reporting.chart import chart
+from recovery.reporting.chart import chart, uncharted
 from recovery.reporting.heat import heat_maps
 from recovery.reporting.period import first_and_last_day, narrowed_to
 from recovery.reporting.report import Report, View
@@ -33,6 +33,7 @@ def report_values(found: Report) -> dict[str, Any]:
         **_headlines(found),
         "explained": _explained(found),
         "chart": chart(found) if found.days else "",
+        "uncharted": uncharted(found),
         "heat": heat_maps(hours) if hours is not None else [],
         "cuts": {view.value: cut.value for view, cut in CUTS.items()},
     }
