@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sim_books import Booked
+from sim_issuers import DEAD_CODES
 from sim_view import LATE, Row, View
 
 from recovery.cases.wallet import Place, Wallet
@@ -106,6 +107,8 @@ def _overlooked(view: View) -> Iterator[str]:
                 continue
             if invoice.ended_at is not None and not _told(view, at, customer, card, until=invoice.ended_at - NOTICED):
                 continue  # the merchant ended it before anybody could know
+            if _died(view, customer, card):
+                continue  # on another of the customer's invoices
             if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
                 continue
             yield f"{card.brief()} came {at} to {customer} and was never charged, {case.id} was lost {case.ended_at}"
@@ -131,6 +134,12 @@ def _slips(view: View) -> Iterator[str]:
                 view.attempts[c.key].card["fingerprint"] == card.fingerprint for c in calls if c.key in view.attempts
             ):
                 yield f"the address of {card.brief()} was corrected {at} and {case.id} was lost without a try {case.ended_at}"
+
+
+def _died(view: View, customer: str, card: Card) -> bool:
+    """Whether any charge of the customer's was refused for good on these details."""
+    charges = [c for i in view.books.invoices.values() if i.customer == customer for c in view.books.of(i.id)]
+    return any(c.signals and c.signals.decline_code in DEAD_CODES and card.same_details(c.card) for c in charges)
 
 
 def _told(view: View, at: datetime, customer: str, card: Card, *, until: datetime) -> bool:
