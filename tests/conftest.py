@@ -6,6 +6,7 @@ broker of its own.
 """
 
 import functools
+import gc
 import importlib
 import itertools
 import logging
@@ -38,6 +39,15 @@ MARK = "RECOVERY_TEST_SESSION"
 LEAVE_SECONDS = 5.0
 
 _numbers = itertools.count(1)
+
+# Looking for garbage among all that modules left, again and again, took a tenth of all tests' time.
+gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: garbage is looked for in what tests make."""
+    gc.collect()
+    gc.freeze()
 
 
 def _left_over(mark: str) -> list[psutil.Process]:

@@ -80,12 +80,13 @@ _READY = (
 
 
 _WAITS = (
-    "SELECT min(at) FROM (SELECT lease_until AS at FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL UNION ALL"
-    " SELECT hold_until FROM steps WHERE state = 'planned' AND due_at <= %(now)s AND hold_until > %(machine)s"
+    "SELECT min(at), min(at) FILTER (WHERE NOT of_event), (SELECT min(due_at) FROM steps WHERE state = 'planned' AND set_aside_at IS NULL)"
+    " FROM (SELECT lease_until AS at, false AS of_event FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL UNION ALL"
+    " SELECT hold_until, false FROM steps WHERE state = 'planned' AND due_at <= %(now)s AND hold_until > %(machine)s"
     " AND set_aside_at IS NULL UNION ALL"
-    " SELECT hold_until FROM events WHERE state = 'waiting' AND hold_until > %(machine)s AND NOT %(driven)s) AS held"
+    " SELECT hold_until, true FROM events WHERE state = 'waiting' AND hold_until > %(machine)s) AS held"
 )
-_NEXT_STEP = "SELECT min(due_at) FROM steps WHERE state = 'planned' AND set_aside_at IS NULL"
+"""When the next lease or hold ends of what is due or in flight already, with and without held events, and the next step's due time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +203,8 @@ class Run:
         """The whole story: turns with faults, then the quiet end. Raises DidNotEnd."""
         dice = self.faults.dice.of("turns")
         for _ in range(self.wish.turns):
-            self.turn(dice.choices(tuple(_TURNS), weights=self._weights())[0])
+            ready = self.ready()
+            self.turn(dice.choices(tuple(_TURNS), weights=self._weights(ready))[0], ready)
             if self.idle:
                 break
         self.faults.ended = True
@@ -213,18 +215,21 @@ class Run:
                 return
         raise DidNotEnd(f"not ended after {DRAIN_MAX} quiet turns: {self.still_open()}")
 
-    def _weights(self) -> list[int]:
+    def _weights(self, ready: Ready) -> list[int]:
         """How likely each actor is to act next: a ring that would find nothing is not rung."""
-        ready, weights = self.ready(), dict.fromkeys(_TURNS, 0) | _WEIGHTS
+        weights = dict.fromkeys(_TURNS, 0) | _WEIGHTS
         post = self.post.next_due is not None and self.post.next_due <= self.clocks.at.timestamp()
         weights |= {"steps": 40 * bool(ready.kinds), "events": 20 * bool(ready.events), "post": 20 * post}
         weights |= {"sweep": 10 * bool(ready.lapsed), "jump": 4 if ready.kinds or ready.events or post else 60}
         return [weights[kind] for kind in _TURNS]
 
-    def turn(self, kind: str) -> None:
-        """One act of one actor; the end of a worker ends only itself."""
+    def turn(self, kind: str, ready: Ready | None = None) -> None:
+        """One act of one actor; the end of a worker ends only itself. ``ready`` is what there is to do, where that was just asked."""
         try:
-            _TURNS[kind](self)
+            if kind == "steps":
+                self.steps(ready)
+            else:
+                _TURNS[kind](self)
         except Crashed:
             self.say(f"{kind}: the worker is gone")
         self.gateway.land_due()
@@ -272,7 +277,8 @@ class Run:
         done += self.people.act_due() + self.gateway.land_due()
         self.people.finish_processing()
         ready = self.ready()
-        done += (self.events() if ready.events else 0) + (self.steps() if ready.kinds else 0)
+        taken = self.events() if ready.events else 0
+        done += taken + (self.steps(None if taken else ready) if ready.kinds else 0)
         if ready.lapsed:
             self.sweep()
         if ready.wanted or self.gateway.key_refused:
@@ -282,9 +288,9 @@ class Run:
             return True
         return self.wait()
 
-    def steps(self) -> int:
+    def steps(self, ready: Ready | None = None) -> int:
         """The ring of steps; how many were claimed."""
-        kinds = self.ready().kinds
+        kinds = (ready or self.ready()).kinds
         due = {kind: performer for kind, performer in self.performers.items() if kind in kinds}
         batch = self.faults.dice.of("batch").choice((1, 1, 3))
         cool, self.faults.heat = self.faults.heat, 3.0
@@ -323,29 +329,21 @@ class Run:
 
     def wait(self) -> bool:
         """Let time come to the next instant at which anything is due; False when nothing ever will be."""
+        now, machine = self.clocks.at, self.clocks.machine()
+        held, held_step, step_due = self.eye.see(_WAITS, {"now": now, "machine": machine})
         waits = [(item[0] - self.clocks.machine_at).total_seconds() for item in self.gateway.landings]
-        waits += self._machine_waits(driven=self.clocks.driven)
-        due = [at for at in (self._next_step(), self.post.next_due, self.people.next_due) if at is not None]
+        # A driven clock does not wait for events that are held: what they wait for may take days of business time.
+        ends = [at for at in (held_step if self.clocks.driven else held,) if at is not None]
+        waits += [(at - machine).total_seconds() for at in ends]
+        step_at = step_due.timestamp() if step_due else None
+        due = [at for at in (step_at, self.post.next_due, self.people.next_due) if at is not None]
         if not waits and due:
             self.clocks.jump(datetime.fromtimestamp(min(due), tz=UTC) + timedelta(milliseconds=1))
             return True
-        waits = waits or self._machine_waits(driven=False)
+        waits = waits or [(held - machine).total_seconds() for _ in range(held is not None)]
         if waits:
             self.clocks.tick(max(min(waits), 0) + 0.001)
         return bool(waits)
-
-    def _machine_waits(self, *, driven: bool) -> list[float]:
-        """How long until the next lease or hold ends, of what is due or in flight already.
-
-        A driven clock does not wait for events that are held: what they wait for may take days of business time.
-        """
-        moment = {"now": self.clocks.at, "machine": self.clocks.machine(), "driven": driven}
-        (found,) = self.eye.see(_WAITS, moment)
-        return [] if found is None else [(found - self.clocks.machine()).total_seconds()]
-
-    def _next_step(self) -> float | None:
-        (found,) = self.eye.see(_NEXT_STEP, {})
-        return found.timestamp() if found else None
 
     def jump(self) -> None:
         """Time passes to the next instant at which something is due; a driven clock moves only when all is quiet."""
