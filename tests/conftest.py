@@ -29,6 +29,7 @@ import pytest
 import redis
 import structlog
 from aiosmtpd.controller import Controller
+from databases import Databases
 
 from recovery.runtime.embedded import EmbeddedServer, embedded_postgres, embedded_valkey
 
@@ -139,6 +140,11 @@ def _migrated_template(postgres_url_base: str) -> str:
     return TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def _databases(postgres_url_base: str, _migrated_template: str) -> Databases:
+    return Databases(postgres_url_base, _migrated_template)
+
+
 def _fresh_database(base: str, *, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     _administer(base, f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -147,9 +153,10 @@ def _fresh_database(base: str, *, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(postgres_url_base: str, _migrated_template: str) -> Iterator[str]:
-    """A migrated database for this test alone."""
-    yield from _fresh_database(postgres_url_base, template=_migrated_template)
+def database_url(_databases: Databases) -> Iterator[str]:
+    """A migrated database without a row, for this test alone."""
+    with _databases.lent() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,8 @@ def _by_updater(case: Case, card: Card | None, found: Freshness, *, now: datetim
         return None
     if case.state is not State.SILENT or case.open_attempt is not None or is_untried(case, card):
         return None
-    dead = case.dead_cards if case.is_dead(card) else (*case.dead_cards, card)
+    # Not merely the entry, which may be dead already: the account behind it.
+    dead = case.dead_cards if card in case.dead_cards else (*case.dead_cards, card)
     known = replace(_on(case, card), dead_cards=dead if isinstance(found, Closed) else case.dead_cards)
     why = f"the updater was asked about {card.brief()}"
     return spent(known, Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=told(found))

@@ -173,7 +173,8 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: Told) 
     verdict = case.verdict
     assert verdict is not None
     kind = verdict.decline_class
-    because = Sentence(lambda: f"{why}; {verdict.brief()}")
+    elsewhere = "; the card itself was refused for good meanwhile" if kind in RETRIED else ""
+    because = Sentence(lambda: f"{why}; {verdict.brief()}{elsewhere}")
     turn = backup_turn(case, now=now, rules=rules, why=because)
     if turn is not None:
         return turn

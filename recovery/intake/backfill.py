@@ -19,6 +19,7 @@ from recovery.engine.advance import advance, open_case
 from recovery.engine.door import Door
 from recovery.gateways.port import Gateway, GatewayRefused, NotFound, Notice
 from recovery.intake.deserving import too_old, undeserving
+from recovery.intake.idle import is_idle
 from recovery.intake.receive import event_of
 from recovery.storage.case_store import known_obligations, load_case, open_cases
 from recovery.storage.event_store import store_event
@@ -147,7 +148,8 @@ class Backfill:
 
     def _events(self, since: datetime) -> tuple[int, int]:
         listed = fresh = 0
-        wanted = (notice for notice in self.gateway.notices_since(since) if notice.kind in self.kinds)
+        told = self.gateway.notices_since(since)
+        wanted = (each for each in told if each.kind in self.kinds and not is_idle(each.kind, each.content))
         for portion in _portions(wanted):
             machine_now = self.door.machine_clock()
             listed += len(portion)

@@ -7,6 +7,7 @@ from typing import Final
 
 from recovery.cases.facts import PaymentMethodChanged, SubscriptionCancelled
 from recovery.intake.desk import Desk, tell
+from recovery.intake.idle import is_idle
 from recovery.intake.outcome import Done, Held
 from recovery.storage.card_history import customer_of_card, note_correction
 from recovery.storage.case_store import cases_of
@@ -47,8 +48,7 @@ def _goes_on(desk: Desk, subscription: str) -> Done | Held:
 
 def card_changed(desk: Desk) -> Done | Held:
     """Something about a customer's cards changed; an event that only names the customer may mean anything."""
-    bare = set(desk.event.content) == {"customer"}
-    if desk.event.kind == "customer.updated" and not desk.text("changed") and not bare:
+    if is_idle(desk.event.kind, desk.event.content):
         return Done("no card of the customer changed")
     customer = desk.text("customer") or _holder(desk)
     if customer is None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from sqlalchemy import Engine
 
 from recovery.gateways.port import Gateway, Notice
+from recovery.intake.idle import is_idle
 from recovery.storage.event_store import StoredEvent, store_event
 
 
@@ -41,7 +42,8 @@ def noticed(
 ) -> StoredEvent | None:
     """Verify one webhook; the event to store, None for one that is not ours. Raises SignatureRejected, PayloadRejected."""
     notice = gateway.verify(body, signature, machine_now=machine_now)
-    return event_of(notice, gateway.name) if notice.kind in kinds else None
+    ours = notice.kind in kinds and not is_idle(notice.kind, notice.content)
+    return event_of(notice, gateway.name) if ours else None
 
 
 def event_of(notice: Notice, gateway: str) -> StoredEvent:

@@ -26,6 +26,7 @@ from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.intake.changed import card_changed, subscription_changed
 from recovery.intake.deserving import too_old, undeserving
 from recovery.intake.desk import Desk, tell
+from recovery.intake.idle import is_idle
 from recovery.intake.outcome import Done, Held
 from recovery.intake.reversals import reversal_seen
 from recovery.storage.attempt_store import attempt_of_charge, case_of_attempt, open_attempt_of_obligation
@@ -204,8 +205,7 @@ def _tell_obligation(desk: Desk, fact: Fact) -> Done | Held:
 
 def _updated(desk: Desk) -> Done | Held:
     """A retry that the gateway plans after a failure is the sign that its own retries are on."""
-    content = desk.event.content
-    if not content.get("next_payment_attempt") or not content.get("attempt_count") or content.get("status") != "open":
+    if is_idle(desk.event.kind, desk.event.content):
         return Done("nothing to do")
     detail = f"invoice {desk.event.object_id} is to be retried by the gateway itself"
     with desk.door.database.begin() as tx:

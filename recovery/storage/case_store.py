@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Engine, RowMapping, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Engine, RowMapping, bindparam, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
@@ -13,6 +13,7 @@ from recovery.cases.facts import Fact, fact_name
 from recovery.cases.grounds import Grounds
 from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Review, Rule, Source, State, StepKind, StepState
+from recovery.declines.signals import Card
 from recovery.money import Money
 from recovery.storage import codec
 from recovery.storage.attempt_store import attempt_from, save_changed_attempts
@@ -42,8 +43,17 @@ def case_id_of(obligation: str) -> str:
 
 # Made once: putting a statement of forty columns together takes longer than the database needs for it.
 _ID: BindParameter[str] = bindparam("case_id")
-_CASE = select(cases).where(cases.c.id == _ID)
-_LOCKED = _CASE.with_for_update()
+_OTHERS = cases.alias("others")
+# A card that died on another invoice of the customer is dead for all that are still open.
+_DEAD_ELSEWHERE = (
+    select(func.jsonb_agg(_OTHERS.c.dead_cards))
+    .where(_OTHERS.c.customer == cases.c.customer, _OTHERS.c.id != cases.c.id, _OTHERS.c.state.in_(OPEN))
+    .where(_OTHERS.c.gateway == cases.c.gateway, _OTHERS.c.dead_cards != literal([], _OTHERS.c.dead_cards.type))
+    .correlate(cases)
+    .scalar_subquery()
+)
+_CASE = select(cases, _DEAD_ELSEWHERE.label("dead_elsewhere")).where(cases.c.id == _ID)
+_LOCKED = _CASE.with_for_update(of=cases)
 _OBLIGATION = select(cases.c.obligation).where(cases.c.id == _ID)
 _ATTEMPTS = select(attempts).where(attempts.c.case_id == _ID).order_by(attempts.c.number)
 _WAITING = select(steps.c.kind, steps.c.due_at, steps.c.state).where(
@@ -114,7 +124,7 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         tried_card=codec.card_from(row["tried_card"]),
         verdict=codec.verdict_from(row["verdict"]),
         signals=codec.signals_from(row["signals"]),
-        dead_cards=codec.cards_from(row["dead_cards"]),
+        dead_cards=_dead(row),
         brands_seen=codec.cards_from(row["brands_seen"]),
         failed_cards=codec.cards_from(row["failed_cards"]),
         corrections=codec.corrections_from(row["corrections"]),
@@ -125,6 +135,18 @@ def _case(tx: Connection, row: RowMapping) -> Case:
         review=Review(row["review"]) if row["review"] else None,
         source=Source(row["source"]) if row["source"] else None,
     )
+
+
+def _dead(row: RowMapping) -> tuple[Card, ...]:
+    """The details that must never be presented again, those of the customer's other open cases included.
+
+    An entry that was mistyped has no number here: whether it is right by now each case judges by its own refusals.
+    """
+    own = codec.cards_from(row["dead_cards"])
+    if row["state"] not in OPEN or not row["dead_elsewhere"]:
+        return own
+    others = [card for cards in row["dead_elsewhere"] for card in codec.cards_from(cards) if card.fingerprint]
+    return tuple(dict.fromkeys((*own, *others)))
 
 
 def _waiting(kind: str, due_at: datetime, state: str) -> WaitingStep:

@@ -76,12 +76,11 @@ WITH least AS (
 ), tried AS MATERIALIZED (
     SELECT budget_key, count(*) AS tries
     FROM (
-        SELECT budget_key, started_at >= :start AS asked FROM attempts
-        WHERE started_at >= :since AND started_at < :end AND counts AND budget_key <> 'forgotten'
+        SELECT budget_key, started_at AS ours_at FROM attempts WHERE started_at >= :since AND started_at < :end AND counts
         UNION ALL
-        SELECT budget_key, false FROM foreign_charges WHERE at >= :since AND at < :end AND counts
+        SELECT budget_key, NULL FROM foreign_charges WHERE at >= :since AND at < :end AND counts
     ) t
-    GROUP BY budget_key HAVING bool_or(asked)
+    GROUP BY budget_key HAVING max(ours_at) >= :start AND budget_key <> 'forgotten'
 ), before AS MATERIALIZED (
     SELECT budget_key, count(*) AS tries FROM past_charges
     WHERE budget_key IN (SELECT budget_key FROM tried) AND at >= :since AND at < :end AND counts

@@ -28,6 +28,7 @@ from recovery.cases.decide import decide
 from recovery.cases.lifecycle import AttemptStatus, Source, State, StepKind
 from recovery.cases.obligation import Charge, ChargeStatus
 from recovery.cases.rules import CardUse
+from recovery.cases.updating import Closed
 from recovery.cases.wallet import KeptCard, Place
 from recovery.declines.signals import Card, Initiator, Signals
 
@@ -209,3 +210,13 @@ def test_what_another_entry_was_mistyped_stays_dead() -> None:
     case = asked_for(ZIP)
     both = replace(case, dead_cards=(*case.dead_cards, other))
     assert read(corrected(both)).case.dead_cards == (other,)
+
+
+def test_an_account_that_the_updater_calls_closed_is_dead_and_not_only_its_mistyped_entry() -> None:
+    """The entry was dead already, so the account was not noted: under another name, or once corrected, it was charged."""
+    kept = KeptCard(card=CARD, place=Place.CUSTOMER)
+    shown = owed(charges=(charge(signals=ZIP),))
+    asked = facts.CardRefreshed(obligation=shown, card=CARD, cards=(kept,), step_id=1, updater=Closed())
+    case = decide(opened(ZIP), asked, now=NIGHT, rules=rules(), usage=CardUse(budget_key="fp_1", uses=())).case
+    assert case.is_dead(replace(CARD, payment_method="pm_9"))
+    assert StepKind.CHARGE_CARD not in planned(read(corrected(case)))

@@ -195,7 +195,7 @@ class People:
 
     def corrects_address(self, invoice: Invoice, card: Card) -> None:
         """The customer corrects the billing address of a stored card, rightly or not."""
-        if card not in self.books.customers[invoice.customer].own_cards or not self.faults.allows("address_corrected"):
+        if card not in self.books.customers[invoice.customer].own_cards or "address_corrected" in self.faults.off:
             return
         mood = self.faults.dice.of("slips").choice(("good", "good", "funds", "zip"))
         self.books.moods[card.budget_key] = mood

@@ -80,7 +80,8 @@ _READY = (
 
 
 _WAITS = (
-    "SELECT min(at), min(at) FILTER (WHERE NOT of_event), (SELECT min(due_at) FROM steps WHERE state = 'planned' AND set_aside_at IS NULL)"
+    "SELECT min(at), min(at) FILTER (WHERE NOT of_event),"
+    " (SELECT min(due_at) FROM steps WHERE state = 'planned' AND set_aside_at IS NULL)"
     " FROM (SELECT lease_until AS at, false AS of_event FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL UNION ALL"
     " SELECT hold_until, false FROM steps WHERE state = 'planned' AND due_at <= %(now)s AND hold_until > %(machine)s"
     " AND set_aside_at IS NULL UNION ALL"

@@ -179,6 +179,21 @@ def test_a_cards_history_tells_what_changed_and_by_which_signal(begin: Begin) ->
     assert all(line.case_id == life.case().id for line in story.lines)
 
 
+def test_a_card_that_dies_on_one_invoice_is_not_tried_on_the_customers_other_one(begin: Begin) -> None:
+    """Each case knew only what it was refused itself: the second invoice presented a card that was reported stolen."""
+    life = begin()
+    first = life.fail("insufficient_funds", "insufficient_funds", "stolen_card", "approve")
+    second = life.sandbox.make_failed_invoice(life.customer())
+    life.run(days=12)
+    assert [a.signals.decline_code for a in life.case(first).attempts if a.signals] == ["stolen_card"]
+    assert life.case(second).attempts == (), life.reasons(second)
+    assert "the card itself was refused for good meanwhile" in life.reasons(second)
+    fresh = life.sandbox.make_card(life.customer(), ["approve"], last4="1881")
+    life.work()
+    assert {life.case(name).state for name in (first, second)} == {State.RECOVERED}
+    assert life.card(second) == fresh
+
+
 def test_details_that_come_between_exhaustion_and_email_are_tried_first(begin: Begin) -> None:
     life = begin()
     life.fail("expired_card", "approve")
