@@ -30,6 +30,7 @@ KINDS = frozenset(
         "payment_method.automatically_updated",
         "payment_method.attached",
         "payment_method.detached",
+        "payment_method.updated",
     }
 )
 
