@@ -5,6 +5,7 @@ An event says only that something may have happened: what is true is read again 
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from recovery.cases.answers import AlreadySettled, Declined, NeedsCustomer, Succeeded
 from recovery.cases.facts import (
@@ -100,10 +101,13 @@ def _failed(desk: Desk) -> Done | Held:
 
 
 def _too_old(desk: Desk, fact: PaymentFailed) -> str | None:
+    """Why the failure was too old when it was told, or None: what waited for our workers, or for a person, is no older for that."""
     door = desk.door
+    waited = door.machine_clock() - desk.event.received_at if desk.event.received_at else timedelta(0)
+    told_at = door.clock() - max(waited, timedelta(0))
     with reading(door.database) as tx:
         rules = door.rulebook.rules_for(tx, door.rulebook.current)
-    return too_old(fact.obligation, fact.charge, rules=rules, now=door.clock())
+    return too_old(fact.obligation, fact.charge, rules=rules, now=told_at)
 
 
 def _own_failed(desk: Desk, attempt_id: str, case_id: str, status: AttemptStatus) -> Done | Held:

@@ -37,7 +37,8 @@ _INSTANT = events.c.hold_until.type
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
-    """One accepted event, as intake left it. ``created_at`` is the gateway's business time."""
+    """One accepted event, as intake left it. ``created_at`` is the gateway's business time, ``received_at`` ours of the machine; None
+    before it is stored."""
 
     gateway: str
     id: str
@@ -49,6 +50,7 @@ class StoredEvent:
     idempotency_key: str | None
     caused_by_request: bool
     failures: int = 0
+    received_at: datetime | None = None
     unended: int = 0
     """How many claims in a row nobody ended, this one included: each may have been the end of its worker."""
 
@@ -145,6 +147,7 @@ def _stored(row: RowMapping) -> StoredEvent:
         **{name: row[name] for name in names},
         caused_by_request=row["caused_by_request"],
         failures=row["failures"],
+        received_at=row["received_at"],
         unended=row["unended"],
     )
 

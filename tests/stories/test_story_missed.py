@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import text
 from story_support import Begin, Life
 
 from recovery.cases.lifecycle import State
@@ -76,6 +77,22 @@ def test_a_failure_older_than_the_horizon_opens_a_case_only_on_purpose(begin: Be
         assert backfill(life, any_age=True).cases_opened == 1
     again = backfill(life)
     assert (again.cases_opened, again.invoices_left) == (0, 0)
+
+
+def test_what_was_told_in_time_is_not_too_old_because_no_worker_came(begin: Begin) -> None:
+    life = begin()
+    life.sandbox.make_failed_invoice(behaviour=("insufficient_funds", "approve"))
+    assert life.sandbox.wait_for_webhooks(30)
+    with (
+        life.wiring.database.begin() as tx
+    ):  # in a story the machine's time is that of the house, but for the web application
+        assert (
+            tx.execute(text("UPDATE events SET received_at = :now WHERE state = 'waiting'"), {"now": life.now}).rowcount
+            > 0
+        )
+    life.house.clock.set(life.now + timedelta(days=22))
+    life.work()
+    assert life.count("SELECT count(*) FROM cases") == 1
 
 
 class Ill:
