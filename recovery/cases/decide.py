@@ -11,7 +11,7 @@ from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
 from recovery.cases.fresh_first import fresh_first, in_passing
 from recovery.cases.keeping import keep_card
-from recovery.cases.lifecycle import NEXT, OPEN, EntryKind, Review, State, StepKind
+from recovery.cases.lifecycle import MISSING_LOOKED_FOR, NEXT, OPEN, EntryKind, Review, State, StepKind
 from recovery.cases.oddities import with_oddities
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
@@ -21,9 +21,6 @@ from recovery.cases.showing import with_cards
 from recovery.declines.signals import Signals
 from recovery.sentences import Sentence, Told
 from recovery.values import replace
-
-MISSING_LOOKED_FOR = timedelta(days=31)
-"""How long an attempt on an invoice that is gone is asked after: as long as it counts against its card."""
 
 
 class BrokenInvariant(RuntimeError):

@@ -1,5 +1,6 @@
 """The life of a case as one table, shared by code, database, docs and tests. Without it each would draw its own arrows."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -48,6 +49,9 @@ class StepKind(StrEnum):
     KEEP_CARD = "keep_card"
     ASK_REASON = "ask_reason"
 
+
+MISSING_LOOKED_FOR: Final = timedelta(days=31)
+"""How long an attempt on an invoice that is gone is asked after: as long as it counts against its card."""
 
 LETTERS: Final = frozenset({StepKind.SEND_EMAIL, StepKind.ASK_REASON})
 """The steps that write to customers."""

@@ -5,7 +5,6 @@ An event says only that something may have happened: what is true is read again 
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 from recovery.cases.answers import AlreadySettled, Declined, NeedsCustomer, Succeeded
 from recovery.cases.facts import (
@@ -18,7 +17,7 @@ from recovery.cases.facts import (
     PaymentFailed,
     failure_key,
 )
-from recovery.cases.lifecycle import OPEN_ATTEMPTS, REFUSED, AttemptStatus
+from recovery.cases.lifecycle import MISSING_LOOKED_FOR, OPEN_ATTEMPTS, REFUSED, AttemptStatus
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
 from recovery.declines.signals import Signals
 from recovery.engine.advance import open_case
@@ -37,7 +36,7 @@ from recovery.storage.event_store import StoredEvent
 from recovery.storage.flag_store import GATEWAY_RETRIES_SEEN, raise_flag
 
 WAIT_SECONDS = 5.0
-"""How long an unattributed failure waits while an attempt of ours is open on its obligation."""
+"""How long at least an unattributed failure waits while an attempt of ours is open on its obligation."""
 
 PROCESSING_WAIT_SECONDS = 600.0
 """The same while the gateway takes hours or days over that attempt: looking every few seconds would only cost."""
@@ -77,10 +76,10 @@ def _failed(desk: Desk) -> Done | Held:
         return Done("belongs to no invoice")
     with reading(desk.door.database) as tx:
         busy = open_attempt_of_obligation(tx, obligation_id)
-        if busy is not None:
+        if busy is not None and desk.waited < MISSING_LOOKED_FOR:
             slow = busy[1] is AttemptStatus.PROCESSING
             seconds = PROCESSING_WAIT_SECONDS if slow else WAIT_SECONDS
-            return Held("an attempt of ours is open on this invoice", seconds=seconds)
+            return desk.hold("an attempt of ours is open on this invoice", seconds=seconds)
         known = cases_of(tx, obligation=obligation_id)
         failure = failure_key(desk.text("charge") or "")
         if known and all(knows_fact(tx, case_id, failure) for case_id in known):
@@ -103,8 +102,7 @@ def _failed(desk: Desk) -> Done | Held:
 def _too_old(desk: Desk, fact: PaymentFailed) -> str | None:
     """Why the failure was too old when it was told, or None: what waited for our workers, or for a person, is no older for that."""
     door = desk.door
-    waited = door.machine_clock() - desk.event.received_at if desk.event.received_at else timedelta(0)
-    told_at = door.clock() - max(waited, timedelta(0))
+    told_at = door.clock() - desk.waited
     with reading(door.database) as tx:
         rules = door.rulebook.rules_for(tx, door.rulebook.current)
     return too_old(fact.obligation, fact.charge, rules=rules, now=told_at)
@@ -125,7 +123,7 @@ def _own_failed(desk: Desk, attempt_id: str, case_id: str, status: AttemptStatus
         return tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=answer))
     if not was_open:
         return Done("the attempt was closed without a charge, and the gateway shows none")
-    return Held("the gateway does not show the outcome yet", seconds=WAIT_SECONDS)
+    return desk.hold("the gateway does not show the outcome yet", seconds=WAIT_SECONDS)
 
 
 def _failed_charge(desk: Desk, obligation: Obligation) -> Charge:
