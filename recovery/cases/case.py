@@ -99,7 +99,6 @@ class Case:
     presented again; one without a fingerprint is a stored entry that was mistyped. ``brands_seen`` has of each payment method the
     first details under each brand that anything ever showed, ``failed_cards`` the details that any charge, whosever, was refused on.
     ``corrections`` are the entries whose billing address was corrected while the case was open.
-
     ``segment`` names the segments that its policy is read for, ``zone`` is the customer's own time zone if the address tells it;
     ``arm`` is how the customer is treated where that is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it
     was when it failed, ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that
