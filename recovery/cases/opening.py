@@ -1,6 +1,6 @@
 """How a case begins. Without one place for it engine, plans and backtests would open different cases for the same failure."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recovery.cases.case import Case
 from recovery.cases.holdout import Arm
@@ -27,7 +27,6 @@ def opened_case(
     failed_at = charge.created_at
     segment = segment_of(rules.policy.segments, Standing.of(obligation, failed_at=failed_at))
     arm = rules.policy.holdout.arm_of(obligation.customer, before=arm_before)
-    own = rules.for_segment(segment, plain=arm is Arm.HOLDOUT).policy
     return Case(
         id=case_id,
         gateway=gateway,
@@ -38,7 +37,7 @@ def opened_case(
         state=State.SILENT,
         policy=policy,
         failed_at=failed_at,
-        horizon_at=failed_at + timedelta(days=own.horizon_days),
+        horizon_at=horizon_of(failed_at, segment, arm, rules),
         segment=segment,
         arm=arm,
         subscribed_at=obligation.subscribed_at,
@@ -46,3 +45,9 @@ def opened_case(
         interval_count=obligation.interval_count,
         zone=rules.banks.zone_of(obligation.country, obligation.region),
     )
+
+
+def horizon_of(failed_at: datetime, segment: str, arm: Arm | None, rules: Rules) -> datetime:
+    """Until when a failure is tried silently, by the policy of its segments and of how its customer is treated."""
+    own = rules.for_segment(segment, plain=arm is Arm.HOLDOUT).policy
+    return failed_at + timedelta(days=own.horizon_days)

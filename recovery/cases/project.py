@@ -12,6 +12,7 @@ from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact
 from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import Rule, State, StepKind
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
+from recovery.cases.opening import horizon_of
 from recovery.cases.planning import next_silent
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
@@ -119,7 +120,6 @@ def opened(scenario: Scenario, rules: Rules) -> Case:
     segment = scenario.segment
     if segment is None:
         segment = segment_of(rules.policy.segments, Standing(amount=scenario.amount))
-    own = rules.for_segment(segment, plain=scenario.arm is Arm.HOLDOUT).policy
     return Case(
         id=scenario.case_id,
         gateway="plan",
@@ -130,7 +130,7 @@ def opened(scenario: Scenario, rules: Rules) -> Case:
         state=State.SILENT,
         policy="plan",
         failed_at=scenario.failed_at,
-        horizon_at=scenario.failed_at + timedelta(days=own.horizon_days),
+        horizon_at=horizon_of(scenario.failed_at, segment, scenario.arm, rules),
         segment=segment,
         arm=scenario.arm,
         zone=scenario.zone,
