@@ -66,7 +66,7 @@ def _window(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     hours = knowledge.banks.countries.get(country or "", knowledge.banks.unknown)
     case = view.cases[attempt.case_id.removeprefix("case_")]
     policy = policy_from(view.policies[case.policy]).of(case.segment)
-    followed = _followed(view, attempt) if attempt.purpose == "silent" else set()
+    followed = _followed(view, attempt, charge) if attempt.purpose == "silent" else set()
     limits = [policy.ladders[kind].risk_max for kind in followed]
     risk_max = max((policy.risk_max if limit is None else limit for limit in limits), default=policy.risk_max)
     weight = max(_weight(hours, country, zone, attempt.started_at) for zone in hours.zones)
@@ -80,13 +80,20 @@ def _window(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
         yield f"{attempt.id} ({attempt.purpose}) began {attempt.started_at}, risk {weight} above {risk_max} in {country}"
 
 
-def _followed(view: View, attempt: Row) -> set[DeclineClass]:
-    """The class of the decline that a silent try followed; several where one landed later than anybody could expect.
+def _followed(view: View, attempt: Row, charge: Booked) -> set[DeclineClass]:
+    """The class of the decline that a silent try followed: the newest on its card, or of all where there was none on it.
 
-    The attempt's own row does not tell: it speaks of how that attempt itself was declined in the end.
+    Several where one landed later than anybody could expect, or where others tried the card too: their news may be lost. The attempt's
+    own row does not tell: it speaks of how that attempt itself was declined in the end.
     """
-    mine = [(at, c) for at, c in _earlier(view, attempt) if f"case_{c.obligation}" == attempt.case_id]
-    newest = [max(mine, key=lambda pair: pair[0])[1]] if mine else []
+    name = attempt.case_id.removeprefix("case_")
+    mine = [(at, c) for at, c in _earlier(view, attempt) if c.obligation == name]
+    failed = [c for c in view.books.of(name) if c.status is ChargeStatus.FAILED and not c.beyond]
+    others = [(c.at, c) for c in failed if c.at < attempt.started_at]
+    newest = []
+    for told in (mine, mine + others):
+        on_card = [pair for pair in told if charge.card.same_details(pair[1].card)]
+        newest += [max(on_card or told, key=lambda pair: pair[0])[1]] if told else []
     late = [c for a, c in view.ours() if a.case_id == attempt.case_id and c.beyond]
     codes = {c.signals.decline_code for c in (*newest, *late) if c.signals is not None}
     return {_CLASSES.get(code or "", DeclineClass.CAREFUL) for code in codes}
