@@ -35,6 +35,7 @@ def case_id_of(obligation: str) -> str:
 
 _KNOWN = select(journal.c.id).where(journal.c.case_id == bindparam("case_id"), journal.c.fact_key == bindparam("key"))
 _LOCK = select(literal(True)).where(cases.c.id == bindparam("case_id")).with_for_update(of=cases)
+# The case comes first: who has it may write any of its steps, and must not wait for one that is held by whoever waits for the case.
 _LOCK_WITH_STEP = (
     select(steps.c.state, steps.c.claims, steps.c.lease_until)
     .join(cases)

@@ -1,6 +1,7 @@
 """The one door: what was asked for while a step was in flight is kept, and stale claims change nothing."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from recovery.engine.claims import perform_due
 from recovery.gateways.port import NotFound
 from recovery.money import Money
 from recovery.storage import tables
+from recovery.storage.case_store import Held, lock_case
 from recovery.storage.flag_store import UNKNOWN_CODE, read_flags
 from recovery.storage.lease_store import holds_lease, release_step
 from recovery.storage.step_store import ClaimedStep, claim_steps
@@ -85,6 +87,36 @@ def test_a_claim_is_told_from_a_later_one_that_ends_at_the_same_instant(life: Li
     with life.wiring.database.begin() as tx:
         assert not holds_lease(tx, claims[0])
         assert holds_lease(tx, claims[1])
+
+
+def test_who_waits_for_a_case_holds_no_step_meanwhile_and_sees_what_it_waited_for(life: Life) -> None:
+    """Two facts meet: whoever has the case may write its steps, also the one that the other performs, and the other reads that."""
+    case_id = life.fail("in_1")
+    step = _claim(life, StepKind.REFRESH_CARD)
+    fact = {"case_id": case_id, "fact_key": "told", "fact": "Told", "state": "silent", "reason": "-"}
+    due = {"case_id": case_id, "kind": StepKind.ESCALATE, "state": "planned", "due_at": life.at}
+    at = {"at": life.at, "booked_at": life.at}
+
+    def second() -> Held:
+        with life.wiring.database.begin() as tx:
+            return lock_case(tx, case_id, fact_key="told", step=step)
+
+    with ThreadPoolExecutor() as pool:
+        with life.wiring.database.begin() as tx:
+            assert not lock_case(tx, case_id, fact_key="told").known
+            other = pool.submit(second)
+            while not tx.execute(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")).scalar_one():
+                assert not other.done(), "it must wait"
+            tx.execute(text("SET LOCAL lock_timeout = '2s'"))
+            tx.execute(tables.steps.update().where(tables.steps.c.id == step.id).values(again_at=life.at))
+            tx.execute(tables.cases.update().where(tables.cases.c.id == case_id).values(refreshes=7))
+            tx.execute(tables.journal.insert().values(**fact, **at))
+            tx.execute(tables.steps.insert().values(**due))
+        held = other.result()
+    assert held.known
+    assert held.lease_until == step.lease_until
+    assert held.case.refreshes == 7
+    assert {each.kind for each in held.case.steps} == {StepKind.REFRESH_CARD, StepKind.ESCALATE}
 
 
 @dataclass(frozen=True)
