@@ -20,9 +20,8 @@ def with_cards(case: Case, fact: Fact) -> Case:
         return case
     charges = _charges(fact)
     brands, failed = case.brands_seen, case.failed_cards
-    cards = [
-        card for card in _cards(fact, charges) if card not in brands
-    ]  # most were seen before, as the very same value
+    # Most were seen before, as the very same value.
+    cards = [card for card in _cards(fact, charges) if card not in brands]
     if not cards and not charges:
         return case
     known = {(card.payment_method, card.brand) for card in brands}

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from recovery.cases.lifecycle import CREDITED, OPEN
 from recovery.storage.report_lines import KEYS
-from recovery.storage.report_sums import CashSum, Cut, Only, RecoveredTotal, Span
+from recovery.storage.report_sums import MONEY_KEYS, CashSum, Cut, Only, RecoveredTotal, Span
 
 _NARROW: Final[dict[Cut | Only, str]] = {
     **{cut: f"{key} = {{value}}" for cut, key in KEYS.items()},
@@ -20,9 +20,9 @@ _NARROW: Final[dict[Cut | Only, str]] = {
     Only.SOURCE: "{value} = ANY(sources)",
     Only.ATTEMPT: "{value} = ANY(try_numbers::text[])",
     Only.HOUR: "{value} = ANY(try_slots::text[])",
-    Only.MONEY: "CASE {value} WHEN 'recovered' THEN recovered_minor <> 0 WHEN 'credited' THEN credited_minor <> 0 "
-    "WHEN 'refunded' THEN refunded_minor <> 0 WHEN 'disputed' THEN disputed_minor <> 0 WHEN 'fee' THEN fee_minor <> 0 "
-    "ELSE false END",
+    Only.MONEY: "CASE {value} "
+    + " ".join(f"WHEN '{key}' THEN {key}_minor <> 0" for key in MONEY_KEYS)
+    + " ELSE false END",
 }
 """The condition that narrows to a key; state may be ``open``, an hour is a number of the week's hours, money a figure above nought."""
 

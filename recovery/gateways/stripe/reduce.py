@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import methodcaller
 from typing import Any, Final
 
+from recovery.gateways.port import BILLING_ADDRESS
 from recovery.gateways.stripe.fields import Json, ident, part, rows
 
 Picked = str | int | bool | None
 Pick = Callable[[Json], object]
 # No id or code of Stripe's comes near this; whatever is longer is somebody's text.
 _TEXT_MAX: Final = 255
-BILLING_ADDRESS: Final = "billing_address"
-"""The name in ``changed`` that says so."""
 
 
 def reduced(kind: str, thing: Json, *, previous: Json | None = None) -> dict[str, Any]:
