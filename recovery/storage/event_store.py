@@ -90,7 +90,7 @@ def _told(event: StoredEvent) -> dict[str, object]:
     return {name: getattr(event, name) for name in _TOLD} | plain
 
 
-def _store() -> ReturningInsert[tuple[str]]:
+def _store() -> ReturningInsert[str]:
     """One text with one value however many events there are: prepared once, where a list of rows is bound field by field."""
     told = func.json_to_recordset(bindparam("told", type_=JSON))
     rows = told.table_valued(*(Column(name, events.c[name].type) for name in _TOLD)).render_derived(with_types=True)
