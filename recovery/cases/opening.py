@@ -49,5 +49,5 @@ def opened_case(
 
 def horizon_of(failed_at: datetime, segment: str, arm: Arm | None, rules: Rules) -> datetime:
     """Until when a failure is tried silently, by the policy of its segments and of how its customer is treated."""
-    own = rules.for_segment(segment, plain=arm is Arm.HOLDOUT).policy
+    own = rules.for_segment(segment, arm).policy
     return failed_at + timedelta(days=own.horizon_days)

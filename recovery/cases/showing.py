@@ -4,25 +4,21 @@ brand's would be charged without its holder, and one that had failed would pass 
 Noted from every fact that carries a card, before anything is decided: what is known must not depend on the order of events.
 """
 
-from functools import cache
-
 from recovery.cases.case import Case
-from recovery.cases.facts import Fact
-from recovery.cases.obligation import Charge, ChargeStatus
+from recovery.cases.facts import CardRefreshed, ChargeDue, Fact, PaymentFailed
+from recovery.cases.obligation import Charge, ChargeStatus, Obligation
 from recovery.declines.signals import Card
 from recovery.values import replace
+
+_READINGS = (CardRefreshed, ChargeDue)
 
 
 def with_cards(case: Case, fact: Fact) -> Case:
     """The case with what a fact shows: of each payment method the first details under each brand, and every details that failed."""
-    kind: type = type(fact)
-    if not _shows_any(kind):
-        return case
-    charges = _charges(fact)
     brands, failed = case.brands_seen, case.failed_cards
-    cards = [
-        card for card in _cards(fact, charges) if card not in brands
-    ]  # most were seen before, as the very same value
+    charges = _charges(fact)
+    # Most were seen before, as the very same value.
+    cards = [card for card in _cards(fact, charges) if card is not None and card not in brands]
     if not cards and not charges:
         return case
     known = {(card.payment_method, card.brand) for card in brands}
@@ -38,21 +34,19 @@ def with_cards(case: Case, fact: Fact) -> Case:
     return replace(case, brands_seen=brands, failed_cards=failed)
 
 
-@cache
-def _shows_any(kind: type) -> bool:
-    return any(hasattr(kind, name) for name in ("charge", "obligation", "card", "cards"))
-
-
 def _charges(fact: Fact) -> tuple[Charge, ...]:
-    charge, obligation = getattr(fact, "charge", None), getattr(fact, "obligation", None)
-    shown: tuple[Charge, ...] = obligation.charges if obligation is not None else ()
-    return (charge, *shown) if charge is not None else shown
+    obligation: Obligation | None = getattr(fact, "obligation", None)
+    shown = obligation.charges if obligation is not None else ()
+    return (fact.charge, *shown) if isinstance(fact, PaymentFailed) else shown
 
 
-def _cards(fact: Fact, charges: tuple[Charge, ...]) -> list[Card]:
+def _cards(fact: Fact, charges: tuple[Charge, ...]) -> list[Card | None]:
     """Every card that a fact carries, those of charges first: they are older than the reading that shows them."""
-    obligation = getattr(fact, "obligation", None)
-    found = [each.card for each in charges]
-    found += (obligation.card if obligation is not None else None, getattr(fact, "card", None))
-    found += [kept.card for kept in getattr(fact, "cards", ())]
-    return [card for card in found if card is not None]
+    found = [each.card for each in charges] if charges else []
+    obligation: Obligation | None = getattr(fact, "obligation", None)
+    if obligation is not None:
+        found.append(obligation.card)
+    if isinstance(fact, _READINGS):
+        found.append(fact.card)
+        found += [kept.card for kept in fact.cards]
+    return found
