@@ -44,7 +44,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
 
 def _check(before: Case, decision: Decision) -> None:
     after = decision.case
-    if after.state not in NEXT[before.state]:
+    if after.state is not before.state and after.state not in NEXT[before.state]:
         raise BrokenInvariant(f"case {before.id}: {before.state} must not become {after.state}")
     if after.state is State.DUNNING and after.exhausted is None:
         raise BrokenInvariant(f"case {before.id} would ask the customer without being exhausted")
@@ -54,8 +54,8 @@ def _check(before: Case, decision: Decision) -> None:
             raise BrokenInvariant(f"case {before.id} would write to the customer in state {after.state}")
     if decision.start is not None and before.open_attempt is not None:
         raise BrokenInvariant(f"case {before.id} would start a second attempt")
-    kinds = [plan.kind for plan in decision.plan]
-    if len(kinds) > 1 and len(kinds) != len(set(kinds)):
+    if len(decision.plan) > 1 and len(decision.plan) != len({plan.kind for plan in decision.plan}):
+        kinds = [plan.kind for plan in decision.plan]
         raise BrokenInvariant(f"case {before.id} would plan two steps of a kind: {kinds}")
 
 
@@ -69,10 +69,12 @@ def _failure(case: Case, fact: facts.PaymentFailed, *, now: datetime, rules: Rul
     verdict = rules.verdict(signals, charge.card, now)
     dead = correcting.dead_by(case, charge, verdict)
     opening = case.verdict is None
-    known = replace(case, dead_cards=dead)
-    if opening:
+    if not opening:
+        known = replace(case, dead_cards=dead)
+    else:
         known = replace(
-            known,
+            case,
+            dead_cards=dead,
             verdict=verdict,
             signals=signals,
             card=charge.card or case.card,

@@ -4,6 +4,8 @@ brand's would be charged without its holder, and one that had failed would pass 
 Noted from every fact that carries a card, before anything is decided: what is known must not depend on the order of events.
 """
 
+from functools import cache
+
 from recovery.cases.case import Case
 from recovery.cases.facts import CardRefreshed, ChargeDue, Fact, PaymentFailed
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation
@@ -15,14 +17,15 @@ _READINGS = (CardRefreshed, ChargeDue)
 
 def with_cards(case: Case, fact: Fact) -> Case:
     """The case with what a fact shows: of each payment method the first details under each brand, and every details that failed."""
+    if not _shows_any(type(fact)):
+        return case
     brands, failed = case.brands_seen, case.failed_cards
-    charges = _charges(fact)
-    # Most were seen before, as the very same value.
-    cards = [card for card in _cards(fact, charges) if card is not None and card not in brands]
-    if not cards and not charges:
+    charges, cards = _shown(fact)
+    fresh = [card for card in cards if card is not None and card not in brands]  # most were seen before
+    if not fresh and not charges:
         return case
     known = {(card.payment_method, card.brand) for card in brands}
-    for card in cards:
+    for card in fresh:
         if card.brand is not None and (card.payment_method, card.brand) not in known:
             known.add((card.payment_method, card.brand))
             brands = (*brands, card)
@@ -34,19 +37,22 @@ def with_cards(case: Case, fact: Fact) -> Case:
     return replace(case, brands_seen=brands, failed_cards=failed)
 
 
-def _charges(fact: Fact) -> tuple[Charge, ...]:
-    obligation: Obligation | None = getattr(fact, "obligation", None)
-    shown = obligation.charges if obligation is not None else ()
-    return (fact.charge, *shown) if isinstance(fact, PaymentFailed) else shown
+@cache
+def _shows_any(kind: type) -> bool:
+    return any(hasattr(kind, name) for name in ("charge", "obligation", "card", "cards"))
 
 
-def _cards(fact: Fact, charges: tuple[Charge, ...]) -> list[Card | None]:
-    """Every card that a fact carries, those of charges first: they are older than the reading that shows them."""
-    found = [each.card for each in charges] if charges else []
+def _shown(fact: Fact) -> tuple[tuple[Charge, ...], list[Card | None]]:
+    """The charges and cards that a fact carries, those of charges first: they are older than the reading that shows them."""
     obligation: Obligation | None = getattr(fact, "obligation", None)
-    if obligation is not None:
-        found.append(obligation.card)
+    charges = obligation.charges if obligation is not None else ()
+    if isinstance(fact, PaymentFailed):
+        charges = (fact.charge, *charges)
+    cards = [obligation.card] if obligation is not None else []
+    if charges:
+        cards[:0] = [each.card for each in charges]
     if isinstance(fact, _READINGS):
-        found.append(fact.card)
-        found += [kept.card for kept in fact.cards]
-    return found
+        cards.append(fact.card)
+        for kept in fact.cards:
+            cards.append(kept.card)  # noqa: PERF401 - mostly one
+    return charges, cards
