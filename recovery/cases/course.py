@@ -145,7 +145,6 @@ class Course:
             uses.sort(key=_WHEN)
         return CardUse(budget_key=key, uses=uses)
 
-
     def _count(self, attempts: tuple[Attempt, ...]) -> None:
         """Count our own attempts; each changes once or twice."""
         counted, own = self._counted, self._own

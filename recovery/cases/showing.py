@@ -7,17 +7,16 @@ Noted from every fact that carries a card, before anything is decided: what is k
 from functools import cache
 
 from recovery.cases.case import Case
-from recovery.cases.facts import CardRefreshed, ChargeDue, Fact, PaymentFailed
-from recovery.cases.obligation import Charge, ChargeStatus, Obligation
+from recovery.cases.facts import Fact
+from recovery.cases.obligation import Charge, ChargeStatus
 from recovery.declines.signals import Card
 from recovery.values import replace
-
-_READINGS = (CardRefreshed, ChargeDue)
 
 
 def with_cards(case: Case, fact: Fact) -> Case:
     """The case with what a fact shows: of each payment method the first details under each brand, and every details that failed."""
-    if not _shows_any(type(fact)):
+    kind: type = type(fact)
+    if not _shows_any(kind):
         return case
     brands, failed = case.brands_seen, case.failed_cards
     charges, cards = _shown(fact)
@@ -44,15 +43,14 @@ def _shows_any(kind: type) -> bool:
 
 def _shown(fact: Fact) -> tuple[tuple[Charge, ...], list[Card | None]]:
     """The charges and cards that a fact carries, those of charges first: they are older than the reading that shows them."""
-    obligation: Obligation | None = getattr(fact, "obligation", None)
-    charges = obligation.charges if obligation is not None else ()
-    if isinstance(fact, PaymentFailed):
-        charges = (fact.charge, *charges)
-    cards = [obligation.card] if obligation is not None else []
-    if charges:
-        cards[:0] = [each.card for each in charges]
-    if isinstance(fact, _READINGS):
-        cards.append(fact.card)
-        for kept in fact.cards:
-            cards.append(kept.card)  # noqa: PERF401 - mostly one
+    charge, obligation = getattr(fact, "charge", None), getattr(fact, "obligation", None)
+    charges: tuple[Charge, ...] = obligation.charges if obligation is not None else ()
+    if charge is not None:
+        charges = (charge, *charges)
+    cards = [each.card for each in charges] if charges else []
+    if obligation is not None:
+        cards.append(obligation.card)
+    cards.append(getattr(fact, "card", None))
+    for kept in getattr(fact, "cards", ()):
+        cards.append(kept.card)
     return charges, cards
