@@ -119,7 +119,7 @@ def charge_due(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules
 
 def _on(case: Case, card: Card) -> Case:
     """The case with the card that its next charge would use."""
-    return case if case.card is card or case.card == card else replace(case, card=card)
+    return case if case.card == card else replace(case, card=card)
 
 
 def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
@@ -199,7 +199,7 @@ def _judged_anew(case: Case, *, now: datetime, rules: Rules) -> Case:
     if case.signals is None or case.verdict is None or case.tried_card is None:
         return case
     verdict = rules.verdict(case.signals, case.tried_card, now)
-    if verdict is case.verdict or verdict == case.verdict:
+    if verdict == case.verdict:
         return case
     return replace(case, verdict=verdict, dead_cards=case.dead_after(case.tried_card, verdict))
 
@@ -251,7 +251,7 @@ def _observed(case: Case, obligation: Obligation, *, now: datetime) -> Decision 
     if ended is not None:
         return ended
     parts = part_entries(case, obligation.succeeded)
-    if obligation.remaining is case.amount or obligation.remaining == case.amount:
+    if obligation.remaining == case.amount:
         return case, parts
     change = at_risk_is(case, total_of(parts, obligation.remaining), at=now)
     return replace(case, amount=obligation.remaining), (change, *parts)

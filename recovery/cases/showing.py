@@ -20,7 +20,8 @@ def with_cards(case: Case, fact: Fact) -> Case:
         return case
     brands, failed = case.brands_seen, case.failed_cards
     charges, cards = _shown(fact)
-    fresh = [card for card in cards if card is not None and card not in brands]  # most were seen before
+    # Most were seen before, as the very same value.
+    fresh = [card for card in cards if card is not None and card not in brands]
     if not fresh and not charges:
         return case
     known = {(card.payment_method, card.brand) for card in brands}

@@ -18,7 +18,6 @@ from recovery.engine.claims import Postponed
 from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import ChargeOrder, Gateway
-from recovery.storage.case_store import obligation_of
 from recovery.storage.step_store import ClaimedStep
 
 log = structlog.get_logger(__name__)
@@ -45,25 +44,24 @@ class ChargeCard:
         rest = self.breaker.rest_seconds()
         if rest > 0:
             raise Postponed("the gateway is ill: charging rests", hold_seconds=rest)
-        name = obligation_of(self.door.database, step.case_id)
         with patiently():
-            obligation, wallet = self.gateway.read_owed(name)
+            obligation, wallet = self.gateway.read_owed(step.obligation)
         due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, odd=wallet.odd, step_id=step.id)
         begins = self.door.machine_clock()
         begun = advance(self.door, step.case_id, due, step=step)
         if begun.attempt is None:
             return
-        answer = self._charge(begun.attempt, name, step, begins)
+        answer = self._charge(begun.attempt, step, begins)
         advance(self.door, step.case_id, AttemptAnswered(attempt_id=begun.attempt.id, answer=answer), step=step)
 
-    def _charge(self, attempt: Attempt, obligation: str, step: ClaimedStep, begins: datetime) -> Answer:
+    def _charge(self, attempt: Attempt, step: ClaimedStep, begins: datetime) -> Answer:
         now = self.door.machine_clock()
         call_ends = now + timedelta(seconds=self.gateway.call_bound_seconds)
         if call_ends >= step.lease_until or now - begins > timedelta(seconds=SEND_WITHIN_SECONDS):
             # A worker that slept must not send when others may already believe that it never will.
             log.warning("slept_past_lease", case=step.case_id, step=step.id)
             return NotSent(detail="the worker was too slow to send within its lease")
-        answer = self.gateway.charge(ChargeOrder.of(attempt, obligation))
+        answer = self.gateway.charge(ChargeOrder.of(attempt, step.obligation))
         if isinstance(answer, Unknown):
             self.breaker.failed()
         else:

@@ -7,7 +7,6 @@ from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import Gateway
-from recovery.storage.case_store import obligation_of
 from recovery.storage.step_store import ClaimedStep
 
 
@@ -37,7 +36,6 @@ class CloseCase:
 
     def __call__(self, step: ClaimedStep) -> None:
         """Read and tell the case."""
-        name = obligation_of(self.door.database, step.case_id)
         with patiently():
-            obligation = self.gateway.read_obligation(name)
+            obligation = self.gateway.read_obligation(step.obligation)
         advance(self.door, step.case_id, CloseDue(obligation=obligation, step_id=step.id), step=step)

@@ -8,7 +8,7 @@ from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import Gateway
-from recovery.storage.case_store import load_case, obligation_of
+from recovery.storage.case_store import load_case
 from recovery.storage.step_store import ClaimedStep
 
 
@@ -26,10 +26,9 @@ class RefreshCard:
 
     def __call__(self, step: ClaimedStep) -> None:
         """Read and tell the case."""
-        name = obligation_of(self.door.database, step.case_id)
         with patiently():
             found = self._asked(step.case_id)
-            obligation, wallet = self.gateway.read_owed(name)
+            obligation, wallet = self.gateway.read_owed(step.obligation)
         read = CardRefreshed(
             obligation=obligation,
             card=wallet.default,

@@ -14,7 +14,7 @@ from recovery.engine.patience import patiently
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.storage.case_store import load_case, lock_case
 from recovery.storage.connect import reading
-from recovery.storage.step_store import ClaimedStep, finish_step
+from recovery.storage.step_store import ClaimedStep, finish_steps
 
 UNDECIDED_HOURS = 1
 """How soon an accepted but undecided charge is looked at again."""
@@ -36,10 +36,10 @@ class SettleAttempt:
         """Tell the case what became of its open attempt."""
         with self.door.database.begin() as tx:
             # Locked: an attempt that begins meanwhile plans its settling after this step is out of the way.
-            case = lock_case(tx, step.case_id)
+            case = lock_case(tx, step.case_id).case
             attempt = case.open_attempt
             if attempt is None:
-                finish_step(tx, step.id, moment=self.door.moment())
+                finish_steps(tx, step.id, moment=self.door.moment())
                 return
         with patiently():
             found = self.gateway.settle(ChargeOrder.of(attempt, case.obligation))

@@ -11,7 +11,7 @@ from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.storage.case_store import cases_of, load_case
 from recovery.storage.lease_store import holds_lease
-from recovery.storage.step_store import ClaimedStep, finish_step
+from recovery.storage.step_store import ClaimedStep, finish_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +31,4 @@ class WakeSiblings:
             advance(self.door, case_id, SiblingRecovered(case_id=paid.id, at=paid.ended_at or step.due_at))
         with self.door.database.begin() as tx:
             if holds_lease(tx, step):
-                finish_step(tx, step.id, moment=self.door.moment())
+                finish_steps(tx, step.id, moment=self.door.moment())

@@ -23,7 +23,6 @@ from recovery.engine.advance import Advanced, advance
 from recovery.engine.door import Door
 from recovery.engine.patience import patiently
 from recovery.gateways.port import Contact, Gateway
-from recovery.storage.case_store import obligation_of
 from recovery.storage.connect import reading
 from recovery.storage.moment import Moment
 from recovery.storage.pace_store import EMAILS, take_places
@@ -76,10 +75,9 @@ class SendEmail:
 
     def __call__(self, step: ClaimedStep) -> None:
         """Check that the customer must still be asked, then send one email."""
-        name = obligation_of(self.door.database, step.case_id)
         with patiently():
-            obligation = self.gateway.read_obligation(name)
-            contact = self.gateway.read_contact(name)
+            obligation = self.gateway.read_obligation(step.obligation)
+            contact = self.gateway.read_contact(step.obligation)
         unwanted = self._unwanted(contact)
         if unwanted is not None:
             advance(self.door, step.case_id, unwanted, step=step)

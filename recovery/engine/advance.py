@@ -3,7 +3,7 @@
 Without one door two writers would each believe they know the case, and one of them would charge twice.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -31,18 +31,27 @@ from recovery.cases.lifecycle import OPEN, StepKind
 from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.opening import opened_case
 from recovery.engine.door import Door
-from recovery.storage.attempt_store import insert_attempt, step_of_attempt
+from recovery.storage.attempt_store import insert_attempt
 from recovery.storage.card_history import note_cards
-from recovery.storage.card_store import card_use, lock_card, with_siblings
-from recovery.storage.case_store import arm_before, case_id_of, insert_case, knows_fact, lock_case, save_decision
+from recovery.storage.card_store import card_use, lock_card
+from recovery.storage.case_store import (
+    Held,
+    arm_before,
+    case_id_of,
+    insert_case,
+    knows_fact,
+    lock_case,
+    save_decision,
+)
 from recovery.storage.email_store import finish_email, insert_email, with_mailed
 from recovery.storage.flag_store import CHARGING_HALTED, LETTERS_REFUSED, MAIL_ILL, UNKNOWN_CODE, lower_flag, raise_flag
 from recovery.storage.foreign_store import note_foreign_charges
-from recovery.storage.lease_store import extend_leases, holds_lease
+from recovery.storage.lease_store import extend_leases
 from recovery.storage.message_store import note_messages
 from recovery.storage.moment import Moment
-from recovery.storage.step_store import ClaimedStep, apply_steps, finish_step
+from recovery.storage.step_store import ClaimedStep, apply_steps, finish_steps
 from recovery.storage.suppression_store import stopped_otherwise
+from recovery.values import replace
 
 log = structlog.get_logger(__name__)
 
@@ -74,12 +83,12 @@ def advance(door: Door, case_id: str, fact: Fact, *, step: ClaimedStep | None = 
     """
     moment = door.moment()
     with door.database.begin() as tx:
-        case = lock_case(tx, case_id)
-        if step is not None and not holds_lease(tx, step):
+        held = lock_case(tx, case_id, fact_key=fact.key, step=step)
+        if step is not None and held.lease_until is None:
             log.info("claim_lost", case=case_id, step=step.id, kind=step.kind)
             if not isinstance(fact, AttemptAnswered | EmailSent | EmailRefused):
-                return Advanced(case=case)
-        return _let_in(tx, door, case, fact, step=step, moment=moment)
+                return Advanced(case=held.case)
+        return _let_in(tx, door, held, fact, step=step, moment=moment)
 
 
 def open_case(door: Door, fact: PaymentFailed, *, gateway: str) -> Advanced:
@@ -99,15 +108,15 @@ def open_case(door: Door, fact: PaymentFailed, *, gateway: str) -> Advanced:
             arm_before=arm_before(tx, obligation.customer),
         )
         insert_case(tx, fresh, moment=moment)
-        return _let_in(tx, door, lock_case(tx, case_id), fact, step=None, moment=moment)
+        return _let_in(tx, door, lock_case(tx, case_id, fact_key=fact.key), fact, step=None, moment=moment)
 
 
 def _let_in(
-    tx: Connection, door: Door, case: Case, fact: Fact, *, step: ClaimedStep | None, moment: Moment
+    tx: Connection, door: Door, held: Held, fact: Fact, *, step: ClaimedStep | None, moment: Moment
 ) -> Advanced:
-    if knows_fact(tx, case.id, fact.key):
-        again = _finish(tx, _finished_steps(tx, fact, step, None), moment)
-        apply_steps(tx, _with_repeats(Decision(case=case, reason="known"), again), moment=moment)
+    case = held.case
+    if held.known:
+        _move_steps(tx, held, fact, Decision(case=case, reason="known"), step=step, moment=moment)
         return Advanced(case=case)
     if isinstance(fact, EmailRefused) and knows_fact(tx, case.id, EmailSent(email_id=fact.email_id).key):
         fact = replace(fact, believed_sent=True)
@@ -117,13 +126,14 @@ def _let_in(
     key = card.budget_key if card else None
     if isinstance(fact, ChargeDue) and key is not None:
         lock_card(tx, key)
-    note_foreign_charges(tx, case, _charges_read(fact))
-    usage = with_siblings(tx, case, card_use(tx, key, now=moment.now))
+    note_foreign_charges(tx, case, _charges_read(fact), noted=held.noted)
+    usage = replace(card_use(tx, key, now=moment.now), elder=held.elder, siblings=held.siblings)
     if isinstance(fact, EmailDue):
         usage = with_mailed(tx, case, usage, now=moment.now)
     if isinstance(fact, MailResumed):
         usage = replace(usage, no_mail=stopped_otherwise(tx, case))
     decision = decide(case, fact, now=moment.now, rules=rules, usage=usage)
+    decision = replace(decision, reason=str(decision.reason))  # the journal and the log tell it: put into words once
     grounds = grounds_of(case, decision, now=moment.now, rules=rules, usage=usage)
     journal_id = save_decision(tx, case, fact, decision, grounds=grounds, moment=moment)
     if door.tells_merchant:
@@ -132,17 +142,14 @@ def _let_in(
         note_cards(tx, case, fact.cards, moment=moment)
     if decision.start is not None:
         assert step is not None, "an attempt needs the lease of its step"
-        insert_attempt(tx, case.id, decision.start, step_id=step.id)
-        # Whoever takes the attempt back must do so after its worker's last moment for sending: from then on the call's bound counts.
-        extend_leases(tx, [step], until=moment.machine_now + timedelta(seconds=SEND_WITHIN_SECONDS))
+        _begin_attempt(tx, held, decision.start, step=step, moment=moment)
     email_id = None
     if decision.email is not None:
         assert step is not None, "an email needs the lease of its step"
         email_id = insert_email(tx, decision, step_id=step.id, moment=moment)
     if isinstance(fact, EmailSent | EmailRefused):
         _finish_email(tx, fact, moment)
-    again = _finish(tx, _finished_steps(tx, fact, step, decision), moment)
-    apply_steps(tx, _with_repeats(decision, again), moment=moment)
+    _move_steps(tx, held, fact, decision, step=step, moment=moment)
     _raise_flags(tx, case, fact, decision, moment)
     _told(fact, decision)
     return Advanced(
@@ -152,6 +159,14 @@ def _let_in(
         email_id=email_id,
         template=decision.template,
     )
+
+
+def _begin_attempt(tx: Connection, held: Held, attempt: Attempt, *, step: ClaimedStep, moment: Moment) -> None:
+    insert_attempt(tx, held.case.id, attempt, step_id=step.id)
+    # Whoever takes the attempt back must do so after its worker's last moment for sending: from then on the call's bound counts.
+    until = moment.machine_now + timedelta(seconds=SEND_WITHIN_SECONDS)
+    if held.lease_until is None or held.lease_until < until:
+        extend_leases(tx, [step], until=until)
 
 
 def _told(fact: Fact, decision: Decision) -> None:
@@ -166,21 +181,23 @@ def _charges_read(fact: Fact) -> tuple[Charge, ...]:
     return (fact.charge, *shown) if isinstance(fact, PaymentFailed) else shown
 
 
-def _finished_steps(tx: Connection, fact: Fact, step: ClaimedStep | None, decision: Decision | None) -> list[int]:
-    """The steps that end with this fact: the claimed one, unless it now carries an attempt or an email; and the
-    step of an attempt or email whose outcome this is, whoever brought it."""
-    carried = decision is not None and (decision.start is not None or decision.email is not None)
-    ended = [] if step is None or carried else [step.id]
-    if isinstance(fact, AttemptAnswered | LeaseLapsed):
-        carrier = step_of_attempt(tx, fact.attempt_id)
-        if carrier is not None and carrier not in ended:
-            ended.append(carrier)
-    return ended
+def _move_steps(
+    tx: Connection, held: Held, fact: Fact, decision: Decision, *, step: ClaimedStep | None, moment: Moment
+) -> None:
+    """End the steps that end with this fact, then cancel and plan what was decided.
 
-
-def _finish(tx: Connection, step_ids: list[int], moment: Moment) -> list[Plan]:
-    plans = [finish_step(tx, step_id, moment=moment) for step_id in step_ids]
-    return [plan for plan in plans if plan is not None]
+    The claimed one ends, unless it now carries an attempt or an email; and so does that of an attempt whose outcome this is, whoever
+    brought it.
+    """
+    carried = decision.start is not None or decision.email is not None
+    ended = None if step is None or carried else step.id
+    attempt_id = fact.attempt_id if isinstance(fact, AttemptAnswered | LeaseLapsed) else None
+    finished = {}
+    if ended is not None or attempt_id is not None:
+        finished = finish_steps(tx, ended, attempt_id=attempt_id, moment=moment)
+    again = [plan for plan in finished.values() if plan is not None]
+    still_open = {waiting.kind for waiting in held.case.steps} - finished.keys()
+    apply_steps(tx, _with_repeats(decision, again), still_open=still_open, moment=moment)
 
 
 def _with_repeats(decision: Decision, again: list[Plan]) -> Decision:

@@ -56,6 +56,10 @@ class PayloadRejected(GatewayError):
     """The webhook is signed but cannot be read as an event."""
 
 
+BILLING_ADDRESS: Final = "billing_address"
+"""What a notice's ``changed`` says where a card's billing address was changed; of the address nothing is kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """One event from the gateway, reduced to an allow-list of fields.

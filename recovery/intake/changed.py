@@ -6,6 +6,7 @@ They also keep the list of renewals to come true between the gateway's own listi
 from typing import Final
 
 from recovery.cases.facts import PaymentMethodChanged, SubscriptionCancelled
+from recovery.gateways.port import BILLING_ADDRESS
 from recovery.intake.desk import Desk, tell
 from recovery.intake.idle import is_idle
 from recovery.intake.outcome import Done, Held
@@ -14,8 +15,6 @@ from recovery.storage.case_store import cases_of
 from recovery.storage.connect import reading
 from recovery.storage.news_store import note_card_news, note_subscription_news
 
-BILLING_ADDRESS: Final = "billing_address"
-"""What ``changed`` says of a card whose billing address was changed."""
 _OF_A_CARD: Final = frozenset({"payment_method.updated", "customer.source.updated"})
 _OWN_CARD: Final = frozenset({"default_payment_method", "default_source"})
 

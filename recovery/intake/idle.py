@@ -9,23 +9,21 @@ from typing import Any
 def is_idle(kind: str, content: Mapping[str, Any]) -> bool:
     """Whether an event of this kind and content can have no effect, whenever it is worked through."""
     match kind:
-        case "invoice.finalized":
-            return True  # what follows it, a payment or a failure, comes with events of its own
         case "invoice.updated":
-            return not plans_retry(content)
+            return not _plans_retry(content)
         case "customer.updated":
-            return spares_cards(content)
+            return _spares_cards(content)
         case _:
             return False
 
 
-def plans_retry(content: Mapping[str, Any]) -> bool:
+def _plans_retry(content: Mapping[str, Any]) -> bool:
     """Whether the gateway itself means to retry a failed invoice: the sign that its own retries are on."""
     planned = content.get("next_payment_attempt") and content.get("attempt_count")
     return bool(planned) and content.get("status") == "open"
 
 
-def spares_cards(content: Mapping[str, Any]) -> bool:
+def _spares_cards(content: Mapping[str, Any]) -> bool:
     """Whether a change of a customer left their cards alone; an event that only names the customer may mean anything."""
     changed = content.get("changed")
     return not (isinstance(changed, str) and changed) and set(content) != {"customer"}

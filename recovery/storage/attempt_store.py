@@ -3,33 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from recovery.cases.case import Attempt, Purpose
+from recovery.cases.case import Attempt
 from recovery.cases.lifecycle import OPEN_ATTEMPTS, SPENT, AttemptStatus
-from recovery.declines.classify import DeclineClass
-from recovery.money import Money
 from recovery.storage import codec
 from recovery.storage.tables import attempts, cases
-
-
-def attempt_from(row: RowMapping) -> Attempt:
-    """The attempt that a row of the table holds."""
-    card = codec.card_from(row["card"])
-    assert card is not None
-    return Attempt(
-        id=row["id"],
-        number=row["number"],
-        card=card,
-        amount=Money(minor=row["amount_minor"], currency=row["currency"]),
-        started_at=row["started_at"],
-        purpose=Purpose(row["purpose"]),
-        status=AttemptStatus(row["status"]),
-        signals=codec.signals_from(row["signals"]),
-        decline_class=DeclineClass(row["decline_class"]) if row["decline_class"] else None,
-        charge_id=row["charge_id"],
-        zone=row["zone"],
-    )
 
 
 def insert_attempt(tx: Connection, case_id: str, attempt: Attempt, *, step_id: int) -> None:
@@ -51,7 +30,7 @@ def insert_attempt(tx: Connection, case_id: str, attempt: Attempt, *, step_id: i
 
 
 _BEGIN = insert(attempts)
-_STEP = select(attempts.c.step_id).where(attempts.c.id == bindparam("attempt_id"))
+_CHANGE = update(attempts).where(attempts.c.id == bindparam("attempt_id"))
 _WHOSE = select(attempts.c.case_id, attempts.c.status).where(attempts.c.id == bindparam("attempt_id"))
 
 
@@ -71,12 +50,7 @@ def save_changed_attempts(tx: Connection, before: Sequence[Attempt], after: Sequ
     known = {a.id: a for a in before}
     for attempt in after:
         if attempt.id in known and known[attempt.id] != attempt:
-            tx.execute(update(attempts).where(attempts.c.id == attempt.id).values(_attempt_row(attempt)))
-
-
-def step_of_attempt(tx: Connection, attempt_id: str) -> int | None:
-    """The step under which an attempt was made."""
-    return tx.execute(_STEP, {"attempt_id": attempt_id}).scalar_one_or_none()
+            tx.execute(_CHANGE, _attempt_row(attempt) | {"attempt_id": attempt.id})
 
 
 def case_of_attempt(tx: Connection, attempt_id: str) -> tuple[str, AttemptStatus] | None:

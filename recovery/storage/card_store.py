@@ -1,6 +1,5 @@
 """What counts against a card, over all cases and whoever tried. Without it each case would believe itself alone on the card."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -19,13 +18,12 @@ from sqlalchemy import (
     union_all,
 )
 
-from recovery.cases.case import Case
-from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, OPEN_STEPS, AttemptStatus, State
-from recovery.cases.rules import CardUse, Elder
+from recovery.cases.lifecycle import OPEN_ATTEMPTS, AttemptStatus
+from recovery.cases.rules import CardUse
 from recovery.declines.signals import Initiator
 from recovery.money import Money
 from recovery.storage.past_tables import past_charges
-from recovery.storage.tables import attempts, cases, foreign_charges, steps
+from recovery.storage.tables import attempts, foreign_charges
 from recovery.timing.budgets import Use
 
 LOOK_BACK_DAYS = 31
@@ -94,26 +92,3 @@ _THEIRS = select(
     foreign_charges.c.initiator,
 ).where(foreign_charges.c.budget_key == _KEY, foreign_charges.c.counts, foreign_charges.c.at > _SINCE)
 _USES = union_all(_OURS, _THEIRS, _IMPORTED)
-_SIBLINGS = (
-    select(cases.c.id, cases.c.state, cases.c.failed_at, func.min(steps.c.due_at))
-    .outerjoin(steps, (steps.c.case_id == cases.c.id) & steps.c.state.in_(OPEN_STEPS))
-    .where(cases.c.customer == bindparam("customer"), cases.c.id != bindparam("this_case"), cases.c.state.in_(OPEN))
-    .group_by(cases.c.id)
-    .order_by(cases.c.failed_at, cases.c.id)
-)
-
-
-def with_siblings(tx: Connection, case: Case, use: CardUse) -> CardUse:
-    """The same use, with what matters about the customer's other open cases: how many, and the oldest silent one before ours."""
-    rows = tx.execute(_SIBLINGS, {"customer": case.customer, "this_case": case.id}).all()
-    elders = [
-        (id_, due_at)
-        for id_, state, failed_at, due_at in rows
-        if state == State.SILENT and _before(failed_at, id_, case)
-    ]
-    elder = Elder(case_id=elders[0][0], due_at=elders[0][1]) if elders else None
-    return replace(use, elder=elder, siblings=len(rows))
-
-
-def _before(failed_at: datetime, case_id: str, case: Case) -> bool:
-    return (failed_at, case_id) < (case.failed_at, case.id)

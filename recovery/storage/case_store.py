@@ -1,32 +1,24 @@
 """Cases and what belongs to them, as rows. Only ``engine.advance`` writes through here."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Engine, RowMapping, bindparam, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, insert, literal, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from recovery.cases.case import Case, Decision, Exhausted, WaitingStep
+from recovery.cases.case import Case, Decision
 from recovery.cases.facts import Fact, fact_name
 from recovery.cases.grounds import Grounds
 from recovery.cases.holdout import Arm
-from recovery.cases.lifecycle import OPEN, OPEN_STEPS, Review, Rule, Source, State, StepKind, StepState
-from recovery.declines.signals import Card
-from recovery.money import Money
-from recovery.storage import codec
-from recovery.storage.attempt_store import attempt_from, save_changed_attempts
-from recovery.storage.connect import reading
+from recovery.cases.lifecycle import OPEN, StepState
+from recovery.cases.rules import Elder
+from recovery.storage import case_document, codec
+from recovery.storage.attempt_store import save_changed_attempts
 from recovery.storage.moment import Moment
-from recovery.storage.tables import (
-    attempts,
-    cases,
-    exhaustions,
-    journal,
-    ledger,
-    steps,
-)
+from recovery.storage.step_store import ClaimedStep
+from recovery.storage.tables import cases, exhaustions, journal, ledger, steps
 
 NAMES_MAX = 10_000
 """Names in one question; PostgreSQL's protocol takes 65,535 values."""
@@ -41,35 +33,36 @@ def case_id_of(obligation: str) -> str:
     return f"case_{obligation}"
 
 
-# Made once: putting a statement of forty columns together takes longer than the database needs for it.
-_ID: BindParameter[str] = bindparam("case_id")
-_OTHERS = cases.alias("others")
-# A card that died on another invoice of the customer is dead for all that are still open.
-_DEAD_ELSEWHERE = (
-    select(func.jsonb_agg(_OTHERS.c.dead_cards))
-    .where(_OTHERS.c.customer == cases.c.customer, _OTHERS.c.id != cases.c.id, _OTHERS.c.state.in_(OPEN))
-    .where(_OTHERS.c.gateway == cases.c.gateway, _OTHERS.c.dead_cards != literal([], _OTHERS.c.dead_cards.type))
-    .correlate(cases)
-    .scalar_subquery()
+_KNOWN = select(journal.c.id).where(journal.c.case_id == bindparam("case_id"), journal.c.fact_key == bindparam("key"))
+_LOCK = select(literal(True)).where(cases.c.id == bindparam("case_id")).with_for_update(of=cases)
+_LOCK_WITH_STEP = (
+    select(steps.c.state, steps.c.claims, steps.c.lease_until)
+    .join(cases)
+    .where(cases.c.id == bindparam("case_id"), steps.c.id == bindparam("step_id"))
+    .with_for_update(of=(cases, steps))
 )
-_CASE = select(cases, _DEAD_ELSEWHERE.label("dead_elsewhere")).where(cases.c.id == _ID)
-_LOCKED = _CASE.with_for_update(of=cases)
-_OBLIGATION = select(cases.c.obligation).where(cases.c.id == _ID)
-_ATTEMPTS = select(attempts).where(attempts.c.case_id == _ID).order_by(attempts.c.number)
-_WAITING = select(steps.c.kind, steps.c.due_at, steps.c.state).where(
-    steps.c.case_id == _ID, steps.c.state.in_(OPEN_STEPS)
-)
-_EXHAUSTION = select(exhaustions).where(exhaustions.c.case_id == _ID)
-_KNOWN = select(journal.c.id).where(journal.c.case_id == _ID, journal.c.fact_key == bindparam("key"))
-_CHANGE = update(cases).where(cases.c.id == bindparam("this_case"))
-_NOTE = insert(journal).returning(journal.c.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A case that is ours until the transaction ends, and what is known of it beside.
+
+    ``known`` says that the fact asked for had its effect already, ``noted`` names the charges of others that were kept, ``elder``
+    and ``siblings`` speak of the customer's other open cases as CardUse does. ``lease_until`` is when the claim of the step asked for
+    ends; None when it is no longer ours.
+    """
+
+    case: Case
+    known: bool
+    noted: frozenset[str]
+    siblings: int
+    elder: Elder | None
+    lease_until: datetime | None
 
 
 def insert_case(tx: Connection, case: Case, *, moment: Moment) -> bool:
     """Write a new case; False when the obligation has one already."""
-    row = _case_row(case) | {"opened_at": moment.now, "changed_at": moment.now}
-    statement = pg_insert(cases).values(row).on_conflict_do_nothing().returning(cases.c.id)
-    return tx.execute(statement).first() is not None
+    return tx.execute(case_document.OPEN_ONE, _case_row(case, moment)).first() is not None
 
 
 def arm_before(tx: Connection, customer: str) -> Arm | None:
@@ -79,102 +72,39 @@ def arm_before(tx: Connection, customer: str) -> Arm | None:
     return None if found is None else Arm(found)
 
 
-def lock_case(tx: Connection, case_id: str) -> Case:
-    """Read a case with all that decisions need and hold it until the transaction ends. Raises NoSuchCase."""
-    row = tx.execute(_LOCKED, {"case_id": case_id}).mappings().first()
-    if row is None:
-        raise NoSuchCase(f"no case {case_id}")
-    return _case(tx, row)
+def lock_case(tx: Connection, case_id: str, *, fact_key: str = "", step: ClaimedStep | None = None) -> Held:
+    """Hold a case until the transaction ends, and the step that is performed; then read all that decisions need.
+
+    What was waited for is seen by the second question only, which is why it is not part of the first. Raises NoSuchCase.
+    """
+    asked = {"case_id": case_id} if step is None else {"case_id": case_id, "step_id": step.id}
+    locked = tx.execute(_LOCK if step is None else _LOCK_WITH_STEP, asked).first()
+    if locked is None:
+        raise NoSuchCase(f"no case {case_id}" if step is None else f"no case {case_id} with a step {step.id}")
+    # The count of claims tells whether it is ours, not the lease's end: machine clocks are set back.
+    ours = step is not None and locked.state == StepState.IN_FLIGHT and locked.claims == step.claims
+    row = tx.execute(case_document.READ_ALL, {"case_id": case_id, "fact_key": fact_key}).one()
+    return Held(
+        case=codec.case_from(row.document),
+        known=row.known,
+        noted=frozenset(row.noted),
+        siblings=row.siblings,
+        elder=codec.elder_from(row.elder),
+        lease_until=locked.lease_until if ours else None,
+    )
 
 
 def load_case(tx: Connection, case_id: str) -> Case:
     """Read a case without holding it. Raises NoSuchCase."""
-    row = tx.execute(_CASE, {"case_id": case_id}).mappings().first()
-    if row is None:
-        raise NoSuchCase(f"no case {case_id}")
-    return _case(tx, row)
-
-
-def obligation_of(database: Engine, case_id: str) -> str:
-    """The obligation of a case, by one question: all that has to be known before the gateway is read. Raises NoSuchCase."""
-    with reading(database) as tx:
-        found: str | None = tx.execute(_OBLIGATION, {"case_id": case_id}).scalar_one_or_none()
+    found = tx.execute(case_document.READ, {"case_id": case_id}).scalar_one_or_none()
     if found is None:
         raise NoSuchCase(f"no case {case_id}")
-    return found
+    return codec.case_from(found)
 
 
-_CODED = {"amount", "state", "arm", "card", "tried_card", "verdict", "signals", "review", "source"}
-_LISTED = {"dead_cards", "brands_seen", "failed_cards", "corrections", "wallet", "attempts", "steps", "exhausted"}
-_PLAIN = tuple(field.name for field in fields(Case) if field.name not in _CODED | _LISTED)
-"""The fields that a row holds as they are."""
-
-
-def _case(tx: Connection, row: RowMapping) -> Case:
-    this = {"case_id": row["id"]}
-    tried = tx.execute(_ATTEMPTS, this).mappings()
-    waiting = tx.execute(_WAITING, this).all()
-    used_up = tx.execute(_EXHAUSTION, this).mappings().first()
-    return Case(
-        **{name: row[name] for name in _PLAIN},
-        amount=Money(minor=row["amount_minor"], currency=row["currency"]),
-        state=State(row["state"]),
-        arm=Arm(row["arm"]) if row["arm"] else None,
-        card=codec.card_from(row["card"]),
-        tried_card=codec.card_from(row["tried_card"]),
-        verdict=codec.verdict_from(row["verdict"]),
-        signals=codec.signals_from(row["signals"]),
-        dead_cards=_dead(row),
-        brands_seen=codec.cards_from(row["brands_seen"]),
-        failed_cards=codec.cards_from(row["failed_cards"]),
-        corrections=codec.corrections_from(row["corrections"]),
-        wallet=codec.wallet_from(row["wallet"]),
-        attempts=tuple(attempt_from(a) for a in tried),
-        steps=tuple(_waiting(*step) for step in waiting),
-        exhausted=_exhausted(used_up),
-        review=Review(row["review"]) if row["review"] else None,
-        source=Source(row["source"]) if row["source"] else None,
-    )
-
-
-def _dead(row: RowMapping) -> tuple[Card, ...]:
-    """The details that must never be presented again, those of the customer's other open cases included.
-
-    An entry that was mistyped has no number here: whether it is right by now each case judges by its own refusals.
-    """
-    own = codec.cards_from(row["dead_cards"])
-    if row["state"] not in OPEN or not row["dead_elsewhere"]:
-        return own
-    others = [card for cards in row["dead_elsewhere"] for card in codec.cards_from(cards) if card.fingerprint]
-    return tuple(dict.fromkeys((*own, *others)))
-
-
-def _waiting(kind: str, due_at: datetime, state: str) -> WaitingStep:
-    return WaitingStep(kind=StepKind(kind), due_at=due_at, in_flight=state == StepState.IN_FLIGHT)
-
-
-def _exhausted(row: RowMapping | None) -> Exhausted | None:
-    return Exhausted(rule=Rule(row["rule"]), at=row["at"], detail=row["detail"]) if row else None
-
-
-def _case_row(case: Case) -> dict[str, Any]:
-    return {name: getattr(case, name) for name in _PLAIN} | {
-        "amount_minor": case.amount.minor,
-        "currency": case.amount.currency,
-        "state": case.state.value,
-        "arm": case.arm.value if case.arm else None,
-        "card": codec.card_json(case.card),
-        "tried_card": codec.card_json(case.tried_card),
-        "verdict": codec.verdict_json(case.verdict),
-        "signals": codec.signals_json(case.signals),
-        "dead_cards": codec.cards_json(case.dead_cards),
-        "brands_seen": codec.cards_json(case.brands_seen),
-        "failed_cards": codec.cards_json(case.failed_cards),
-        "corrections": codec.corrections_json(case.corrections),
-        "wallet": codec.wallet_json(case.wallet),
-        "review": case.review.value if case.review else None,
-        "source": case.source.value if case.source else None,
-    }
+def _case_row(case: Case, moment: Moment) -> dict[str, Any]:
+    owed = {"amount_minor": case.amount.minor, "currency": case.amount.currency}
+    return owed | {"case_id": case.id, "document": codec.case_json(case), "now": moment.now}
 
 
 def knows_fact(tx: Connection, case_id: str, fact_key: str) -> bool:
@@ -187,19 +117,15 @@ def save_decision(
 ) -> int:
     """Write the new case, its journal line with what it rests on, exhaustion, attempts and ledger entries; the journal id."""
     after = decision.case
-    row = _case_row(after) | {"changed_at": moment.now, "this_case": after.id}
-    tx.execute(_CHANGE, row)
     line = {
-        "case_id": after.id,
         "fact_key": fact.key,
         "fact": fact_name(fact),
         "state": after.state.value,
         "reason": str(decision.reason),
-        "at": moment.now,
         "booked_at": moment.machine_now,
         "grounds": codec.grounds_json(grounds),
     }
-    journal_id = int(tx.execute(_NOTE, line).scalar_one())
+    journal_id = int(tx.execute(case_document.CHANGE, _case_row(after, moment) | line).scalar_one())
     if after.exhausted is not None and before.exhausted is None:
         used_up = after.exhausted
         tx.execute(

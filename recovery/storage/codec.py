@@ -4,19 +4,16 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from recovery.cases.correcting import Correction
+from recovery.cases.case import Case
 from recovery.cases.grounds import Grounds
 from recovery.cases.policy import Policy
-from recovery.cases.wallet import KeptCard
-from recovery.declines.classify import Verdict
+from recovery.cases.rules import Elder
 from recovery.declines.signals import Card, Signals
 
 _CARD = TypeAdapter(Card)
-_CARDS = TypeAdapter(tuple[Card, ...])
-_WALLET = TypeAdapter(tuple[KeptCard, ...])
-_CORRECTIONS = TypeAdapter(tuple[Correction, ...])
+_CASE = TypeAdapter(Case)
+_ELDER = TypeAdapter(Elder)
 _SIGNALS = TypeAdapter(Signals)
-_VERDICT = TypeAdapter(Verdict)
 _POLICY = TypeAdapter(Policy)
 _GROUNDS = TypeAdapter(Grounds)
 
@@ -31,34 +28,22 @@ def card_from(value: Any) -> Card | None:  # noqa: ANN401 - JSON
     return None if value is None else _CARD.validate_python(value)
 
 
-def cards_json(cards: tuple[Card, ...]) -> Any:  # noqa: ANN401 - JSON
-    """Cards as JSON."""
-    return _CARDS.dump_python(cards, mode="json")
+def case_json(case: Case) -> str:
+    """What a row of the table of cases holds of a case, as a document; its amount is told apart."""
+    return _CASE.dump_json(case, exclude=_IN_OTHER_TABLES).decode()
 
 
-def cards_from(value: Any) -> tuple[Card, ...]:  # noqa: ANN401 - JSON
-    """Cards from JSON."""
-    return _CARDS.validate_python(value)
+_IN_OTHER_TABLES: Any = {"amount", "attempts", "steps", "exhausted"}
 
 
-def wallet_json(cards: tuple[KeptCard, ...]) -> Any:  # noqa: ANN401 - JSON
-    """The customer's cards as JSON."""
-    return _WALLET.dump_python(cards, mode="json")
+def case_from(document: str) -> Case:
+    """A case from a document that also holds its amount, attempts, open steps and exhaustion."""
+    return _CASE.validate_json(document)
 
 
-def wallet_from(value: Any) -> tuple[KeptCard, ...]:  # noqa: ANN401 - JSON
-    """The customer's cards from JSON."""
-    return _WALLET.validate_python(value)
-
-
-def corrections_json(corrections: tuple[Correction, ...]) -> Any:  # noqa: ANN401 - JSON
-    """Corrected entries as JSON."""
-    return _CORRECTIONS.dump_python(corrections, mode="json")
-
-
-def corrections_from(value: Any) -> tuple[Correction, ...]:  # noqa: ANN401 - JSON
-    """Corrected entries from JSON."""
-    return _CORRECTIONS.validate_python(value)
+def elder_from(document: str | None) -> Elder | None:
+    """An older invoice of the customer from a document, or None."""
+    return None if document is None else _ELDER.validate_json(document)
 
 
 def signals_json(signals: Signals | None) -> Any:  # noqa: ANN401 - JSON
@@ -71,16 +56,6 @@ def signals_from(value: Any) -> Signals | None:  # noqa: ANN401 - JSON
     return None if value is None else _SIGNALS.validate_python(value)
 
 
-def verdict_json(verdict: Verdict | None) -> Any:  # noqa: ANN401 - JSON
-    """A verdict as JSON, or None."""
-    return None if verdict is None else _VERDICT.dump_python(verdict, mode="json")
-
-
-def verdict_from(value: Any) -> Verdict | None:  # noqa: ANN401 - JSON
-    """A verdict from JSON, or None."""
-    return None if value is None else _VERDICT.validate_python(value)
-
-
 def policy_json(policy: Policy) -> Any:  # noqa: ANN401 - JSON
     """A policy as JSON."""
     return _POLICY.dump_python(policy, mode="json")
@@ -91,9 +66,9 @@ def policy_from(value: Any) -> Policy:  # noqa: ANN401 - JSON
     return _POLICY.validate_python(value, extra="ignore")
 
 
-def grounds_json(grounds: Grounds) -> Any:  # noqa: ANN401 - JSON
-    """The grounds of a decision as JSON."""
-    return _GROUNDS.dump_python(grounds, mode="json")
+def grounds_json(grounds: Grounds) -> str:
+    """The grounds of a decision as a document."""
+    return _GROUNDS.dump_json(grounds).decode()
 
 
 def grounds_from(value: Any) -> Grounds | None:  # noqa: ANN401 - JSON

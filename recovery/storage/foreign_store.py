@@ -1,6 +1,6 @@
 """Failed charges of others on our obligations. Without them a card's budget would count only what webhooks told."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -11,14 +11,17 @@ from recovery.storage import codec
 from recovery.storage.tables import foreign_charges
 
 
-def note_foreign_charges(tx: Connection, case: Case, charges: Iterable[Charge]) -> None:
+def note_foreign_charges(tx: Connection, case: Case, charges: Iterable[Charge], *, noted: Collection[str]) -> None:
     """Keep the failed charges that are not our own attempts', each once, whether a webhook or a reading showed them.
+
+    ``noted`` are those of the case that are kept already.
 
     While an attempt of ours is open nobody can tell its charge from another's: then nothing is noted, the next reading will.
     """
     if case.open_attempt is not None:
         return
     ours = {attempt.charge_id for attempt in case.attempts} | {attempt.id for attempt in case.attempts}
+    known = ours.union(noted)
     rows = [
         {
             "charge_id": charge.id,
@@ -32,7 +35,7 @@ def note_foreign_charges(tx: Connection, case: Case, charges: Iterable[Charge]) 
             "counts": charge.signals is None or charge.signals.reached_network,
         }
         for charge in charges
-        if charge.status is ChargeStatus.FAILED and charge.id not in ours and charge.idempotency_key not in ours
+        if charge.status is ChargeStatus.FAILED and charge.id not in known and charge.idempotency_key not in ours
     ]
     if rows:
         tx.execute(pg_insert(foreign_charges).on_conflict_do_nothing(), rows)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from recovery.cases.lifecycle import StepState
 from recovery.storage.step_store import CLAIMED, ClaimedStep, claimed_from
-from recovery.storage.tables import steps
+from recovery.storage.tables import cases, steps
 
 
 def holds_lease(tx: Connection, step: ClaimedStep) -> bool:
@@ -79,7 +79,8 @@ def release_step(
 def lapsed_steps(tx: Connection, *, machine_now: datetime, limit: int) -> Sequence[ClaimedStep]:
     """Steps in flight whose lease has ended."""
     lapsed = (
-        select(*CLAIMED)
+        select(*CLAIMED, cases.c.obligation)
+        .join(cases)
         .where(steps.c.state == StepState.IN_FLIGHT, steps.c.lease_until <= machine_now, steps.c.set_aside_at.is_(None))
         .order_by(steps.c.lease_until)
         .limit(limit)

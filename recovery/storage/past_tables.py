@@ -33,6 +33,7 @@ past_charges = Table(
     Column("succeeded", Boolean),
     Column("counts", Boolean, nullable=False),
     Index("ix_past_charges_budget", "budget_key", "at", postgresql_where=text("counts")),
+    Index("ix_past_charges_tries", "at", postgresql_include=["budget_key"], postgresql_where=text("counts")),
     Index("ix_past_charges_customer", "customer"),
 )
 """``counts`` tells whether the network saw the charge; ``succeeded`` is unknown while it is pending."""

@@ -70,49 +70,41 @@ FROM attempts
 WHERE started_at >= :start AND started_at < :end AND counts AND signals ->> 'network_advice_code' = ANY(:codes)
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 
-_LOOKED_AT: Final = """
-WITH least AS (
-    SELECT * FROM unnest(CAST(:brands AS text[]), CAST(:countries AS text[]), CAST(:leasts AS int[])) AS l (brand, country, tries)
-), tried AS MATERIALIZED (
+_SUSPECTS: Final = """
+WITH often AS MATERIALIZED (
     SELECT budget_key, count(*) AS tries
     FROM (
         SELECT budget_key, started_at AS ours_at FROM attempts WHERE started_at >= :since AND started_at < :end AND counts
         UNION ALL
         SELECT budget_key, NULL FROM foreign_charges WHERE at >= :since AND at < :end AND counts
+        UNION ALL
+        SELECT budget_key, NULL FROM past_charges WHERE at >= :since AND at < :end AND counts
     ) t
-    GROUP BY budget_key HAVING max(ours_at) >= :start AND budget_key <> 'forgotten'
-), before AS MATERIALIZED (
-    SELECT budget_key, count(*) AS tries FROM past_charges
-    WHERE budget_key IN (SELECT budget_key FROM tried) AND at >= :since AND at < :end AND counts
-    GROUP BY budget_key
-), often AS MATERIALIZED (
-    SELECT t.budget_key, t.tries + coalesce(b.tries, 0) AS tries, c.brand, c.country
-    FROM tried t LEFT JOIN before b ON b.budget_key = t.budget_key
-    CROSS JOIN LATERAL (
-        SELECT card ->> 'brand' AS brand, card ->> 'country' AS country FROM attempts a
-        WHERE a.budget_key = t.budget_key AND a.started_at >= :start AND a.started_at < :end AND counts LIMIT 1
-    ) c
-    WHERE t.tries + coalesce(b.tries, 0) > :least
-), cards AS MATERIALIZED (
-    SELECT o.budget_key FROM often o
-    LEFT JOIN least l ON l.brand = o.brand AND l.country = o.country
-    LEFT JOIN least g ON g.brand = o.brand AND g.country = '*'
-    WHERE o.tries > least(l.tries, g.tries, :least_unlisted)
-    UNION
-    SELECT budget_key FROM (
-        SELECT budget_key FROM unnest(CAST(:codes AS text[])) AS n (code) CROSS JOIN LATERAL (
-            SELECT budget_key FROM attempts
-            WHERE signals ->> 'network_decline_code' = n.code AND started_at >= :since AND started_at < :end AND counts OFFSET 0
-        ) d
-        UNION
-        SELECT budget_key FROM unnest(CAST(:codes AS text[])) AS n (code) CROSS JOIN LATERAL (
-            SELECT budget_key FROM attempts
-            WHERE signals ->> 'network_advice_code' = n.code AND started_at >= :since AND started_at < :end AND counts OFFSET 0
-        ) d
-        UNION
-        SELECT budget_key FROM foreign_charges WHERE at >= :since AND at < :end AND counts AND {forbidden}
-    ) f WHERE budget_key IN (SELECT budget_key FROM tried)
+    GROUP BY budget_key HAVING count(*) > :least AND max(ours_at) >= :start
+), forbidden AS (
+    SELECT DISTINCT d.budget_key FROM unnest(CAST(:codes AS text[])) AS n (code) CROSS JOIN LATERAL ({told_with_code}) d
 )
+SELECT s.budget_key, s.tries, c.brand, c.country
+FROM (SELECT budget_key, tries FROM often UNION ALL SELECT budget_key, NULL FROM forbidden) s
+CROSS JOIN LATERAL (
+    SELECT card ->> 'brand' AS brand, card ->> 'country' AS country FROM attempts a
+    WHERE a.budget_key = s.budget_key AND a.started_at >= :start AND a.started_at < :end AND counts LIMIT 1
+) c
+WHERE s.budget_key <> 'forgotten'"""
+"""Cards that we tried in the span: those tried often, and those that a code forbids, which have no number of tries. Tries are counted
+from indexes alone; imported charges count double where they are known otherwise too, which suspects a card too many, never one too few.
+"""
+
+_TOLD_WITH_CODE: Final = " UNION ALL ".join(
+    f"""(SELECT budget_key FROM {table}
+    WHERE signals ->> 'network_{field}_code' = n.code AND {at} >= :since AND {at} < :end AND counts OFFSET 0)"""  # noqa: S608 - names of our own
+    for table, at in (("attempts", "started_at"), ("foreign_charges", "at"))
+    for field in ("decline", "advice")
+)
+"""OFFSET 0 keeps the lookups by code: the planner would rather read all attempts there ever were."""
+
+_ON_CARDS: Final = """
+WITH cards AS MATERIALIZED (SELECT unnest(CAST(:cards AS text[])) AS budget_key)
 SELECT id, budget_key, started_at AS at, true AS ours, amount_minor, currency,
     CASE WHEN status = ANY(:unsettled) THEN NULL ELSE status <> 'succeeded' END AS declined,
     card ->> 'brand' AS brand, card ->> 'country' AS country, signals ->> 'network_decline_code' AS decline_code,
@@ -128,13 +120,7 @@ FROM past_charges p WHERE budget_key IN (SELECT budget_key FROM cards) AND at >=
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.charge_id = p.charge_id)
     AND NOT EXISTS (SELECT 1 FROM foreign_charges f WHERE f.charge_id = p.charge_id)
 ORDER BY 2, 3"""
-"""OFFSET 0 keeps the lookups by code: the planner would rather read all attempts there ever were. Tries are counted from indexes alone;
-imported charges count double where they are known otherwise too, which looks at a card too many, never at one too few.
-"""
 
-_FORBIDDEN: Final = (
-    "(signals ->> 'network_decline_code' = ANY(:codes) OR signals ->> 'network_advice_code' = ANY(:codes))"
-)
 _TRIED: Final = """
 SELECT id, case_id, number, started_at AS at, amount_minor, currency, card ->> 'brand' AS brand, card ->> 'country' AS country,
     signals ->> 'network_decline_code' AS decline_code, signals ->> 'network_advice_code' AS advice_code
@@ -169,26 +155,27 @@ class Costly:
     unlisted: int
     never: Collection[str]
 
+    def free(self, brand: str | None, country: str | None) -> int:
+        """How many tries on such a card cost nothing, whatever the edition."""
+        caps = (self.caps.get((brand or "", place), UNREACHED) for place in (country or "", "*"))
+        return min(self.unlisted, *caps)
+
 
 def looked_at(tx: Connection, span: Span, costly: Costly) -> Sequence[Seen]:
     """All tries, from LOOKED_BACK before the span, on cards that we tried in it, if one may cost a fee; by card, oldest first."""
-    given = {
-        "since": span.start - LOOKED_BACK,
+    since = {"since": span.start - LOOKED_BACK, "end": span.end}
+    given = since | {
         "start": span.start,
-        "end": span.end,
         "least": min([costly.unlisted, *costly.caps.values()]),
-        "least_unlisted": costly.unlisted,
-        "brands": [brand for brand, _ in costly.caps],
-        "countries": [country for _, country in costly.caps],
-        "leasts": list(costly.caps.values()),
         "codes": sorted(costly.never),
-        "unsettled": sorted(OPEN_ATTEMPTS),
     }
     # There are nearly as many cards as tries: what several processes count apart costs more to put together than to count at once.
     tx.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
-    statement = text(_LOOKED_AT.format(forbidden=_FORBIDDEN))
+    suspects = tx.execute(text(_SUSPECTS.format(told_with_code=_TOLD_WITH_CODE)), given).all()
+    cards = {one.budget_key for one in suspects if one.tries is None or one.tries > costly.free(one.brand, one.country)}
+    rows = tx.execute(text(_ON_CARDS), since | {"cards": sorted(cards), "unsettled": sorted(OPEN_ATTEMPTS)})
     names = [field.name for field in fields(Seen)]
-    return [Seen(**dict(zip(names, row, strict=True))) for row in tx.execute(statement, given).all()]
+    return [Seen(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 def tried_lines(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from recovery.cases.lifecycle import CREDITED, OPEN
 from recovery.storage.report_lines import KEYS
-from recovery.storage.report_sums import CashSum, Cut, Only, RecoveredTotal, Span
+from recovery.storage.report_sums import MONEY_KEYS, CashSum, Cut, Only, RecoveredTotal, Span
 
 _NARROW: Final[dict[Cut | Only, str]] = {
     **{cut: f"{key} = {{value}}" for cut, key in KEYS.items()},
@@ -20,9 +20,9 @@ _NARROW: Final[dict[Cut | Only, str]] = {
     Only.SOURCE: "{value} = ANY(sources)",
     Only.ATTEMPT: "{value} = ANY(try_numbers::text[])",
     Only.HOUR: "{value} = ANY(try_slots::text[])",
-    Only.MONEY: "CASE {value} WHEN 'recovered' THEN recovered_minor <> 0 WHEN 'credited' THEN credited_minor <> 0 "
-    "WHEN 'refunded' THEN refunded_minor <> 0 WHEN 'disputed' THEN disputed_minor <> 0 WHEN 'fee' THEN fee_minor <> 0 "
-    "ELSE false END",
+    Only.MONEY: "CASE {value} "
+    + " ".join(f"WHEN '{key}' THEN {key}_minor <> 0" for key in MONEY_KEYS)
+    + " ELSE false END",
 }
 """The condition that narrows to a key; state may be ``open``, an hour is a number of the week's hours, money a figure above nought."""
 
@@ -31,7 +31,7 @@ WITH simple AS (
     SELECT date_trunc('month', l.occurred_at, :zone) AS at, l.currency, l.kind, l.source = ANY(:credited) AS credited,
         CASE WHEN l.kind = 'reinstated' THEN right(l.ref, 4) END AS was, count(*) AS entries, sum(l.amount_minor) AS minor
     FROM ledger l
-    WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = ANY(:kinds) AND l.id <= :last_entry{narrowed}
+    WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = ANY(:kinds){narrowed}
     GROUP BY 1, 2, 3, 4, 5
 ), back AS (
     SELECT date_trunc('month', l.occurred_at, :zone) AS at, l.currency,
@@ -42,11 +42,11 @@ WITH simple AS (
     FROM ledger l
     JOIN ledger r ON r.case_id = l.case_id AND r.kind = 'recovered' AND r.ref = l.charge_id
     LEFT JOIN ledger o ON o.case_id = l.case_id AND o.kind = 'dispute_opened' AND o.ref = l.ref
-    WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = ANY(:reversals) AND l.id <= :last_entry{narrowed}
+    WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = ANY(:reversals){narrowed}
 ), payers AS (
     SELECT at, currency, count(*) AS cases
     FROM (SELECT DISTINCT date_trunc('month', l.occurred_at, :zone) AS at, l.currency, l.case_id FROM ledger l
-        WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = 'recovered' AND l.id <= :last_entry{narrowed}) d
+        WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = 'recovered'{narrowed}) d
     GROUP BY at, currency
 ), moved AS (
     SELECT at, currency, kind, credited, was, entries, minor FROM simple
@@ -75,7 +75,6 @@ REVERSALS: Final = ["refunded", "refund_failed", "dispute_opened", "dispute_won"
 _CASH_KINDS: Final = ["at_risk", "recovered", "fee", "fee_returned", "written_off", "withdrawn", "reinstated"]
 
 _NARROWED: Final = " AND l.case_id IN (SELECT case_id FROM case_figures_now WHERE true"
-_LAST: Final = 2**63 - 1
 
 
 def prepare(tx: Connection) -> None:
@@ -88,10 +87,10 @@ def prepare(tx: Connection) -> None:
     tx.execute(text("SET LOCAL jit = off"))
 
 
-def cash_sums(tx: Connection, span: Span, *, last_entry: int = _LAST) -> list[CashSum]:
-    """What occurred in the span, by month; as the ledger was up to an entry."""
+def cash_sums(tx: Connection, span: Span) -> list[CashSum]:
+    """What occurred in the span, by month."""
     statement = _CASH_SUMS.format(narrowed=narrowed_entries(span))
-    return [CashSum(**row) for row in _rows(tx, statement, span, last_entry=last_entry)]
+    return [CashSum(**row) for row in _rows(tx, statement, span)]
 
 
 def recovered_totals(tx: Connection) -> list[RecoveredTotal]:
@@ -124,7 +123,7 @@ def narrowed_to(span: Span) -> dict[str, Any]:
     return keys | {"open": sorted(state.value for state in OPEN)}
 
 
-def _rows(tx: Connection, statement: str, span: Span, **others: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - SQL parameters
+def _rows(tx: Connection, statement: str, span: Span) -> Iterator[dict[str, Any]]:
     given = {
         "start": span.start,
         "end": span.end,
@@ -133,7 +132,6 @@ def _rows(tx: Connection, statement: str, span: Span, **others: Any) -> Iterator
         "kinds": _CASH_KINDS,
         "reversals": REVERSALS,
         **narrowed_to(span),
-        **others,
     }
     wanted = {name: value for name, value in given.items() if f":{name}" in statement}
     for row in tx.execute(text(statement), wanted).mappings():

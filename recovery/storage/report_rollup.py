@@ -85,8 +85,9 @@ def roll_up(database: Engine, *, machine_now: datetime, limit: int, zone: str) -
             return 0
         # The lines are worked out in statements of their own, which see everything that those marks were committed with.
         taken = list(tx.execute(text(_TAKE), {"limit": limit}).scalars())
-        oldest = list(tx.execute(text(_OLDEST), {"limit": REMADE}).scalars())
-        wrong = list(tx.execute(text(_DIFFERENT), {"cases": oldest}).scalars())
+        oldest = set(tx.execute(text(_OLDEST), {"limit": REMADE}).scalars())
+        # A line whose mark was taken just now is old, not wrong.
+        wrong = list(tx.execute(text(_DIFFERENT), {"cases": sorted(oldest - set(taken))}).scalars())
         if wrong:
             log.warning("figures_repaired", cases=wrong[:5], count=len(wrong))
         _make(tx, sorted({*taken, *oldest}), machine_now, zone)

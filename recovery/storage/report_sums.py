@@ -34,6 +34,10 @@ class Only(StrEnum):
     MONEY = "money"
 
 
+MONEY_KEYS: Final = ("recovered", "credited", "refunded", "disputed", "fee")
+"""What money can be narrowed to: the cases whose figure of that name is not nought."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """From ``start`` up to, without, ``end``; months and days begin at midnight of ``zone`` (an IANA name).

@@ -8,10 +8,13 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     Connection,
     Executable,
     Integer,
+    Row,
     RowMapping,
+    Text,
     and_,
     bindparam,
     exists,
@@ -19,14 +22,15 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from recovery.cases.case import Decision, Plan
-from recovery.cases.lifecycle import OPEN, StepKind, StepState
+from recovery.cases.lifecycle import OPEN, OPEN_STEPS, StepKind, StepState
 from recovery.storage.moment import Moment
-from recovery.storage.tables import cases, events, steps
+from recovery.storage.tables import attempts, cases, events, steps
 
 SUSPECT_AFTER = 2
 """Claims in a row that nobody ended before a step is performed alone: once may be any worker's death, twice is a pattern.
@@ -44,6 +48,7 @@ class ClaimedStep:
 
     id: int
     case_id: str
+    obligation: str
     kind: StepKind
     due_at: datetime
     lease_until: datetime
@@ -53,16 +58,17 @@ class ClaimedStep:
     """How many claims in a row nobody ended, this one included: each may have been the end of its worker."""
 
 
-def apply_steps(tx: Connection, decision: Decision, *, moment: Moment) -> None:
-    """Cancel and plan the steps of a decision. A kind that is in flight is noted to come again afterwards."""
+def apply_steps(tx: Connection, decision: Decision, *, still_open: Collection[StepKind], moment: Moment) -> None:
+    """Cancel and plan the steps of a decision. A kind that is in flight is noted to come again afterwards.
+
+    ``still_open`` are the kinds that were open when the case was locked, without those that ended since: no others can be.
+    """
     case_id = decision.case.id
     planned = {plan.kind for plan in decision.plan}
-    gone = decision.cancel | planned
+    gone = (decision.cancel | planned).intersection(still_open)
     if gone:
         tx.execute(_CANCEL, {"of_case": case_id, "kinds": sorted(gone)})
-    if not decision.plan:
-        return
-    busy = set(tx.execute(_BUSY, {"of_case": case_id}).scalars())
+    busy = set(tx.execute(_BUSY, {"of_case": case_id}).scalars()) if planned.intersection(still_open) else set()
     for plan in decision.plan:
         if plan.kind in busy:
             _come_again(tx, case_id, plan, moment)
@@ -105,19 +111,30 @@ def _come_again(tx: Connection, case_id: str, plan: Plan, moment: Moment) -> Non
     )
 
 
-def finish_step(tx: Connection, step_id: int, *, moment: Moment) -> Plan | None:
-    """Mark a step done; the plan it was asked to repeat meanwhile, if any. A step done already stays done."""
-    row = tx.execute(_DONE, {"step_id": step_id}).first()
-    if row is None or row.again_at is None:
+def finish_steps(
+    tx: Connection, step_id: int | None, *, attempt_id: str | None = None, moment: Moment
+) -> dict[StepKind, Plan | None]:
+    """Mark a step done, and the one under which an attempt was made; the plan that each was asked to repeat meanwhile, if any.
+
+    A step done already stays done and is not among them.
+    """
+    rows = tx.execute(_DONE, {"step_id": step_id, "attempt_id": attempt_id}).all()
+    return {StepKind(row.kind): _again(row, moment) for row in rows}
+
+
+def _again(row: Row[Any], moment: Moment) -> Plan | None:
+    if row.again_at is None:
         return None
     held: datetime | None = row.hold_until
     hold_seconds = max((held - moment.machine_now).total_seconds(), 0.0) if held else 0.0
     return Plan(kind=StepKind(row.kind), due_at=max(row.again_at, moment.now), hold_seconds=hold_seconds)
 
 
+_CARRIER = select(attempts.c.step_id).where(attempts.c.id == bindparam("attempt_id", type_=Text))
+_ENDED = union_all(select(bindparam("step_id", type_=BigInteger)), _CARRIER)
 _DONE = (
     update(steps)
-    .where(steps.c.id == bindparam("step_id"), steps.c.state.not_in((StepState.DONE, StepState.CANCELLED)))
+    .where(steps.c.id == func.any(func.array(_ENDED.scalar_subquery())), steps.c.state.in_(OPEN_STEPS))
     .values(state=StepState.DONE, lease_until=None)
     .returning(steps.c.kind, steps.c.again_at, steps.c.hold_until)
 )
@@ -168,7 +185,7 @@ def _claim(suspects: bool) -> ReturningUpdate[Any]:
         claims=steps.c.claims + 1,
         unended=steps.c.unended + 1,
         hold_until=None,
-    ).returning(*CLAIMED)
+    ).returning(*CLAIMED, due.c.obligation)
 
 
 def _in_turns(*, suspects: bool) -> CTE:
@@ -186,10 +203,12 @@ def _in_turns(*, suspects: bool) -> CTE:
         .subquery()
     )
     place = func.row_number().over(partition_by=cases.c.customer, order_by=(oldest.c.due_at, oldest.c.id))
-    turns = select(oldest, place.label("turn")).join(cases, cases.c.id == oldest.c.case_id).subquery()
+    turns = (
+        select(oldest, cases.c.obligation, place.label("turn")).join(cases, cases.c.id == oldest.c.case_id).subquery()
+    )
     order = (*((turns.c.unended,) if suspects else ()), turns.c.turn, turns.c.due_at, turns.c.id)
     return (
-        select(steps.c.id)
+        select(steps.c.id, turns.c.obligation)
         .join(turns, turns.c.id == steps.c.id)
         .where(steps.c.state == StepState.PLANNED, steps.c.set_aside_at.is_(None))
         .order_by(*order)
@@ -199,7 +218,8 @@ def _in_turns(*, suspects: bool) -> CTE:
     )
 
 
-CLAIMED = tuple(steps.c[name] for name in ClaimedStep.__dataclass_fields__)
+CLAIMED = tuple(steps.c[name] for name in ClaimedStep.__dataclass_fields__ if name in steps.c)
+"""What of a claim stands in the row of its step."""
 
 
 def claimed_from(row: RowMapping) -> ClaimedStep:

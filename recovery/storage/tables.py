@@ -215,6 +215,8 @@ foreign_charges = Table(
     Index("ix_foreign_charges_case_id", "case_id"),
     Index("ix_foreign_charges_at", "at", postgresql_using="brin"),
     Index("ix_foreign_charges_tries", "at", postgresql_include=["budget_key"], postgresql_where=text("counts")),
+    Index("ix_foreign_charges_network_decline", _DECLINED_BY, "at", postgresql_where=text("counts")),
+    Index("ix_foreign_charges_network_advice", _ADVISED_BY, "at", postgresql_where=text("counts")),
 )
 
 exhaustions = Table(

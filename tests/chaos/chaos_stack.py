@@ -60,7 +60,6 @@ class Scale:
     lease_seconds: float = 2.0
     ring_seconds: float = 0.5
     faults: dict[str, float] = field(default_factory=dict)
-    duties: tuple[str, ...] = tuple(DUTIES)
     beside: Path | None = None
 
 
@@ -195,7 +194,7 @@ def start_all(made: Installation, web_port: int) -> None:
     world = ["--port", str(port), "--seed", str(scale.seed), "--customers", str(scale.customers)]
     command = [*CLI, "sandbox", *world, *webhook, "--days", str(scale.days)]
     sandbox = made.group.start("sandbox", command, env=made.environment, cwd=made.home)
-    for name in scale.duties:
+    for name in DUTIES:
         made.start(name)
     made.group.wait_ready(sandbox, f"http://127.0.0.1:{port}/_sandbox/state")
     made.group.wait_ready(made.running["web"], f"http://127.0.0.1:{web_port}/readyz")

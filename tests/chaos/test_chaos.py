@@ -7,20 +7,15 @@ from chaos_agent import Agent
 from chaos_judge import judge
 from chaos_stack import Scale, end_of, installation
 
-ACTS = ("named point", "cut gateway", "kill database", "kill broker", "cut database", "kill worker")
-DUTIES = ("web", "worker1", "worker2", "beat1")
-"""One beat: a second one proves nothing in seconds that the long rounds do not."""
-
 
 def test_real_processes_are_killed_and_nothing_is_lost_or_charged_twice(tmp_path: Path) -> None:
-    scale = Scale(seed=3, customers=4, days=5, faults={"charge_then_500": 0.1}, duties=DUTIES)
+    """Everything that the long rounds break, once."""
+    scale = Scale(seed=3, customers=4, days=6, faults={"charge_then_500": 0.1})
     with installation(tmp_path, scale) as made:
         agent = Agent(made, 3)
 
         def rage() -> None:
-            for name in ACTS:
-                if agent.stop.is_set():
-                    return
+            for name in agent.acts:
                 agent.act(name)
                 agent.stop.wait(0.3)
 
@@ -35,4 +30,4 @@ def test_real_processes_are_killed_and_nothing_is_lost_or_charged_twice(tmp_path
         assert judge(made) == []
         assert agent.kills >= 3
         assert made.world.ledger()["charges"]
-        assert agent.done["kill database"] == 1
+        assert agent.done.keys() >= agent.acts.keys()

@@ -22,7 +22,7 @@ from recovery.runtime.clock import machine_now
 from recovery.storage.moment import Moment
 from recovery.storage.pace_store import take_places
 from recovery.storage.silence_queries import EmailRecord, email_records
-from recovery.storage.step_store import ClaimedStep, claim_steps, finish_step
+from recovery.storage.step_store import ClaimedStep, claim_steps, finish_steps
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ class _Sending:
 
     def __call__(self, step: ClaimedStep) -> None:
         with self.door.database.begin() as tx:
-            finish_step(tx, step.id, moment=self.door.moment())
+            finish_steps(tx, step.id, moment=self.door.moment())
         self.done.append(step.id)
 
     def places(self, tx: Connection, *, wanted: int, moment: Moment) -> int:

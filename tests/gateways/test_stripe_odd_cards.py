@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 from stripe_stub import CREATED, INVOICE, Stub, charge, gateway, invoice, listed, method, stub
 
+from recovery.cases.wallet import KeptCard
 from recovery.charging.lookahead import expires_before
 from recovery.declines.signals import Card
 from recovery.gateways.port import Renewal
@@ -19,6 +21,7 @@ from recovery.storage import codec
 
 NUMBER = "4242424242424242"
 FAR = datetime(2026, 12, 1, tzinfo=UTC)
+WALLET = TypeAdapter(tuple[KeptCard, ...])
 WORDS = st.sampled_from(
     ["", "visa", "VISA", "unknown", "credit", "us", "US", "x" * 300, "\x00", "\ud800", NUMBER, "123", "ß"]
 )
@@ -63,7 +66,7 @@ def test_no_description_of_a_card_ends_a_reading(first: Any, second: Any, third:
     as_read = [one if isinstance(one, dict) else None for one in (first, second, third)]
     kept = kept_cards((as_read[0], as_read[1]), [one for one in as_read[2:] if one], None)
     assert all(sound(each.card) for each in kept)
-    assert codec.wallet_from(codec.wallet_json(kept)) == kept
+    assert WALLET.validate_json(WALLET.dump_json(kept)) == kept
     for each in kept:
         gaps = [
             each.card.brand,

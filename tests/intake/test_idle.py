@@ -12,7 +12,6 @@ PLANNED = {"invoice": "in_1", "status": "open", "attempt_count": 1, "next_paymen
 @pytest.mark.parametrize(
     ("kind", "content", "idle"),
     [
-        ("invoice.finalized", {"invoice": "in_1"}, True),
         ("invoice.updated", {"invoice": "in_1", "status": "open"}, True),
         ("invoice.updated", PLANNED, False),
         ("invoice.updated", PLANNED | {"status": "paid"}, True),

@@ -319,6 +319,20 @@ def test_a_table_alone_is_the_same_as_among_others(life: Life, view: View) -> No
     assert alone.days == ()
 
 
+def test_a_closed_month_is_compared_in_the_zone_it_was_closed_in(life: Life) -> None:
+    """Moving the merchant's clock must not hide a restatement, nor look like one: of September in Los Angeles, of October in UTC."""
+    life.pay(life.fail("late", minor=30, at=datetime(2026, 10, 1, 3, tzinfo=UTC)))
+    close_month(life.wiring.database, Closing(month="2026-10", zone="UTC", closed_by="finance"), now=NOW)
+    for zone, words in (
+        ("UTC", "2026-10 net, by cash date"),
+        ("America/Los_Angeles", "2026-10 net, by cash date in UTC"),
+    ):
+        span = span_of(Asked(month="2026-10", zone=zone), now=NOW)
+        found = report(life.wiring.database, span, made_at=NOW, views=[View.RESTATED], with_days=False)
+        rows = {row.key: row.figures for row in found.tables[0].rows}
+        assert rows[words] == {"first_minor": 30, "now_minor": 30, "restated_minor": 0}
+
+
 def test_exports_hold_every_figure_with_its_definition(life: Life) -> None:
     life.attempt(life.fail("won", minor=1000, at=MONDAY))
     life.fail("open", minor=3000, at=MONDAY)

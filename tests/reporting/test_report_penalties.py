@@ -1,5 +1,6 @@
 """What the networks may charge, estimated: from the advice given, and from tries that broke a rule, each counted once."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -106,14 +107,28 @@ def test_charges_from_before_use_up_a_cap_as_well(life: Life) -> None:
     assert penalties(life) == {"visa: tried beyond a cap": {"attempts": 1, "estimated_minor": 15}}
 
 
+def test_what_the_network_told_others_forbids_the_card_to_us(life: Life) -> None:
+    """The gateway's own charge was declined for good before ours: each field of the network's answer counts."""
+    case = life.fail("stolen", at=MONDAY)
+    life.attempt(case, life.declined())
+    for told in ({"network_decline_code": "43"}, {"network_advice_code": "03"}):
+        brand = "visa" if "network_decline_code" in told else "mastercard"
+        _cards(life, brand)
+        with life.wiring.database.begin() as tx:
+            tx.execute(text("UPDATE foreign_charges SET signals = CAST(:told AS jsonb)"), {"told": json.dumps(told)})
+        assert [*penalties(life)] == [f"{brand}: tried after never again"]
+
+
 def test_no_card_of_a_network_without_fees_is_looked_at(life: Life) -> None:
     """What costs nothing must not cost time: most cards would be read for a cap that has no fee."""
     networks = life.wiring.rulebook.networks
     found = costly(networks)
     assert {brand for brand, _ in found.caps} == {"visa", "mastercard"}
     assert (found.caps["mastercard", "*"], found.caps["mastercard", "BR"], found.caps["visa", "*"]) == (10, 8, 20)
-    assert found.unlisted == UNREACHED
+    assert [found.free(*card) for card in (("mastercard", "BR"), ("mastercard", "US"), ("visa", None))] == [8, 10, 20]
+    assert found.unlisted == UNREACHED == found.free("amex", "BR") == found.free(None, None)
     assert {"43", "03"} <= set(found.never)
     other = next(pack for pack in networks.packs if "other" in pack.brands)
     fees = next(pack for pack in networks.packs if "visa" in pack.brands).fees
-    assert costly(replace(networks, packs=[replace(other, fees=fees)])).unlisted == 8
+    unnamed = costly(replace(networks, packs=[replace(other, fees=fees)]))
+    assert (unnamed.unlisted, unnamed.free(None, None)) == (8, 8)

@@ -4,18 +4,17 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 
 import httpx
-import pytest
-from building import Life, wired
+from building import Life
 from starlette.routing import Route
-from web_serving import client_of
 
 from recovery.reporting.period import NARROWING
 from recovery.runtime.web.app import create_app
 from recovery.runtime.web.asking import PERIOD
 from recovery.runtime.wiring import Wiring
+
+pytest_plugins = ["page_fixtures"]
 
 HTML = {"Accept": "text/html"}
 MISTYPED = {
@@ -30,18 +29,6 @@ MISTYPED = {
     "by=brandt": "by: there is no table",
     "reason=" + "x" * 201: "what no key can be",
 }
-
-
-@pytest.fixture
-def wiring(database_url: str) -> Iterator[Wiring]:
-    with wired(database_url, pages="open") as made:
-        yield made
-
-
-@pytest.fixture
-def client(wiring: Wiring) -> Iterator[httpx.Client]:
-    with client_of(wiring) as made:
-        yield made
 
 
 def test_a_mistyped_key_is_refused_by_its_name(client: httpx.Client) -> None:

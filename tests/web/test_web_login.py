@@ -85,9 +85,11 @@ def test_every_page_has_its_guard(wiring: Wiring, client: httpx.Client) -> None:
     sign_in(client, "operator")
     refused = {path for path in guarded if client.get(path, headers=HTML).status_code == 403}
     assert refused == {path for path in guarded if path.startswith("/report")}
-    page = client.get("/cases", headers=HTML).text
-    assert 'href="/report"' not in page, "a way that leads to a refusal"
-    assert 'href="/cases"' in page
+    for path in ("/cases", "/report", "/cases/case_none"):
+        page = client.get(path, headers=HTML).text
+        assert 'href="/report"' not in page, f"{path}: a way that leads to a refusal"
+        assert 'href="/cases"' in page
+    assert client.get("/").headers["location"] == "/cases"
 
 
 def test_programs_use_name_and_password(client: httpx.Client) -> None:

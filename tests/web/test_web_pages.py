@@ -4,7 +4,6 @@ import csv
 import html
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,21 +26,11 @@ from recovery.runtime.wiring import Wiring
 from recovery.storage.past_store import save_invoices
 from recovery.storage.subscription_store import save_subscriptions
 
+pytest_plugins = ["page_fixtures"]
+
 PAGES = ["/", "/report", "/report.csv", "/report.json", "/cases", "/cases/case_in_1"]
 HTML = {"Accept": "text/html"}
 PERIOD = "?from=2026-09-01&to=2026-10-31"
-
-
-@pytest.fixture
-def wiring(database_url: str) -> Iterator[Wiring]:
-    with wired(database_url, pages="open") as made:
-        yield made
-
-
-@pytest.fixture
-def client(wiring: Wiring) -> Iterator[httpx.Client]:
-    with client_of(wiring) as made:
-        yield made
 
 
 def test_a_month_that_has_begun_where_the_report_is_read_is_the_one_shown(database_url: str, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ KINDS: Final[frozenset[str]] = frozenset(
         "invoice.updated",
         "invoice.voided",
         "invoice.marked_uncollectible",
-        "invoice.finalized",
         "invoice_payment.paid",
         "payment_intent.payment_failed",
         "charge.failed",

@@ -5,16 +5,16 @@ what they name (``invoice``, ``customer``, ``charge`` …), instants as Unix sec
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from operator import methodcaller
 from typing import Any, Final
 
+from recovery.gateways.port import BILLING_ADDRESS
 from recovery.gateways.stripe.fields import Json, ident, part, rows
 
 Picked = str | int | bool | None
 Pick = Callable[[Json], object]
 # No id or code of Stripe's comes near this; whatever is longer is somebody's text.
 _TEXT_MAX: Final = 255
-BILLING_ADDRESS: Final = "billing_address"
-"""The name in ``changed`` that says so."""
 
 
 def reduced(kind: str, thing: Json, *, previous: Json | None = None) -> dict[str, Any]:
@@ -62,7 +62,8 @@ def _at(*path: str) -> Pick:
 
 def _id(*paths: str) -> Pick:
     """The first id among dotted paths: the new shape's place first."""
-    return lambda thing: next((found for path in paths if (found := ident(thing, *path.split(".")))), None)
+    split = [path.split(".") for path in paths]
+    return lambda thing: next((found for path in split if (found := ident(thing, *path))), None)
 
 
 def _payment(key: str) -> Pick:
@@ -76,7 +77,7 @@ def _payment(key: str) -> Pick:
 
 
 def _same(*names: str) -> dict[str, Pick]:
-    return {name: _at(name) for name in names}
+    return {name: methodcaller("get", name) for name in names}
 
 
 def _card(*path: str) -> dict[str, Pick]:

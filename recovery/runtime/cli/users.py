@@ -11,7 +11,7 @@ from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import cells, console, grid, said, said_json, told
 from recovery.runtime.cli.session import command_stack
 from recovery.runtime.clock import machine_now
-from recovery.runtime.web.access import Role
+from recovery.runtime.web.roles import Role
 from recovery.runtime.web.signing_in import PasswordTooShort, hashed
 from recovery.storage.user_store import NoSuchUser, User, UserExists, add_user, change_user, list_users
 

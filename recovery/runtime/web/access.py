@@ -5,7 +5,6 @@ import binascii
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from urllib.parse import urlencode
 
 from sqlalchemy import Engine
@@ -16,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from recovery.runtime.clock import machine_now
 from recovery.runtime.settings import Pages, Settings, SettingsInvalid
 from recovery.runtime.web.render import SIGNED_IN
+from recovery.runtime.web.roles import EVERYBODY, Role
 from recovery.runtime.web.signing_in import Attempt, checked, throttled
 from recovery.storage.user_store import Session, session_of
 
@@ -24,17 +24,6 @@ Page = Callable[[Request], Response]
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Recovery", charset="UTF-8"'}
 
 COOKIE = "recovery_session"
-
-
-class Role(StrEnum):
-    """What somebody does here: finance reads the report, operators look after cases, which finance sees too; admins may do all."""
-
-    FINANCE = "finance"
-    OPERATOR = "operator"
-    ADMIN = "admin"
-
-
-EVERYBODY = frozenset(Role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +91,7 @@ class Access:
                 there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse("/login?" + urlencode({"next": there}), status_code=303)
             raise HTTPException(401, headers=CHALLENGE)
-        if role not in roles and role is not Role.ADMIN:
+        if role not in roles:
             raise HTTPException(403, detail=f"this is not for the role {role.value}")
         SIGNED_IN.set(self.session(request))
         return page(request)

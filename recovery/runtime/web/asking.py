@@ -11,7 +11,7 @@ from starlette.requests import Request
 from recovery.cases.lifecycle import Source, State
 from recovery.reporting.period import NARROWING, Asked, PeriodInvalid, first_and_last_day, span_of
 from recovery.reporting.views import View
-from recovery.storage.report_sums import Cut, Only, Span
+from recovery.storage.report_sums import MONEY_KEYS, Cut, Only, Span
 
 PERIOD: Final = ("month", "from", "to", "zone")
 BESIDES: Final = ("by", "page", "figure", "late", "which", "penalty")
@@ -20,11 +20,10 @@ BESIDES: Final = ("by", "page", "figure", "late", "which", "penalty")
 KEY_MAX: Final = 200
 """No code, segment or id is longer."""
 
-_MONEY: Final = ("recovered", "credited", "refunded", "disputed", "fee")
 _CHOICES: Final[dict[str, Collection[str]]] = {
     Only.STATE: ("open", *State),
     Only.SOURCE: tuple(Source),
-    Only.MONEY: _MONEY,
+    Only.MONEY: MONEY_KEYS,
 }
 _FORMS: Final = {
     Only.CURRENCY: (re.compile("[a-z]{3}"), "three letters like usd"),

@@ -34,7 +34,9 @@ def error_handlers(access: Access) -> dict[object, ExceptionHandler]:
         wants_page = "text/html" in request.headers.get("accept", "") and access.pages is not Pages.OFF
         if not wants_page:
             return JSONResponse({"error": detail}, status_code=status, headers=headers)
-        values = {"title": title, "words": words, "detail": detail if status in (400, 403) else ""}
+        # What the page set for its own rendering ended with the thread it was refused in; nothing is looked up for an error.
+        reader = getattr(request.state, "signed_in", None)
+        values = {"title": title, "words": words, "detail": detail if status in (400, 403) else "", "signed_in": reader}
         return rendered("error.html", values, status=status, headers=headers)
 
     def http_error(request: Request, error: Exception) -> Response:

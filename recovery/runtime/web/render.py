@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from recovery.reporting.figures import WEEKDAYS
 from recovery.reporting.table import Kind, money, shown
 from recovery.runtime.web.drill import drilled, hour_address
+from recovery.runtime.web.roles import sees_money
 from recovery.sentences import points_of
 from recovery.storage.user_store import Session
 
@@ -58,6 +59,7 @@ _environment.globals["asked_words"] = _asked
 _environment.globals["shown"] = shown
 _environment.globals["money"] = money
 _environment.globals["Kind"] = Kind
+_environment.globals["sees_money"] = sees_money
 _environment.globals["drilled"] = drilled
 _environment.globals["hour_address"] = hour_address
 

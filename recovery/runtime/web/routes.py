@@ -6,13 +6,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from recovery.runtime.settings import Pages
-from recovery.runtime.web.access import Access, Page, Role
+from recovery.runtime.web.access import Access, Page
 from recovery.runtime.web.behind_pages import BehindPages
 from recovery.runtime.web.case_pages import CasePages
 from recovery.runtime.web.login_pages import LoginPages
 from recovery.runtime.web.openapi import openapi_page
 from recovery.runtime.web.render import FOLDER
 from recovery.runtime.web.report_pages import ReportPages
+from recovery.runtime.web.roles import MONEY, sees_money
 from recovery.runtime.wiring import Wiring
 
 
@@ -23,7 +24,7 @@ def page_routes(wiring: Wiring, access: Access) -> list[BaseRoute]:
     reports, behind, cases = ReportPages(wiring), BehindPages(wiring), CasePages(wiring)
 
     def money(page: Page) -> Page:
-        return access.guarding(page, roles=frozenset({Role.FINANCE}))
+        return access.guarding(page, roles=MONEY)
 
     return [
         *_login(wiring, access),
@@ -48,8 +49,8 @@ def _home(access: Access) -> Page:
     """Finance begins at the report, whoever looks after cases at these."""
 
     def home(request: Request) -> Response:
-        operates = access.pages is Pages.LOGIN and access.role_of(request) is Role.OPERATOR
-        return RedirectResponse("/cases" if operates else "/report")
+        role = access.role_of(request) if access.pages is Pages.LOGIN else None
+        return RedirectResponse("/report" if sees_money(role) else "/cases")
 
     return home
 
