@@ -12,15 +12,14 @@ from recovery.cases.closing import kept_open
 from recovery.cases.fresh_first import fresh_first, in_passing
 from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import MISSING_LOOKED_FOR, NEXT, OPEN, EntryKind, Review, State, StepKind
-from recovery.cases.obligation import Charge
 from recovery.cases.oddities import with_oddities
+from recovery.cases.opening import opened_by
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
 from recovery.cases.postponing import bounded
 from recovery.cases.rules import CardUse, Rules
 from recovery.cases.showing import with_cards
-from recovery.declines.classify import Verdict
-from recovery.declines.signals import Card, Signals
+from recovery.declines.signals import Signals
 from recovery.sentences import Sentence, Told
 from recovery.values import replace
 
@@ -71,7 +70,7 @@ def _failure(case: Case, fact: facts.PaymentFailed, *, now: datetime, rules: Rul
     verdict = rules.verdict(signals, charge.card, now)
     dead = correcting.dead_by(case, charge, verdict)
     opening = case.verdict is None
-    known = _opened_by(case, charge, verdict, dead) if opening else replace(case, dead_cards=dead)
+    known = opened_by(case, charge, verdict, dead) if opening else replace(case, dead_cards=dead)
     by = charge.initiator or "someone else"
     why: Told = Sentence(lambda: f"a charge by {by} failed ({signals.brief()})")
     if case.state not in OPEN:
@@ -105,19 +104,6 @@ def _failure(case: Case, fact: facts.PaymentFailed, *, now: datetime, rules: Rul
         reason=Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again first"),
         plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
         entries=(entry, *parts),
-    )
-
-
-def _opened_by(case: Case, charge: Charge, verdict: Verdict, dead: tuple[Card, ...]) -> Case:
-    """The case with the failure that opens it."""
-    return replace(
-        case,
-        dead_cards=dead,
-        verdict=verdict,
-        signals=charge.signals or Signals(),
-        card=charge.card or case.card,
-        tried_card=charge.card,
-        last_failure_at=charge.created_at,
     )
 
 

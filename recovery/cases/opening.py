@@ -8,6 +8,9 @@ from recovery.cases.lifecycle import State
 from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.rules import Rules
 from recovery.cases.segments import Standing, segment_of
+from recovery.declines.classify import Verdict
+from recovery.declines.signals import Card, Signals
+from recovery.values import replace
 
 
 def opened_case(
@@ -44,6 +47,19 @@ def opened_case(
         interval=obligation.interval,
         interval_count=obligation.interval_count,
         zone=rules.banks.zone_of(obligation.country, obligation.region),
+    )
+
+
+def opened_by(case: Case, charge: Charge, verdict: Verdict, dead: tuple[Card, ...]) -> Case:
+    """The case with what the failure that opens it says: its verdict, and the cards that are dead by it."""
+    return replace(
+        case,
+        dead_cards=dead,
+        verdict=verdict,
+        signals=charge.signals or Signals(),
+        card=charge.card or case.card,
+        tried_card=charge.card,
+        last_failure_at=charge.created_at,
     )
 
 
