@@ -131,24 +131,29 @@ class Course:
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
-        case, rules = self.case, self._rules.for_case(self.case)
-        read = card_read(case, fact, now=now, rules=rules) if isinstance(fact, _READINGS) else None
-        card = read or case.card
+        case, card = self.case, self.case.card
+        if isinstance(fact, _READINGS):
+            card = card_read(case, fact, now=now, rules=self._rules.for_case(case)) or card
         if card is None:
             return NO_USE
+        if self._counted is not case.attempts:
+            self._count(case.attempts)
         key, since = card.budget_key, now - LOOK_BACK
-        counted, own = self._counted, self._own
-        if counted is not case.attempts:
-            for number, attempt in enumerate(case.attempts):  # each changes once or twice
-                if number >= len(counted):
-                    own.append(_use(attempt))
-                elif counted[number] is not attempt:
-                    own[number] = _use(attempt)
-            self._counted = case.attempts
-        uses = [use for other, use in (*self._others, *own) if other == key and use.at > since]
-        if len(uses) > 1:
+        uses = [use for other, use in self._others if other == key and use.at > since]
+        if self._own:
+            uses += [use for other, use in self._own if other == key and use.at > since]
             uses.sort(key=_WHEN)
         return CardUse(budget_key=key, uses=uses)
+
+    def _count(self, attempts: tuple[Attempt, ...]) -> None:
+        """Count our own attempts; each changes once or twice."""
+        counted, own = self._counted, self._own
+        for number, attempt in enumerate(attempts):
+            if number >= len(counted):
+                own.append(_use(attempt))
+            elif counted[number] is not attempt:
+                own[number] = _use(attempt)
+        self._counted = attempts
 
 
 _WHEN = attrgetter("at")
