@@ -38,9 +38,8 @@ WITH simple AS (
 ), back AS (
     SELECT width_bucket(l.occurred_at, CAST(:months AS timestamptz[])) AS at, l.currency,
         CASE WHEN l.kind IN ('refunded', 'refund_failed') THEN 'refund' ELSE 'dispute' END AS kind,
-        l.amount_minor * CASE l.kind WHEN 'refunded' THEN 1 WHEN 'refund_failed' THEN -1 WHEN 'dispute_opened' THEN 1
-            WHEN 'dispute_lost' THEN CASE WHEN o.id IS NULL THEN 1 ELSE 0 END
-            ELSE CASE WHEN o.id IS NULL THEN 0 ELSE -1 END END AS minor
+        CASE l.kind WHEN 'refund_failed' THEN -l.amount_minor WHEN 'dispute_won' THEN -coalesce(o.amount_minor, 0)
+            WHEN 'dispute_lost' THEN l.amount_minor - coalesce(o.amount_minor, 0) ELSE l.amount_minor END AS minor
     FROM ledger l
     JOIN ledger r ON r.case_id = l.case_id AND r.kind = 'recovered' AND r.ref = l.charge_id
     LEFT JOIN ledger o ON o.case_id = l.case_id AND o.kind = 'dispute_opened' AND o.ref = l.ref

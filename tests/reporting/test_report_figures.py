@@ -168,6 +168,19 @@ def test_a_dispute_known_only_since_it_was_lost_counts_once(life: Life) -> None:
     assert figures(found, View.CASH, "2026-09")["disputed_minor"] == 1000
 
 
+@pytest.mark.parametrize(("won", "taken"), [(False, 600), (True, 0)])
+def test_a_dispute_that_ends_over_another_amount_takes_what_it_took(life: Life, won: bool, taken: int) -> None:
+    """The cardholder withdrew a part of it meanwhile: by cash date as by cohort, and nobody gets more back than was taken."""
+    case = life.fail("partly", minor=1000, at=MONDAY)
+    life.attempt(case)
+    named = {"dispute_id": "dp_9", "charge_id": charge_of(life, case)}
+    life.tell(case, facts.DisputeOpened(**named, amount=usd(1000), at=life.at))
+    life.tell(case, facts.DisputeClosed(**named, amount=usd(600), at=life.at, won=won))
+    found = asked(life)
+    assert figures(found, View.COHORT, "2026-09")["disputed_minor"] == taken
+    assert figures(found, View.CASH, "2026-09")["disputed_minor"] == taken
+
+
 def test_a_refund_of_money_that_was_never_counted_is_not_taken_off(life: Life) -> None:
     case = life.fail("before", minor=1000, at=MONDAY)
     life.attempt(case)
