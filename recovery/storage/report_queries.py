@@ -5,14 +5,14 @@ to the day on which it occurred. Money that went back counts only where the char
 """
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, text
 
 from recovery.cases.lifecycle import CREDITED, OPEN
 from recovery.storage.report_lines import KEYS
+from recovery.storage.report_months import months_of
 from recovery.storage.report_sums import MONEY_KEYS, CashSum, Cut, Only, RecoveredTotal, Span
 
 _NARROW: Final[dict[Cut | Only, str]] = {
@@ -93,18 +93,9 @@ def prepare(tx: Connection) -> None:
 def cash_sums(tx: Connection, span: Span) -> list[CashSum]:
     """What occurred in the span, by month."""
     statement = _CASH_SUMS.format(narrowed=narrowed_entries(span))
-    months = list(_months_of(span))
-    keys = {place: f"{begins_at.astimezone(ZoneInfo(span.zone)):%Y-%m}" for place, begins_at in enumerate(months, 1)}
-    return [CashSum(key=keys[row.pop("at")], **row) for row in _rows(tx, statement, span, months)]
-
-
-def _months_of(span: Span) -> Iterator[datetime]:
-    """The instants at which the months of a span begin."""
-    zone = ZoneInfo(span.zone)
-    day = span.start.astimezone(zone).date().replace(day=1)
-    while (begins_at := datetime.combine(day, time(), tzinfo=zone)) < span.end:
-        yield begins_at
-        day = (day + timedelta(days=32)).replace(day=1)
+    months = list(months_of(span))
+    rows = _rows(tx, statement, span, [month.begins_at for month in months])
+    return [CashSum(key=months[row.pop("at") - 1].name, **row) for row in rows]
 
 
 def recovered_totals(tx: Connection) -> list[RecoveredTotal]:
