@@ -1,23 +1,26 @@
-"""Webhooks a second with one commit an event and with grouped commits, in one run, and the 99th percentile at a steady rate.
+"""Webhooks a second with one commit an event and with grouped commits, in one run; then the web process over HTTP: its latencies at a
+steady rate, and what one customer's flood does to the others.
 
-Run: ``python benchmarks/intake.py [seconds]``. Each event is verified and stored on a durable PostgreSQL as the endpoint does it,
-without the HTTP around it, which is the same for both. Absolute numbers depend on the machine; the ratio repeats.
+Run: ``python benchmarks/intake.py [seconds]``. The comparison is made on a durable PostgreSQL without the HTTP, which is the same for
+both. Absolute numbers depend on the machine, and on who else uses it, which is told; the ratio repeats.
 """
 
 import asyncio
-import hashlib
-import hmac
 import itertools
-import json
 import logging
+import os
+import re
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import structlog
+from sending import Sent, arrivals, request, send, webhook
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
@@ -26,63 +29,46 @@ from recovery.intake.grouping import EventWriter
 from recovery.intake.receive import noticed, receive
 from recovery.runtime.clock import machine_now
 from recovery.runtime.embedded import embedded_postgres
+from recovery.runtime.processes import ProcessGroup
 from recovery.storage.connect import connect
 from recovery.storage.migrate import upgrade
 
 SECRET = "whsec_benchmark"
+CONFIG = Path(__file__).parents[1] / "config"
 AT_ONCE = 100
 """Webhooks under way at the same time; the gateway sends several at once in a flood."""
 
 RATE = 1000
 ROUNDS = 3
+FLOOD = 1000
+OTHERS_RATE = 100
 
 Take = Callable[[bytes, str], Awaitable[object]]
 _numbers = itertools.count(1)
 
 
-def webhook() -> tuple[bytes, str]:
+def new_webhook(customer: str = "cus_1") -> tuple[bytes, str]:
     """A new event, signed now."""
-    thing = {"id": "in_1", "object": "invoice", "customer": "cus_1"}
-    told = {"id": f"evt_{next(_numbers)}", "object": "event", "type": "invoice.paid", "created": 1_790_000_000}
-    body = json.dumps(told | {"livemode": False, "data": {"object": thing}, "request": {"id": None}}).encode()
-    stamp = int(machine_now().timestamp())
-    return body, f"t={stamp},v1={hmac.new(SECRET.encode(), b'%d.' % stamp + body, hashlib.sha256).hexdigest()}"
+    return webhook(str(next(_numbers)), customer, secret=SECRET)
 
 
 async def flood(take: Take, seconds: float) -> tuple[float, float]:
     """Events a second with AT_ONCE under way, and milliseconds of processor each."""
     ends_at, done = time.monotonic() + seconds, 0
 
-    async def send() -> None:
+    async def one_after_another() -> None:
         nonlocal done
         while time.monotonic() < ends_at:
-            await take(*webhook())
+            await take(*new_webhook())
             done += 1
 
     began, spent = time.monotonic(), time.process_time()
-    await asyncio.gather(*(send() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(one_after_another() for _ in range(AT_ONCE)))
     return done / (time.monotonic() - began), (time.process_time() - spent) / done * 1000
 
 
-async def steady(take: Take, seconds: float) -> float:
-    """The 99th percentile in milliseconds at RATE events a second, waiting in line included."""
-    taken: list[float] = []
-
-    async def one(due_at: float) -> None:
-        await take(*webhook())
-        taken.append((time.monotonic() - due_at) * 1000)
-
-    began, sent = time.monotonic(), []
-    for number in range(int(RATE * seconds)):
-        due_at = began + number / RATE
-        if (pause := due_at - time.monotonic()) > 0:
-            await asyncio.sleep(pause)
-        sent.append(asyncio.create_task(one(due_at)))
-    await asyncio.gather(*sent)
-    return statistics.quantiles(taken, n=100)[98]
-
-
-async def measure(database: Engine, seconds: float) -> None:
+async def compare(database: Engine, seconds: float) -> None:
+    """Single commits and grouped ones, in turns, so that a busy machine slows both alike."""
     gateway = StripeGateway(secret_key="sk_test_benchmark", webhook_secrets=(SECRET,))
     writer = EventWriter(database, machine_now)
 
@@ -92,10 +78,10 @@ async def measure(database: Engine, seconds: float) -> None:
     async def grouped(body: bytes, signature: str) -> None:
         event = noticed(gateway, body, signature, kinds=KINDS, machine_now=machine_now())
         assert event is not None
-        await asyncio.wrap_future(writer.store(event))
+        await writer.store(event)
 
     rates: dict[str, list[tuple[float, float]]] = {"one commit an event": [], "grouped": []}
-    for _ in range(ROUNDS):  # in turns, so that a busy machine slows both alike
+    for _ in range(ROUNDS):
         rates["one commit an event"].append(await flood(single, seconds))
         rates["grouped"].append(await flood(grouped, seconds))
     for name, found in rates.items():
@@ -103,19 +89,93 @@ async def measure(database: Engine, seconds: float) -> None:
         print(f"{name:20} {rate:8.0f} events/s, {spent:.2f} ms of processor each")
     one, group = (statistics.median(rate for rate, _ in found) for found in rates.values())
     print(f"ratio {group / one:.2f}")
-    print(f"p99 at {RATE} events/s, grouped: {await steady(grouped, seconds):.1f} ms")
-    writer.close()
+    await writer.close()
     gateway.close()
+
+
+@contextmanager
+def web_process(home: Path, database_url: str) -> Iterator[tuple[psutil.Process, int]]:
+    """`recovery web` as in production, with its port."""
+    settings = {
+        "RECOVERY_DATABASE_URL": database_url,
+        "RECOVERY_DATA_DIR": str(home),
+        "RECOVERY_CONFIG_DIR": str(CONFIG),
+        "RECOVERY_WEB_PORT": "0",
+        "RECOVERY_STRIPE_SECRET_KEY": "sk_test_benchmark",
+        "RECOVERY_STRIPE_WEBHOOK_SECRETS": SECRET,
+    }
+    with ProcessGroup(home / "logs") as group:
+        started = group.start("web", [sys.executable, "-m", "recovery.runtime.cli", "web"], env=os.environ | settings)
+        group.wait_ready(started, lambda: _address(started.log) is not None)
+        found = _address(started.log)
+        assert found is not None
+        yield psutil.Process(started.pid), int(found[1])
+
+
+def _address(log: Path) -> re.Match[str] | None:
+    return re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())
+
+
+def due(customer: str, rate: float, count: int) -> list[Sent]:
+    """Requests at a rate, ready to be sent."""
+    return [Sent(request=request(*new_webhook(customer)), due_at=at) for at in arrivals(rate, count)]
+
+
+def quantile(taken: Sequence[float], share: float) -> float:
+    """In milliseconds."""
+    return sorted(taken)[int(len(taken) * share)] * 1000
+
+
+def steady(web: psutil.Process, port: int, seconds: float) -> None:
+    """Latencies at RATE, from the instant at which each was due."""
+    sending = due("cus_1", RATE, int(RATE * seconds))
+    spent, own, all_of_it, began = sum(web.cpu_times()[:2]), time.process_time(), _busy(), time.monotonic()
+    send(port, sending)
+    own, spent = time.process_time() - own, sum(web.cpu_times()[:2]) - spent
+    elsewhere = (_busy() - all_of_it - own - spent) / (time.monotonic() - began)
+    taken = [one.taken for one in sending]
+    print(
+        f"{RATE} events/s over HTTP: median {quantile(taken, 0.5):.1f} ms, p99 {quantile(taken, 0.99):.1f} ms, "
+        f"slowest {max(taken) * 1000:.1f} ms; the sender was late by {quantile([one.late for one in sending], 0.99):.1f} ms (p99)"
+    )
+    print(
+        f"processor an event: web {spent / len(sending) * 1000:.2f} ms, sender {own / len(sending) * 1000:.2f} ms; "
+        f"all else on this machine {elsewhere:.2f} of {os.cpu_count()} cores"
+    )
+
+
+def _busy() -> float:
+    """Seconds that the machine's cores have worked."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
+
+
+def one_customers_flood(web: psutil.Process, port: int, seconds: float) -> None:
+    """FLOOD webhooks of one customer at once, while others go on."""
+    for round_number in range(ROUNDS):
+        before = web.memory_info().rss
+        others = due("cus_other", OTHERS_RATE, int(OTHERS_RATE * seconds))
+        flooding = [Sent(request=request(*new_webhook("cus_flood")), due_at=seconds / 2) for _ in range(FLOOD)]
+        send(port, others, flooding)
+        taken = [one.taken for one in others]
+        grown = (web.memory_info().rss - before) / 2**20
+        print(
+            f"{FLOOD} of one customer at once, {round_number + 1}. time: the last after {max(one.taken for one in flooding):.2f} s; "
+            f"others p99 {quantile(taken, 0.99):.1f} ms, slowest {max(taken) * 1000:.1f} ms; memory grew by {grown:.1f} MB"
+        )
 
 
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    with tempfile.TemporaryDirectory() as home, embedded_postgres(Path(home) / "postgres") as server:
+    with tempfile.TemporaryDirectory() as made, embedded_postgres(Path(made) / "postgres") as server:
         upgrade(server.url)
         database = connect(server.url, pool_size=20)
-        asyncio.run(measure(database, seconds))
+        asyncio.run(compare(database, seconds))
         database.dispose()
+        with web_process(Path(made), server.url) as (web, port):
+            steady(web, port, seconds)
+            one_customers_flood(web, port, seconds)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,11 @@ from recovery.runtime.clock import machine_now
 from recovery.runtime.settings import Settings, load_settings
 from recovery.runtime.stack import opened
 from recovery.runtime.wiring import Wiring
+from recovery.storage.aside_store import set_aside
 from recovery.storage.case_store import case_id_of, load_case
+from recovery.storage.event_store import StoredEvent, finish_event, store_event
 from recovery.storage.lease_store import release_step
+from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep, claim_steps
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -222,3 +225,25 @@ def _card(invoice: str) -> Card:
         exp_year=2030,
         fingerprint=f"fp_{invoice}",
     )
+
+
+def set_one_of_each_aside(wiring: Wiring, case_id: str) -> None:
+    """A step of the case, and an event, that wait for a person with their errors."""
+    poison = StoredEvent(
+        gateway="stripe",
+        id="evt_1",
+        kind="invoice.paid",
+        livemode=False,
+        created_at=MONDAY,
+        object_id="in_1",
+        content={},
+        idempotency_key=None,
+        caused_by_request=False,
+    )
+    moment = Moment(now=MONDAY + timedelta(days=30), machine_now=machine_now())
+    with wiring.database.begin() as tx:
+        store_event(tx, poison, machine_now=moment.machine_now)
+        finish_event(tx, poison, state="set_aside", detail="event: poison")
+        (step,) = claim_steps(tx, tuple(StepKind), moment=moment, limit=1, lease_seconds=60)
+        assert step.case_id == case_id
+        assert set_aside(tx, step, "step: poison", machine_now=moment.machine_now)

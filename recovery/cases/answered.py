@@ -28,6 +28,7 @@ from recovery.sentences import Sentence, Told
 from recovery.values import replace
 
 _REFUSALS = (Declined, NeedsCustomer)
+_SETTLED = frozenset({StepKind.SETTLE_ATTEMPT})
 
 PROCESSING_RECHECK = timedelta(hours=1)
 """How often an accepted but undecided charge is looked at again, should its webhook never come."""
@@ -64,12 +65,11 @@ def attempt_answered(
         # Somebody else settled it: if that was a payment, an end without money is not the last word.
         again = isinstance(answer, AlreadySettled) and case.state is not State.RECOVERED
         look = (Plan(kind=StepKind.REFRESH_CARD, due_at=now),) if again else ()
-        settled = frozenset({StepKind.SETTLE_ATTEMPT})
-        return Decision(case=case, reason=f"{why}; the case has ended", plan=look, cancel=settled)
+        return Decision(case=case, reason=f"{why}; the case has ended", plan=look, cancel=_SETTLED)
     if not was_open and case.open_attempt is not None:
         return Decision(case=case, reason=f"{why}; a newer attempt is open and decides")
     followed = _follow(case, attempt, answer, now=now, rules=rules, usage=usage, why=why)
-    return replace(followed, cancel=followed.cancel | {StepKind.SETTLE_ATTEMPT})
+    return replace(followed, cancel=followed.cancel | _SETTLED)
 
 
 def lease_lapsed(case: Case, fact: facts.LeaseLapsed, *, now: datetime, rules: Rules) -> Decision:
@@ -108,15 +108,15 @@ def _follow(
 
 
 def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
-    if case.state in (State.SILENT, State.DUNNING) and fresh_waits(case, rules.policy):
+    if case.state is not State.REVIEW and fresh_waits(case, rules.policy):
         return refresh_now(case, now=now, why=f"{why}; meanwhile fresh details appeared, which are read again at once")
-    if case.state in (State.SILENT, State.DUNNING) and _may_be_cured(case, attempt):
+    if case.state is not State.REVIEW and _may_be_cured(case, attempt):
         why = f"{why}; its billing address was corrected, which is weighed against the refusal at once"
         return refresh_now(case, now=now, why=why)
-    if case.state is State.SILENT and attempt.purpose is Purpose.BACKUP_CARD:
-        return refresh_now(case, now=now, why=f"{why} on a backup card; the card of this payment is read again")
     if case.state is not State.SILENT:
         return _refused_between(case, now=now, rules=rules, why=f"{why}; the case stays in {case.state.value}")
+    if attempt.purpose is Purpose.BACKUP_CARD:
+        return refresh_now(case, now=now, why=f"{why} on a backup card; the card of this payment is read again")
     verdict = case.verdict
     assert verdict is not None
     if verdict.decline_class in NEEDS_FRESH_CARD:

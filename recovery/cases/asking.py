@@ -1,6 +1,5 @@
 """Turns a case into the question when it may be tried next. Without it planning and firing would ask different questions."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -11,17 +10,7 @@ from recovery.declines.classify import DeclineClass
 from recovery.sentences import Sentence, Told
 from recovery.timing.slots import Question, Slot, next_slot
 from recovery.timing.windows import Window
-from recovery.values import quick, replace
-
-
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """What a question is asked with."""
-
-    now: datetime
-    rules: Rules
-    usage: CardUse
+from recovery.values import replace
 
 
 def issuer_window(case: Case, rules: Rules, after: DeclineClass | None) -> Window:
@@ -31,7 +20,7 @@ def issuer_window(case: Case, rules: Rules, after: DeclineClass | None) -> Windo
     return rules.banks.window(country, funding, zone=case.zone, after=after)
 
 
-def fresh_question(case: Case, moment: Moment, *, windows: bool) -> Question:
+def fresh_question(case: Case, *, now: datetime, rules: Rules, usage: CardUse, windows: bool) -> Question:
     """When details that were not tried before may be tried: at once, in hours without risk, within the budgets.
 
     A new expiry date on the same number is the same card to its network, whose advice holds on.
@@ -39,15 +28,15 @@ def fresh_question(case: Case, moment: Moment, *, windows: bool) -> Question:
     assert case.card is not None
     advised_at = _advised_at(case)
     return Question(
-        not_before=max(moment.now, advised_at) if advised_at else moment.now,
-        because=_ADVISED if advised_at and advised_at > moment.now else "",
+        not_before=max(now, advised_at) if advised_at else now,
+        because=_ADVISED if advised_at and advised_at > now else "",
         amount=case.amount,
-        networks=moment.rules.networks,
+        networks=rules.networks,
         brand=case.card.brand,
         country=case.card.country,
-        uses=moment.usage.uses,
-        window=issuer_window(case, moment.rules, None),
-        risk_max=moment.rules.policy.risk_max if windows else None,
+        uses=usage.uses,
+        window=issuer_window(case, rules, None),
+        risk_max=rules.policy.risk_max if windows else None,
         last_try_at=None,
         rule="fresh details",
     )
@@ -75,11 +64,18 @@ LAST_CHANCE_DAYS = (1, 2, 4)
 """How long before the horizon a last try is wished for: a day, or as much more as a weekend or a long one takes."""
 
 
-def silent_slot(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitter_seconds: int = 0) -> Slot:
-    """The next slot of the tried details; one beyond the horizon is brought before it where the ladder allows."""
-    question = ladder_question(case, ladder, tried, moment, jitter_seconds=jitter_seconds)
+def silent_slot(
+    case: Case, tried: int, *, now: datetime, rules: Rules, usage: CardUse, jitter_seconds: int = 0
+) -> Slot:
+    """The next slot of the tried details; one beyond the horizon is brought before it where the ladder allows.
+
+    ``tried`` is how many tries of the ladder are used, the one of the last decline's class.
+    """
+    assert case.verdict is not None
+    ladder = rules.policy.ladders[case.verdict.decline_class]
+    question = _ladder_question(case, ladder, tried, now=now, rules=rules, usage=usage, jitter_seconds=jitter_seconds)
     slot = next_slot(question)
-    if slot.at is None or slot.at <= case.horizon_at or ladder.last_gap_hours is None or case.verdict is None:
+    if slot.at is None or slot.at <= case.horizon_at or ladder.last_gap_hours is None:
         return slot
     last_at = case.last_failure_at or case.failed_at
     soonest = last_at + timedelta(hours=max(ladder.last_gap_hours, case.verdict.wait_hours))
@@ -87,8 +83,8 @@ def silent_slot(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitte
         wanted = case.horizon_at - timedelta(days=days)
         if wanted < soonest:
             break
-        window = issuer_window(case, moment.rules, None)
-        asked = replace(question, not_before=max(wanted, moment.now), because=_LAST_CHANCE, window=window)
+        window = issuer_window(case, rules, None)
+        asked = replace(question, not_before=max(wanted, now), because=_LAST_CHANCE, window=window)
         found = next_slot(asked)
         if found.at is not None and found.at <= case.horizon_at:
             return found
@@ -98,10 +94,12 @@ def silent_slot(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitte
 _LAST_CHANCE = "a last try before the horizon, as the next one would come after it"
 
 
-def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, jitter_seconds: int = 0) -> Question:
+def _ladder_question(
+    case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse, jitter_seconds: int
+) -> Question:
     """When the tried details may be tried again, after the class's wait and the network's advice."""
     assert case.verdict is not None
-    card, rules = case.card, moment.rules
+    card = case.card
     last_at = case.last_failure_at or case.failed_at
     window = issuer_window(case, rules, None)
     because: Told
@@ -112,15 +110,15 @@ def ladder_question(case: Case, ladder: Ladder, tried: int, moment: Moment, *, j
         wanted, because, payday = _wish(case, ladder, tried, rules, window)
         if payday:  # hours of their own, such as the start of the booking day, hold only for the day the money comes
             window = issuer_window(case, rules, case.verdict.decline_class)
-        spaced_from = _last_try(last_at, moment.usage) if ladder.one_per_day else None
+        spaced_from = _last_try(last_at, usage) if ladder.one_per_day else None
     return Question(
-        not_before=max(wanted, moment.now),
+        not_before=max(wanted, now),
         because=because,
         amount=case.amount,
         networks=rules.networks,
         brand=card.brand if card else None,
         country=card.country if card else None,
-        uses=moment.usage.uses,
+        uses=usage.uses,
         window=window,
         risk_max=rules.policy.risk_max if ladder.risk_max is None else ladder.risk_max,
         last_try_at=spaced_from,

@@ -36,7 +36,7 @@ def noticed(case: Case, fact: CardRefreshed | ChargeDue, *, now: datetime, rules
     What the reading shows must have been noted already, see ``with_cards``.
     """
     cards = fact.cards
-    case = lifted(case, fact.obligation.charges, now=now, rules=rules)
+    case = lifted(case, fact.obligation.charges, now=now, rules=rules) if case.corrections else case
     if cards == case.wallet or not shows_cards(fact):
         return case
     named = {kept.card.payment_method: kept for kept in cards if kept.place is not Place.ATTACHED}

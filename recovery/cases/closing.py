@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from recovery.cases.between import held_back
 from recovery.cases.case import Case, Decision, Plan
-from recovery.cases.lifecycle import State, StepKind
+from recovery.cases.lifecycle import StepKind
 from recovery.cases.rules import Rules
 
 TIME_TO_ANSWER = timedelta(days=2)
@@ -18,7 +18,7 @@ LONGER_AT_MOST = timedelta(days=7)
 def kept_open(before: Case, decision: Decision, *, rules: Rules) -> Decision:
     """The decision with the case's end put off, if a letter that it plans would come after it or too shortly before."""
     case = decision.case
-    if case.state is not State.DUNNING or case.exhausted is None:
+    if case.exhausted is None:
         return decision
     letter = _planned(decision, StepKind.SEND_EMAIL)
     if letter is None:

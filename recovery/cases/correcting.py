@@ -60,7 +60,7 @@ def waits(case: "Case", card: Card) -> bool:
 
 def lifted(case: "Case", charges: Sequence[Charge], *, now: datetime, rules: "Rules") -> "Case":
     """The case with the entries alive again whose corrected address was all that any charge was refused for."""
-    if not case.corrections or case.open_attempt is not None:
+    if case.open_attempt is not None:
         return case  # how the open attempt ends belongs to what is judged
     for each in case.corrections:
         if each.lifted_after is None and _was_the_address(each, charges, now=now, rules=rules):

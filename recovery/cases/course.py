@@ -34,10 +34,10 @@ LOOK_BACK = timedelta(days=31)
 """One day more than the longest window that a network rolls (30 days), as the database looks back."""
 
 _URGENT = tuple(StepKind)
-_NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
+_NEEDS_USE: frozenset[type] = frozenset({AttemptAnswered, CardRefreshed, ChargeDue})
 _READINGS = (ChargeDue, CardRefreshed)
 _OUTCOMES = (AttemptAnswered, LeaseLapsed)
-_NEEDS_STEPS = (CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused)
+_NEEDS_STEPS: frozenset[type] = frozenset({CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused})
 
 
 class Course:
@@ -80,13 +80,15 @@ class Course:
         if key in self._known:
             return None
         self._known.add(key)
-        case = self._with_steps() if isinstance(fact, _NEEDS_STEPS) else self.case
-        usage = self._usage(fact, now) if isinstance(fact, _NEEDS_USE) else NO_USE
+        kind: type = type(fact)
+        case = self._with_steps() if kind in _NEEDS_STEPS else self.case
+        usage = self._usage(fact, now) if kind in _NEEDS_USE else NO_USE
         decision = decide(case, fact, now=now, rules=self._rules, usage=usage)
         if isinstance(fact, PaymentFailed):
             self._note(fact)
         self.case = decision.case
-        self._apply(decision, again=self._finish(fact, decision, now))
+        again = self._finish(fact, decision, now) if self._busy is not None else None
+        self._apply(decision, again=again)
         return decision
 
     def _with_steps(self) -> Case:
@@ -131,24 +133,29 @@ class Course:
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
-        case, rules = self.case, self._rules.for_case(self.case)
-        read = card_read(case, fact, now=now, rules=rules) if isinstance(fact, _READINGS) else None
-        card = read or case.card
+        case, card = self.case, self.case.card
+        if isinstance(fact, _READINGS):
+            card = card_read(case, fact, now=now, rules=self._rules.for_case(case)) or card
         if card is None:
             return NO_USE
+        if self._counted is not case.attempts:
+            self._count(case.attempts)
         key, since = card.budget_key, now - LOOK_BACK
-        counted, own = self._counted, self._own
-        if counted is not case.attempts:
-            for number, attempt in enumerate(case.attempts):  # each changes once or twice
-                if number >= len(counted):
-                    own.append(_use(attempt))
-                elif counted[number] is not attempt:
-                    own[number] = _use(attempt)
-            self._counted = case.attempts
-        uses = [use for other, use in (*self._others, *own) if other == key and use.at > since]
-        if len(uses) > 1:
+        uses = [use for other, use in self._others if other == key and use.at > since]
+        if self._own:
+            uses += [use for other, use in self._own if other == key and use.at > since]
             uses.sort(key=_WHEN)
         return CardUse(budget_key=key, uses=uses)
+
+    def _count(self, attempts: tuple[Attempt, ...]) -> None:
+        """Count our own attempts; each changes once or twice."""
+        counted, own = self._counted, self._own
+        for number, attempt in enumerate(attempts):
+            if number >= len(counted):
+                own.append(_use(attempt))
+            elif counted[number] is not attempt:
+                own[number] = _use(attempt)
+        self._counted = attempts
 
 
 _WHEN = attrgetter("at")

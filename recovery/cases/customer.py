@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from recovery.cases import facts
-from recovery.cases.asking import Moment, fresh_question
+from recovery.cases.asking import fresh_question
 from recovery.cases.between import decent_at, next_letter
 from recovery.cases.case import Case, Decision, Plan
 from recovery.cases.lifecycle import LETTERS, OPEN, State, StepKind
@@ -40,7 +40,7 @@ def date_wished(case: Case, fact: facts.DateWished, *, now: datetime, rules: Rul
         return Decision(
             case=case, reason=f"the customer asked for a try on {fact.wished_at:%d %b}; it cannot be planned"
         )
-    slot = next_slot(fresh_question(case, Moment(now=fact.wished_at, rules=rules, usage=NO_USE), windows=True))
+    slot = next_slot(fresh_question(case, now=fact.wished_at, rules=rules, usage=NO_USE, windows=True))
     if slot.at is None:
         return Decision(case=case, reason=f"the customer asked for a try on {fact.wished_at:%d %b}; {slot.reason}")
     wished = replace(case, wished_at=slot.at, wishes=case.wishes + 1)

@@ -13,6 +13,7 @@ from recovery.cases.fresh_first import fresh_first, in_passing
 from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import MISSING_LOOKED_FOR, NEXT, OPEN, EntryKind, Review, State, StepKind
 from recovery.cases.oddities import with_oddities
+from recovery.cases.opening import opened_by
 from recovery.cases.planning import exhaust, refresh_now, to_review
 from recovery.cases.policy import RETRIED
 from recovery.cases.postponing import bounded
@@ -29,22 +30,22 @@ class BrokenInvariant(RuntimeError):
 
 def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
-    handler = _HANDLERS[type(fact)]
     own = rules.for_case(case)
-    decision: Decision = handler(with_cards(case, fact), fact, now, own, usage)
-    decision = in_passing(fact, decision, now=now, rules=own)
-    decision = bounded(case, fact, decision, now=now, rules=own)
-    decision = with_oddities(case, fact, decision)
-    decision = regrouping.wake(case, decision, now=now, usage=usage)
-    decision = kept_open(case, keep_card(case, decision, now=now, rules=own), rules=own)
-    decision = leaving.asked_why(case, decision, now=now, rules=own)
+    decision: Decision = _HANDLERS[type(fact)](with_cards(case, fact), fact, now, own, usage)
+    state = decision.case.state
+    if state is State.DUNNING:
+        decision = kept_open(case, decision, rules=own)
+    elif state is not case.state and state not in OPEN:
+        decision = regrouping.wake(decision, now=now, usage=usage)
+        decision = keep_card(decision, now=now, rules=own)
+        decision = leaving.asked_why(case, decision, now=now, rules=own)
     _check(case, decision)
     return decision
 
 
 def _check(before: Case, decision: Decision) -> None:
     after = decision.case
-    if after.state not in NEXT[before.state]:
+    if after.state is not before.state and after.state not in NEXT[before.state]:
         raise BrokenInvariant(f"case {before.id}: {before.state} must not become {after.state}")
     if after.state is State.DUNNING and after.exhausted is None:
         raise BrokenInvariant(f"case {before.id} would ask the customer without being exhausted")
@@ -54,27 +55,22 @@ def _check(before: Case, decision: Decision) -> None:
             raise BrokenInvariant(f"case {before.id} would write to the customer in state {after.state}")
     if decision.start is not None and before.open_attempt is not None:
         raise BrokenInvariant(f"case {before.id} would start a second attempt")
-    kinds = [plan.kind for plan in decision.plan]
-    if len(kinds) > 1 and len(kinds) != len(set(kinds)):
+    if len(decision.plan) > 1 and len(decision.plan) != len({plan.kind for plan in decision.plan}):
+        kinds = [plan.kind for plan in decision.plan]
         raise BrokenInvariant(f"case {before.id} would plan two steps of a kind: {kinds}")
 
 
 def _payment_failed(case: Case, fact: facts.PaymentFailed, now: datetime, rules: Rules, _: CardUse) -> Decision:
+    return in_passing(fact.obligation, _failure(case, fact, now=now, rules=rules), now=now, rules=rules)
+
+
+def _failure(case: Case, fact: facts.PaymentFailed, *, now: datetime, rules: Rules) -> Decision:
     charge = fact.charge
     signals = charge.signals or Signals()
     verdict = rules.verdict(signals, charge.card, now)
     dead = correcting.dead_by(case, charge, verdict)
     opening = case.verdict is None
-    known = replace(case, dead_cards=dead)
-    if opening:
-        known = replace(
-            known,
-            verdict=verdict,
-            signals=signals,
-            card=charge.card or case.card,
-            tried_card=charge.card,
-            last_failure_at=charge.created_at,
-        )
+    known = opened_by(case, charge, verdict, dead) if opening else replace(case, dead_cards=dead)
     by = charge.initiator or "someone else"
     why: Told = Sentence(lambda: f"a charge by {by} failed ({signals.brief()})")
     if case.state not in OPEN:
@@ -219,7 +215,7 @@ def _person_decided(case: Case, fact: facts.PersonDecided, now: datetime, rules:
 
 
 def _card_refreshed(case: Case, fact: facts.CardRefreshed, now: datetime, rules: Rules, usage: CardUse) -> Decision:
-    return firing.card_refreshed(case, fact, now=now, rules=rules, usage=usage)
+    return with_oddities(case, fact, firing.card_refreshed(case, fact, now=now, rules=rules, usage=usage))
 
 
 def _card_kept(case: Case, fact: facts.CardKept, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
@@ -228,7 +224,8 @@ def _card_kept(case: Case, fact: facts.CardKept, _now: datetime, _rules: Rules, 
 
 
 def _charge_due(case: Case, fact: facts.ChargeDue, now: datetime, rules: Rules, usage: CardUse) -> Decision:
-    return firing.charge_due(case, fact, now=now, rules=rules, usage=usage)
+    decision = firing.charge_due(case, fact, now=now, rules=rules, usage=usage)
+    return with_oddities(case, fact, bounded(case, decision, now=now, rules=rules))
 
 
 def _attempt_answered(case: Case, fact: facts.AttemptAnswered, now: datetime, rules: Rules, usage: CardUse) -> Decision:
@@ -249,6 +246,10 @@ def _policy_moved(case: Case, fact: facts.PolicyMoved, now: datetime, rules: Rul
     return regrouping.policy_moved(case, fact, now=now, rules=rules, usage=usage)
 
 
+def _part_paid(case: Case, fact: facts.PartPaid, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
+    return in_passing(fact.obligation, money_moves.apply(case, fact), now=now, rules=rules)
+
+
 def _moves(case: Case, fact: facts.Fact, _now: datetime, _rules: Rules, _usage: CardUse) -> Decision:
     return money_moves.apply(case, fact)
 
@@ -261,7 +262,7 @@ _HANDLERS: dict[type, Callable[..., Decision]] = {
     facts.CardKept: _card_kept,
     facts.ChargeDue: _charge_due,
     facts.InvoicePaid: _moves,
-    facts.PartPaid: _moves,
+    facts.PartPaid: _part_paid,
     facts.InvoiceVoided: _moves,
     facts.InvoiceWrittenOff: _moves,
     facts.SubscriptionCancelled: _moves,

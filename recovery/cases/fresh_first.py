@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from recovery.cases.case import Case, Decision, Plan
 from recovery.cases.choosing import default_card, is_fresh, is_untried
-from recovery.cases.facts import Fact, PartPaid, PaymentFailed
 from recovery.cases.lifecycle import OPEN, StepKind
 from recovery.cases.obligation import Obligation
 from recovery.cases.rules import Rules
@@ -43,10 +42,10 @@ def fresh_first(case: Case, obligation: Obligation, held: StepKind, *, now: date
     return Decision(case=case, reason=f"{waits}: {told(compared(case.card, card))}", plan=look)
 
 
-def in_passing(fact: Fact, decision: Decision, *, now: datetime, rules: Rules) -> Decision:
+def in_passing(obligation: Obligation, decision: Decision, *, now: datetime, rules: Rules) -> Decision:
     """The decision with a reading of the cards at once, where an invoice that was read for another reason shows fresh details."""
     case = decision.case
-    card = fact.obligation.card if isinstance(fact, PartPaid | PaymentFailed) else None
+    card = obligation.card
     if card is None or case.state not in OPEN or card in (case.card, default_card(case)):
         return decision
     if any(plan.kind is StepKind.REFRESH_CARD for plan in decision.plan) or not is_fresh(case, card, rules.policy):

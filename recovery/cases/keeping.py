@@ -8,11 +8,10 @@ from recovery.cases.lifecycle import AttemptStatus, State, StepKind
 from recovery.cases.rules import Rules
 
 
-def keep_card(before: Case, decision: Decision, *, now: datetime, rules: Rules) -> Decision:
-    """A recovery on the customer's own choice plans, in the same commit, that the subscription goes on with that card."""
+def keep_card(decision: Decision, *, now: datetime, rules: Rules) -> Decision:
+    """A recovery on the customer's own choice, when it is decided, plans in the same commit that the subscription goes on so."""
     case = decision.case
-    recovered = case.state is State.RECOVERED and before.state is not State.RECOVERED
-    if not recovered or not rules.policy.cards.make_default or chosen_card(case) is None:
+    if case.state is not State.RECOVERED or not rules.policy.cards.make_default or chosen_card(case) is None:
         return decision
     return replace(decision, plan=(*decision.plan, Plan(kind=StepKind.KEEP_CARD, due_at=now)))
 

@@ -53,6 +53,8 @@ def _booked(case: Case, kind: EntryKind, entry: Entry) -> Decision:
 
 def ended_by_reading(case: Case, obligation: Obligation, *, now: datetime) -> Decision | None:
     """What a fresh reading of the obligation ends, before anything else is done; None when it is still owed."""
+    if obligation.status is ObligationStatus.OPEN and obligation.subscription_live and obligation.remaining.minor > 0:
+        return None
     if obligation.status is ObligationStatus.PAID:
         return paid(case, obligation.succeeded, at=obligation.paid_at or now)
     if obligation.status in (ObligationStatus.VOID, ObligationStatus.DRAFT):
@@ -61,9 +63,7 @@ def ended_by_reading(case: Case, obligation: Obligation, *, now: datetime) -> De
         return lose(case, now=now, why="the merchant wrote the invoice off")
     if not obligation.subscription_live:
         return cancel(case, now=now, why="the subscription is cancelled")
-    if obligation.remaining.minor <= 0:
-        return withdraw(case, now=now, why="nothing remains to be paid")
-    return None
+    return withdraw(case, now=now, why="nothing remains to be paid")
 
 
 def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:

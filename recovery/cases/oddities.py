@@ -4,18 +4,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recovery.cases.case import Case, Decision
-from recovery.cases.wallet import KeptCard
 
 if TYPE_CHECKING:
-    from recovery.cases.facts import Fact
+    from recovery.cases.facts import CardRefreshed, ChargeDue
 
 
-def with_oddities(case: Case, fact: "Fact", decision: Decision) -> Decision:
+def with_oddities(case: Case, fact: "ChargeDue | CardRefreshed", decision: Decision) -> Decision:
     """The decision, its reason followed by what was odd in the reading it rests on; said once, until a reading differs."""
-    cards: tuple[KeptCard, ...] = getattr(fact, "cards", ())
-    said: tuple[str, ...] = getattr(fact, "odd", ())
-    if not cards and not said:
-        return decision
+    cards, said = fact.cards, fact.odd
     if cards == case.wallet and not (said and case.refreshes <= 1):
         return decision
     known = {kept.card.payment_method: kept.odd for kept in case.wallet}

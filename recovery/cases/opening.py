@@ -8,6 +8,9 @@ from recovery.cases.lifecycle import State
 from recovery.cases.obligation import Charge, Obligation
 from recovery.cases.rules import Rules
 from recovery.cases.segments import Standing, segment_of
+from recovery.declines.classify import Verdict
+from recovery.declines.signals import Card, Signals
+from recovery.values import replace
 
 
 def opened_case(
@@ -47,7 +50,20 @@ def opened_case(
     )
 
 
+def opened_by(case: Case, charge: Charge, verdict: Verdict, dead: tuple[Card, ...]) -> Case:
+    """The case with what the failure that opens it says: its verdict, and the cards that are dead by it."""
+    return replace(
+        case,
+        dead_cards=dead,
+        verdict=verdict,
+        signals=charge.signals or Signals(),
+        card=charge.card or case.card,
+        tried_card=charge.card,
+        last_failure_at=charge.created_at,
+    )
+
+
 def horizon_of(failed_at: datetime, segment: str, arm: Arm | None, rules: Rules) -> datetime:
     """Until when a failure is tried silently, by the policy of its segments and of how its customer is treated."""
-    own = rules.for_segment(segment, plain=arm is Arm.HOLDOUT).policy
+    own = rules.for_segment(segment, arm).policy
     return failed_at + timedelta(days=own.horizon_days)

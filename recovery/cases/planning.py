@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from recovery.cases.asking import Moment, fresh_question, silent_slot
+from recovery.cases.asking import fresh_question, silent_slot
 from recovery.cases.between import held_back, next_between, next_letter
 from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
 from recovery.cases.choosing import backups, default_card, is_untried, needs_agreement, next_card
 from recovery.cases.lifecycle import SPENT, AttemptStatus, Review, Rule, State, StepKind
-from recovery.cases.policy import RETRIED, Ladder
+from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
 from recovery.sentences import Sentence, Told
@@ -32,15 +32,18 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         return to_review(case, Review.OUR_MISTAKE, now=now, rules=rules, why=f"{why}; {verdict.brief()}")
     if kind not in RETRIED or (case.card is not None and case.is_dead(case.card)):
         return _wait_for_fresh_card(case, now=now, rules=rules, why=why)  # which uses up no attempt
-    if case.silent_tries >= rules.policy.silent_attempts_max:
-        limit = f"{case.silent_tries} of {rules.policy.silent_attempts_max} silent attempts are used"
+    used = case.silent_tries
+    if used >= rules.policy.silent_attempts_max:
+        limit = f"{used} of {rules.policy.silent_attempts_max} silent attempts are used"
         return spent(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=limit)
     ladder = rules.policy.ladders[kind]
     tried = _tries_in_class(case, kind)
     if tried >= ladder.tries_max:
         detail = f"{tried} of {ladder.tries_max} tries after {kind.value} declines are used"
         return spent(case, Rule.ATTEMPTS, now=now, rules=rules, why=why, detail=detail)
-    slot = _slot(case, ladder, tried, now=now, rules=rules, usage=usage)
+    # Spread out after all limits are met.
+    spread = jitter(f"{case.id}:{len(case.attempts)}", rules.policy.jitter_minutes)
+    slot = silent_slot(case, tried, now=now, rules=rules, usage=usage, jitter_seconds=spread)
     if slot.at is None or slot.at > case.horizon_at:
         days = f"the horizon of {rules.policy.horizon_days} days"
         detail = (
@@ -65,10 +68,10 @@ def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why
     """Plan one immediate try on details that were not tried before: spacing does not apply, budgets always do."""
     card = case.card
     assert card is not None
-    moment = Moment(now=now, rules=rules, usage=usage)
-    customers = case.purpose_of(card) is Purpose.CUSTOMER_CARD
-    slot = next_slot(fresh_question(case, moment, windows=not customers))
-    too_late = slot.at is not None and slot.at > case.horizon_at and case.purpose_of(card) is Purpose.BACKUP_CARD
+    purpose = case.purpose_of(card)
+    windows = purpose is not Purpose.CUSTOMER_CARD
+    slot = next_slot(fresh_question(case, now=now, rules=rules, usage=usage, windows=windows))
+    too_late = slot.at is not None and slot.at > case.horizon_at and purpose is Purpose.BACKUP_CARD
     if slot.at is None or too_late:
         ended = exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=slot.reason)
         return replace(ended, slot=slot)
@@ -85,19 +88,18 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
     """Check at the moment of firing what was true at planning: the slot when the try may go out, else what forbids it."""
     assert case.card is not None
     assert usage.budget_key == case.card.budget_key, "a card's try is judged by another card's use"
-    if purpose is Purpose.SILENT and now > case.horizon_at:
-        return f"the horizon of {rules.policy.horizon_days} days has passed"
-    if purpose is Purpose.SILENT and case.silent_tries >= rules.policy.silent_attempts_max:
-        return "the silent attempts are used up"
-    ladder = rules.policy.ladders.get(case.verdict.decline_class) if case.verdict else None
-    if purpose is Purpose.SILENT and ladder is None:
-        return "the last decline rules these details out"
-    if purpose is Purpose.SILENT and ladder is not None and case.verdict is not None:
+    if purpose is Purpose.SILENT:
+        if now > case.horizon_at:
+            return f"the horizon of {rules.policy.horizon_days} days has passed"
+        if case.silent_tries >= rules.policy.silent_attempts_max:
+            return "the silent attempts are used up"
+        if case.verdict is None or case.verdict.decline_class not in rules.policy.ladders:
+            return "the last decline rules these details out"
         tried = _tries_in_class(case, case.verdict.decline_class)
-        slot = silent_slot(case, ladder, tried, Moment(now=now, rules=rules, usage=usage))
+        slot = silent_slot(case, tried, now=now, rules=rules, usage=usage)
     else:
-        moment = Moment(now=now, rules=rules, usage=usage)
-        slot = next_slot(fresh_question(case, moment, windows=purpose is not Purpose.CUSTOMER_CARD))
+        windows = purpose is not Purpose.CUSTOMER_CARD
+        slot = next_slot(fresh_question(case, now=now, rules=rules, usage=usage, windows=windows))
     return slot if slot.at == now else slot.reason
 
 
@@ -209,13 +211,12 @@ def _curable(case: Case, rules: Rules) -> bool:
     return row is not None and row.decline_class is DeclineClass.STALE_CARD
 
 
-def _slot(case: Case, ladder: Ladder, tried: int, *, now: datetime, rules: Rules, usage: CardUse) -> Slot:
-    """The next slot, spread out after all limits are met."""
-    spread = jitter(f"{case.id}:{len(case.attempts)}", rules.policy.jitter_minutes)
-    return silent_slot(case, ladder, tried, Moment(now=now, rules=rules, usage=usage), jitter_seconds=spread)
-
-
 def _tries_in_class(case: Case, kind: DeclineClass) -> int:
     """Silent tries spent after declines of one class: the first failure was not ours and is not counted."""
-    spent = [a for a in case.attempts if a.status in SPENT and a.purpose is Purpose.SILENT]
-    return len([a for a in spent if a.decline_class is kind or a.status is AttemptStatus.PROCESSING])
+    silent, processing = Purpose.SILENT, AttemptStatus.PROCESSING
+    return sum(
+        [
+            a.status in SPENT and a.purpose is silent and (a.decline_class is kind or a.status is processing)
+            for a in case.attempts
+        ]
+    )

@@ -7,7 +7,6 @@ person must look before anything is tried. A put-off or two are in order: news m
 from datetime import datetime, timedelta
 
 from recovery.cases.case import Case, Decision
-from recovery.cases.facts import ChargeDue, Fact
 from recovery.cases.lifecycle import Review, State
 from recovery.cases.planning import SILENT_STEPS, to_review
 from recovery.cases.rules import Rules
@@ -20,10 +19,8 @@ SOON = timedelta(hours=1)
 """Who waits for somebody else, such as a pending charge or an older invoice, looks again after an hour."""
 
 
-def bounded(before: Case, fact: Fact, decision: Decision, *, now: datetime, rules: Rules) -> Decision:
+def bounded(before: Case, decision: Decision, *, now: datetime, rules: Rules) -> Decision:
     """The decision, or a person's turn when the try that has come due was put off too often in a row for nothing."""
-    if not isinstance(fact, ChargeDue):
-        return decision
     again = decision.start is None and any(p.kind in SILENT_STEPS and p.due_at < now + SOON for p in decision.plan)
     if not again:
         return decision if not before.put_off else replace(decision, case=replace(decision.case, put_off=0))

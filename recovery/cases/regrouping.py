@@ -39,9 +39,8 @@ def policy_moved(case: Case, fact: facts.PolicyMoved, *, now: datetime, rules: R
     return next_silent(moved, now=now, rules=rules, usage=usage, why=why)
 
 
-def wake(before: Case, decision: Decision, *, now: datetime, usage: CardUse) -> Decision:
-    """A recovery plans, in the same commit, that the customer's other open cases are told."""
-    recovered = decision.case.state is State.RECOVERED and before.state is not State.RECOVERED
-    if not recovered or not usage.siblings:
+def wake(decision: Decision, *, now: datetime, usage: CardUse) -> Decision:
+    """A recovery, when it is decided, plans in the same commit that the customer's other open cases are told."""
+    if decision.case.state is not State.RECOVERED or not usage.siblings:
         return decision
     return replace(decision, plan=(*decision.plan, Plan(kind=StepKind.WAKE_SIBLINGS, due_at=now)))

@@ -36,8 +36,8 @@ class Rules:
         return {}
 
     @cached_property
-    def _kept(self) -> dict[tuple[str, bool], "Rules"]:
-        return {("", False): self}
+    def _kept(self) -> dict[tuple[str, Arm | None], "Rules"]:
+        return {}
 
     def verdict(self, signals: Signals, card: Card | None, at: datetime) -> Verdict:
         """What a decline allows, by the edition in force at an instant."""
@@ -53,16 +53,16 @@ class Rules:
 
     def for_case(self, case: Case) -> "Rules":
         """The rules with the policy as it reads for a case: for its segments, and for its arm."""
-        return self.for_segment(case.segment, plain=case.arm is Arm.HOLDOUT)
+        return self.for_segment(case.segment, case.arm)
 
-    def for_segment(self, segment: str, *, plain: bool = False) -> "Rules":
-        """The rules with the policy as it reads for a segment; ``plain`` as the holdout gets it."""
-        found = self._kept.get((segment, plain))
+    def for_segment(self, segment: str, arm: Arm | None = None) -> "Rules":
+        """The rules with the policy as it reads for a segment, and for an arm."""
+        found = self._kept.get((segment, arm))
         if found is None:
             policy = self.policy.of(segment)
-            policy = policy.plain if plain else policy
+            policy = policy.plain if arm is Arm.HOLDOUT else policy
             found = self if policy is self.policy else replace(self, policy=policy)
-            self._kept[segment, plain] = found
+            self._kept[segment, arm] = found
         return found
 
 

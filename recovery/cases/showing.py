@@ -18,14 +18,14 @@ def with_cards(case: Case, fact: Fact) -> Case:
     kind: type = type(fact)
     if not _shows_any(kind):
         return case
-    charges = _charges(fact)
     brands, failed = case.brands_seen, case.failed_cards
+    charges, cards = _shown(fact)
     # Most were seen before, as the very same value.
-    cards = [card for card in _cards(fact, charges) if card not in brands]
-    if not cards and not charges:
+    fresh = [card for card in cards if card is not None and card not in brands]
+    if not fresh and not charges:
         return case
     known = {(card.payment_method, card.brand) for card in brands}
-    for card in cards:
+    for card in fresh:
         if card.brand is not None and (card.payment_method, card.brand) not in known:
             known.add((card.payment_method, card.brand))
             brands = (*brands, card)
@@ -42,16 +42,16 @@ def _shows_any(kind: type) -> bool:
     return any(hasattr(kind, name) for name in ("charge", "obligation", "card", "cards"))
 
 
-def _charges(fact: Fact) -> tuple[Charge, ...]:
+def _shown(fact: Fact) -> tuple[tuple[Charge, ...], list[Card | None]]:
+    """The charges and cards that a fact carries, those of charges first: they are older than the reading that shows them."""
     charge, obligation = getattr(fact, "charge", None), getattr(fact, "obligation", None)
-    shown: tuple[Charge, ...] = obligation.charges if obligation is not None else ()
-    return (charge, *shown) if charge is not None else shown
-
-
-def _cards(fact: Fact, charges: tuple[Charge, ...]) -> list[Card]:
-    """Every card that a fact carries, those of charges first: they are older than the reading that shows them."""
-    obligation = getattr(fact, "obligation", None)
-    found = [each.card for each in charges]
-    found += (obligation.card if obligation is not None else None, getattr(fact, "card", None))
-    found += [kept.card for kept in getattr(fact, "cards", ())]
-    return [card for card in found if card is not None]
+    charges: tuple[Charge, ...] = obligation.charges if obligation is not None else ()
+    if charge is not None:
+        charges = (charge, *charges)
+    cards = [each.card for each in charges] if charges else []
+    if obligation is not None:
+        cards.append(obligation.card)
+    cards.append(getattr(fact, "card", None))
+    for kept in getattr(fact, "cards", ()):
+        cards.append(kept.card)
+    return charges, cards

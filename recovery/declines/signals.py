@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from recovery.values import quick
+
 
 class Initiator(StrEnum):
     """Who started a charge: our engine, the gateway's own retry, or the customer in person."""
@@ -12,6 +14,7 @@ class Initiator(StrEnum):
     CUSTOMER = "customer"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
     """The signals of one decline, as received. None where the gateway said nothing.
@@ -48,6 +51,7 @@ class Signals:
         return ", ".join(label + value for label, value in named if value) or unnamed
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A card as the engine knows it: never a number, nothing but what decisions need."""

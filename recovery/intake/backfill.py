@@ -22,7 +22,8 @@ from recovery.intake.deserving import too_old, undeserving
 from recovery.intake.idle import is_idle
 from recovery.intake.receive import event_of
 from recovery.storage.case_store import known_obligations, load_case, open_cases
-from recovery.storage.event_store import store_event
+from recovery.storage.connect import at_once
+from recovery.storage.event_store import store_events
 from recovery.storage.flag_store import BACKFILL_LEFT, BACKFILL_REACHED, BACKFILLED, raise_flag, read_flags
 
 log = structlog.get_logger(__name__)
@@ -153,9 +154,9 @@ class Backfill:
         for portion in _portions(wanted):
             machine_now = self.door.machine_clock()
             listed += len(portion)
-            with self.door.database.begin() as tx:
-                for notice in portion:
-                    fresh += store_event(tx, event_of(notice, self.gateway.name), machine_now=machine_now)
+            events = [event_of(notice, self.gateway.name) for notice in portion]
+            with at_once(self.door.database) as tx:
+                fresh += len(store_events(tx, events, machine_now=machine_now))
         return listed, fresh
 
     def _open(self, name: str) -> "_Outcome":

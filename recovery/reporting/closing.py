@@ -72,20 +72,25 @@ def month_figures(tx: Connection, span: Span) -> Figures:
 def restated(tx: Connection, span: Span) -> Iterator[tuple[str, str, str, int, int]]:
     """Of each closed month of the span: figure, currency, as closed, now; net always, others where they changed.
 
-    A narrowed span has none: months are closed as a whole.
+    A month that was closed in another time zone is compared in that one, and says so. A narrowed span has none: months are closed as a
+    whole.
     """
     if span.only:
         return
     for closed in read_closings(tx):
-        month = span_of(Asked(month=closed.month, zone=closed.zone), now=closed.closed_at)
-        if month.start < span.start or month.end > span.end:
+        here, there = (
+            span_of(Asked(month=closed.month, zone=zone), now=closed.closed_at) for zone in (span.zone, closed.zone)
+        )
+        if here.start < span.start or here.end > span.end:
             continue
-        now = month_figures(tx, month)
+        now = month_figures(tx, there)
         for basis in _BASES:
-            yield from _compared(closed, basis, now)
+            for name, currency, first, present in _compared(closed, basis, now):
+                words = name if span.zone == closed.zone else f"{name} in {closed.zone}"
+                yield closed.month, words, currency, first, present
 
 
-def _compared(closed: ClosedMonth, basis: str, now: Figures) -> Iterator[tuple[str, str, str, int, int]]:
+def _compared(closed: ClosedMonth, basis: str, now: Figures) -> Iterator[tuple[str, str, int, int]]:
     first = closed.figures.get(basis, {})
     for currency in sorted({*first, *now[basis]}):
         before, after = first.get(currency, {}), now[basis].get(currency, {})
@@ -93,7 +98,7 @@ def _compared(closed: ClosedMonth, basis: str, now: Figures) -> Iterator[tuple[s
             amounts = before.get(name, 0), after.get(name, 0)
             if name.endswith("_minor") and (name == _ALWAYS or amounts[0] != amounts[1]):
                 words = name.removesuffix("_minor").replace("_", " ")
-                yield closed.month, f"{words}, by {'cash date' if basis == 'cash' else basis}", currency, *amounts
+                yield f"{words}, by {'cash date' if basis == 'cash' else basis}", currency, *amounts
 
 
 def _numbers(found: dict[str, Any]) -> dict[str, int]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Engine
 
@@ -32,6 +33,10 @@ from recovery.storage.tie_out_queries import (
 BATCH = 500
 """Charges whose bookings are asked for in one query."""
 
+LATE: Final = timedelta(days=31)
+"""How far before a month its lists begin: a bank's debit takes days, a refund fails up to a month later
+(docs.stripe.com/refunds, "Failed refunds"). What comes of them then is in nobody's month unless it is looked for."""
+
 
 class Cause(StrEnum):
     """Why ledger and gateway differ."""
@@ -39,6 +44,7 @@ class Cause(StrEnum):
     NOT_BOOKED = "not booked"
     NOT_AT_GATEWAY = "not at the gateway"
     AMOUNT = "another amount"
+    END = "ended otherwise"
     NO_FEE = "fee not booked yet"
 
 
@@ -63,6 +69,7 @@ _WORDS = {
     Cause.NOT_BOOKED: "its event was lost or waits still: `recovery events replay`, or let the gateway send it again",
     Cause.NOT_AT_GATEWAY: "the gateway does not list it: deleted test data, or another account's key",
     Cause.AMOUNT: "the amount changed after it was booked",
+    Cause.END: "the gateway tells another end of this refund or dispute: ask it which holds",
     Cause.NO_FEE: "the gateway's balance did not show it yet; a worker asks again every half minute",
 }
 
@@ -93,12 +100,13 @@ def tie_out(database: Engine, gateway: Gateway, span: Span) -> TieOut:
     seen: set[Key] = set()
     differences: list[Difference] = []
     charges = reversals = 0
-    for batch in _in_batches(c for c in gateway.charges_between(span.start, span.end) if c.succeeded):
-        charges += len(batch)
+    since = span.start - LATE
+    for batch in _in_batches(c for c in gateway.charges_between(since, span.end) if c.succeeded):
+        charges += sum(charge.created_at >= span.start for charge in batch)
         differences += _charges(database, gateway, batch, seen)
-    for group in _in_batches(gateway.reversals_between(span.start, span.end)):
-        reversals += len(group)
-        differences += _reversals(database, group, seen)
+    for group in _in_batches(gateway.reversals_between(since, span.end)):
+        reversals += sum(one.occurred_at >= span.start for one in group)
+        differences += _reversals(database, group, span.start, seen)
     differences += _old_disputes(database, gateway, span, seen)
     differences += _unseen(gateway, booked, seen)
     differences += _without_fee(booked, database)
@@ -145,38 +153,47 @@ def _unbooked(database: Engine, gateway: Gateway, charge: SeenCharge) -> Iterato
         )
 
 
-def _reversals(database: Engine, group: tuple[SeenReversal, ...], seen: set[Key]) -> Iterator[Difference]:
+def _reversals(
+    database: Engine, group: tuple[SeenReversal, ...], start: datetime, seen: set[Key]
+) -> Iterator[Difference]:
     booked = _entries(database, (one.charge_id for one in group))
     for one in group:
         paid = booked.get((EntryKind.RECOVERED, one.charge_id))
         if paid is None:
             continue  # of money that was never recovered by anybody here
-        for kind in _expected(one):
+        kinds = _expected if one.occurred_at >= start else _ends
+        for kind in kinds(one.status, dispute=one.dispute):
             seen.add((kind, one.id))
             yield from _compared((kind, one.id), booked, one.amount, paid.case_id)
 
 
-def _expected(one: SeenReversal) -> tuple[EntryKind, ...]:
+def _expected(status: str, *, dispute: bool) -> tuple[EntryKind, ...]:
     """What a refund or dispute that stands like this must have led to."""
-    if not one.dispute:
-        return (EntryKind.REFUNDED, EntryKind.REFUND_FAILED) if one.status in FAILED_REFUND else (EntryKind.REFUNDED,)
-    if one.status not in CLOSED_DISPUTE:
-        return (EntryKind.DISPUTE_OPENED,)
-    return EntryKind.DISPUTE_OPENED, EntryKind.DISPUTE_WON if one.status in WON_DISPUTE else EntryKind.DISPUTE_LOST
+    return (EntryKind.DISPUTE_OPENED if dispute else EntryKind.REFUNDED, *_ends(status, dispute=dispute))
+
+
+def _ends(status: str, *, dispute: bool) -> tuple[EntryKind, ...]:
+    """How it ended, if it did."""
+    if not dispute:
+        return (EntryKind.REFUND_FAILED,) if status in FAILED_REFUND else ()
+    if status not in CLOSED_DISPUTE:
+        return ()
+    return (EntryKind.DISPUTE_WON if status in WON_DISPUTE else EntryKind.DISPUTE_LOST,)
 
 
 def _old_disputes(database: Engine, gateway: Gateway, span: Span, seen: set[Key]) -> Iterator[Difference]:
-    """Disputes of earlier months: their end may fall into this one."""
+    """Disputes of months long ago: their end may fall into this one."""
     with database.connect() as tx:
         waiting = [entry for entry in open_disputes(tx, span.start) if entry.charge_id is not None]
     for entry in waiting:
         assert entry.charge_id is not None
         booked = _entries(database, [entry.charge_id])
         _, disputes = gateway.read_reversals(entry.charge_id)
-        for found in (one for one in disputes if one.id == entry.ref and one.status in CLOSED_DISPUTE):
-            kind = EntryKind.DISPUTE_WON if found.status in WON_DISPUTE else EntryKind.DISPUTE_LOST
-            seen.add((kind, found.id))
-            yield from _compared((kind, found.id), booked, found.amount, entry.case_id)
+        for found in (one for one in disputes if one.id == entry.ref):
+            for key in ((kind, found.id) for kind in _ends(found.status, dispute=True)):
+                if key not in seen:
+                    yield from _compared(key, booked, found.amount, entry.case_id)
+                seen.add(key)
 
 
 def _unseen(gateway: Gateway, booked: Iterable[BookedEntry], seen: set[Key]) -> Iterator[Difference]:
@@ -184,22 +201,30 @@ def _unseen(gateway: Gateway, booked: Iterable[BookedEntry], seen: set[Key]) -> 
     for entry in booked:
         if (entry.kind, entry.ref) in seen or entry.kind in (EntryKind.FEE, EntryKind.FEE_RETURNED):
             continue
-        amount = _read_singly(gateway, entry)
-        if amount is None:
+        found = _read_singly(gateway, entry)
+        if found is None:
             yield _difference(Cause.NOT_AT_GATEWAY, entry, None)
-        elif amount != entry.amount:
-            yield _difference(Cause.AMOUNT, entry, amount)
+            continue
+        amount, kinds = found
+        if entry.kind not in kinds:
+            yield _difference(Cause.END, entry, amount)
+        else:
+            yield from _amounts(entry, amount)
 
 
-def _read_singly(gateway: Gateway, entry: BookedEntry) -> Money | None:
+def _read_singly(gateway: Gateway, entry: BookedEntry) -> tuple[Money, tuple[EntryKind, ...]] | None:
+    """The amount at the gateway, and what kinds of entries its charge, refund or dispute must have led to."""
     try:
         if entry.kind is EntryKind.RECOVERED:
             charge = gateway.read_charge(entry.ref)
-            return charge.amount if charge.succeeded else None
+            return (charge.amount, (entry.kind,)) if charge.succeeded else None
         refunds, disputes = gateway.read_reversals(entry.charge_id or "")
     except NotFound:
         return None
-    return next((one.amount for one in (*refunds, *disputes) if one.id == entry.ref), None)
+    stands = ((one, dispute) for dispute, some in ((False, refunds), (True, disputes)) for one in some)
+    return next(
+        ((one.amount, _expected(one.status, dispute=dispute)) for one, dispute in stands if one.id == entry.ref), None
+    )
 
 
 def _without_fee(booked: Iterable[BookedEntry], database: Engine) -> Iterator[Difference]:

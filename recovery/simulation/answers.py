@@ -51,6 +51,7 @@ class Answer:
         )  # enough to tell most apart
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardOnFile:
     """The card details a charge is sent with."""

@@ -30,20 +30,6 @@ class ClosedMonth:
     figures: Figures
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LateEntry:
-    """A booking that came after its month was closed."""
-
-    case_id: str
-    kind: str
-    ref: str
-    charge_id: str | None
-    amount_minor: int
-    currency: str
-    occurred_at: datetime
-    booked_at: datetime
-
-
 def hold_ledger(tx: Connection) -> int:
     """Let nobody book until this transaction ends, and tell the newest entry: figures read now contain exactly the entries up to it."""
     tx.execute(text("LOCK TABLE ledger, cases IN SHARE MODE"))
@@ -63,14 +49,3 @@ def read_closings(tx: Connection) -> list[ClosedMonth]:
     names = list(ClosedMonth.__dataclass_fields__)
     query = select(*(closed_months.c[name] for name in names)).order_by(closed_months.c.month)
     return [ClosedMonth(**row) for row in tx.execute(query).mappings()]
-
-
-def late_entries(tx: Connection, closed: ClosedMonth, *, start: datetime, end: datetime) -> list[LateEntry]:
-    """What was booked into a month after it was closed, oldest first."""
-    names = list(LateEntry.__dataclass_fields__)
-    query = (
-        select(*(ledger.c[name] for name in names))
-        .where(ledger.c.id > closed.last_entry, ledger.c.occurred_at >= start, ledger.c.occurred_at < end)
-        .order_by(ledger.c.id)
-    )
-    return [LateEntry(**row) for row in tx.execute(query).mappings()]

@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
+    Column,
     ColumnElement,
     Connection,
     Integer,
@@ -16,12 +18,14 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal,
     or_,
     select,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 from recovery.storage.step_store import FAIR_AMONG, SUSPECT_AFTER
 from recovery.storage.tables import events
@@ -60,28 +64,42 @@ def store_event(tx: Connection, event: StoredEvent, *, machine_now: datetime) ->
     return bool(store_events(tx, [event], machine_now=machine_now))
 
 
-def _row(event: StoredEvent, machine_now: datetime) -> dict[str, object]:
-    return {
-        "gateway": event.gateway,
-        "id": event.id,
-        "kind": event.kind,
-        "livemode": event.livemode,
-        "created_at": event.created_at,
-        "object_id": event.object_id,
-        "content": dict(event.content),
-        "idempotency_key": event.idempotency_key,
-        "caused_by_request": event.caused_by_request,
-        "received_at": machine_now,
-        "state": "waiting",
-    }
-
-
 def store_events(tx: Connection, batch: Collection[StoredEvent], *, machine_now: datetime) -> set[str]:
     """Keep several events by one statement; the ids of those that were not here already. An event twice in it is kept once."""
-    rows = {event.id: _row(event, machine_now) for event in batch}
-    statement = pg_insert(events).on_conflict_do_nothing().returning(events.c.id)
+    told = {event.id: _told(event) for event in batch}
     # In one order everywhere: two of these at once must not wait for each other's rows in turn.
-    return set(tx.execute(statement, [rows[name] for name in sorted(rows)]).scalars())
+    given = {"told": [told[name] for name in sorted(told)], "machine_now": machine_now}
+    return set(tx.execute(_STORE, given).scalars())
+
+
+_TOLD = (
+    "gateway",
+    "id",
+    "kind",
+    "livemode",
+    "created_at",
+    "object_id",
+    "content",
+    "idempotency_key",
+    "caused_by_request",
+)
+
+
+def _told(event: StoredEvent) -> dict[str, object]:
+    plain = {"created_at": event.created_at.isoformat(), "content": dict(event.content)}
+    return {name: getattr(event, name) for name in _TOLD} | plain
+
+
+def _store() -> ReturningInsert[str]:
+    """One text with one value however many events there are: prepared once, where a list of rows is bound field by field."""
+    told = func.json_to_recordset(bindparam("told", type_=JSON))
+    rows = told.table_valued(*(Column(name, events.c[name].type) for name in _TOLD)).render_derived(with_types=True)
+    ours = select(*rows.c, bindparam("machine_now", type_=_INSTANT), literal("waiting"))
+    into = pg_insert(events).from_select([*_TOLD, "received_at", "state"], ours)
+    return into.on_conflict_do_nothing().returning(events.c.id)
+
+
+_STORE = _store()
 
 
 def claim_events(
@@ -142,10 +160,8 @@ def _claim(suspects: bool) -> Update:
 
 
 def _stored(row: RowMapping) -> StoredEvent:
-    names = ("gateway", "id", "kind", "livemode", "created_at", "object_id", "content", "idempotency_key")
     return StoredEvent(
-        **{name: row[name] for name in names},
-        caused_by_request=row["caused_by_request"],
+        **{name: row[name] for name in _TOLD},
         failures=row["failures"],
         received_at=row["received_at"],
         unended=row["unended"],

@@ -84,11 +84,12 @@ def remaining(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetim
 
 def earliest(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -> datetime:
     """The earliest instant from ``at`` on at which there is room under every cap of the pack."""
-    # Fewer uses than a cap allows, whatever their age, cannot use it up: with most cards nothing has to be counted.
-    tight = [cap for cap in pack.caps if len(uses) >= cap.tries_max]
-    if not tight:
-        return at
-    return max([at, *[_room_under(cap, counted_uses(cap, uses, amount), at).at for cap in tight]])
+    found, tries = at, len(uses)
+    for cap in pack.caps:
+        # Fewer uses than a cap allows, whatever their age, cannot use it up: with most cards nothing has to be counted.
+        if tries >= cap.tries_max:
+            found = max(found, _room_under(cap, counted_uses(cap, uses, amount), at).at)
+    return found
 
 
 def beyond(pack: RulePack, *, uses: Sequence[Use], amount: Money, at: datetime) -> bool:

@@ -106,15 +106,20 @@ class Move:
 
 def next_slot(question: Question) -> Slot:
     """The earliest instant that obeys the wait, the spacing, the bank's hours and every network cap at once."""
-    at = question.not_before
+    at, ends = question.not_before, None
     moves: list[Move] = []
     for _ in range(_ROUNDS_MAX):
         before = at
-        at = _spaced(question, at, moves)
-        opened = _opened(question, at, moves)
-        if opened is None:
-            return Slot(at=None, question=question, moves=tuple(moves))
-        at, ends = opened
+        if question.last_try_at is not None and at - question.last_try_at <= _ANOTHER_DAY:
+            at = _spaced(question, question.last_try_at, at, moves)
+        if question.risk_max is not None:
+            stretch = question.window.next_within(question.risk_max, at)
+            if stretch is None:
+                return Slot(at=None, question=question, moves=tuple(moves))
+            if stretch.starts > at:
+                moves.append(Move(at=at, risky=question.window.at(at)))
+                at = stretch.starts
+            ends = stretch.ends
         pack = question.networks.in_force(question.brand, at, question.country)
         latest = earliest(pack, uses=question.uses, amount=question.amount, at=at)
         if latest > at:
@@ -126,24 +131,9 @@ def next_slot(question: Question) -> Slot:
     raise AssertionError(f"no slot settles for {question}")
 
 
-def _opened(question: Question, at: datetime, moves: list[Move]) -> tuple[datetime, datetime | None] | None:
-    """The instant pushed out of risky hours, and when the hours it falls in end; None when there are no better ones."""
-    if question.risk_max is None:
-        return at, None
-    stretch = question.window.next_within(question.risk_max, at)
-    if stretch is None:
-        return None
-    if stretch.starts <= at:
-        return at, stretch.ends
-    moves.append(Move(at=at, risky=question.window.at(at)))
-    return stretch.starts, stretch.ends
-
-
-def _spaced(question: Question, at: datetime, moves: list[Move]) -> datetime:
+def _spaced(question: Question, last_try_at: datetime, at: datetime, moves: list[Move]) -> datetime:
     """At most one try per card and local day: after a try, not before the next local midnight."""
-    if question.last_try_at is None or at - question.last_try_at > _ANOTHER_DAY:
-        return at
-    last_day = question.window.local(question.last_try_at).date()
+    last_day = question.window.local(last_try_at).date()
     if question.window.local(at).date() > last_day:
         return at
     moves.append(Move(at=at))

@@ -2,20 +2,21 @@
 
 from datetime import timedelta
 
-from cases_support import OPEN_HOUR, attempt, opened, owed, rules
+from cases_support import OPEN_HOUR, attempt, opened, rules
 
 from recovery.cases.case import Case, Decision, Plan
-from recovery.cases.facts import ChargeDue, Fact, PaymentMethodChanged
+from recovery.cases.decide import decide
+from recovery.cases.facts import PaymentMethodChanged
 from recovery.cases.lifecycle import State, StepKind
 from recovery.cases.postponing import PUT_OFF_MAX, bounded
+from recovery.cases.rules import NO_USE
 
-DUE = ChargeDue(obligation=owed(), card=None, step_id=1)
 AT_ONCE = Plan(kind=StepKind.CHARGE_CARD, due_at=OPEN_HOUR)
 
 
-def put_off(case: Case, fact: Fact = DUE, plan: Plan = AT_ONCE) -> Decision:
+def put_off(case: Case, plan: Plan = AT_ONCE) -> Decision:
     again = Decision(case=case, reason="not tried: it contradicts itself", plan=(plan,))
-    return bounded(case, fact, again, now=OPEN_HOUR, rules=rules())
+    return bounded(case, again, now=OPEN_HOUR, rules=rules())
 
 
 def test_a_try_put_off_for_nothing_too_often_goes_to_a_person_with_its_reason() -> None:
@@ -40,9 +41,11 @@ def test_an_attempt_or_time_that_passes_begins_the_count_anew() -> None:
     later = put_off(case, plan=Plan(kind=StepKind.CHARGE_CARD, due_at=OPEN_HOUR + timedelta(hours=1)))
     assert later.case.put_off == 0
     begun = Decision(case=case, reason="attempt 1", start=attempt())
-    assert bounded(case, DUE, begun, now=OPEN_HOUR, rules=rules()).case.put_off == 0
+    assert bounded(case, begun, now=OPEN_HOUR, rules=rules()).case.put_off == 0
 
 
 def test_news_of_cards_is_never_counted() -> None:
     news = PaymentMethodChanged(event_id="evt_1", what="a card was saved")
-    assert put_off(opened(), news).case.put_off == 0
+    told = decide(opened(), news, now=OPEN_HOUR, rules=rules(), usage=NO_USE)
+    assert [(plan.kind, plan.due_at) for plan in told.plan] == [(StepKind.REFRESH_CARD, OPEN_HOUR)]
+    assert told.case.put_off == 0

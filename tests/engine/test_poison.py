@@ -188,26 +188,30 @@ def event(number: int) -> StoredEvent:
 
 
 class Deadly:
-    """A gateway whose answer about one invoice ends whoever reads it; it knows no other invoice."""
+    """A gateway whose answer about one invoice ends whoever reads it, or is a mistake; it knows no other invoice."""
 
     livemode = False
     call_bound_seconds = 10.0
 
-    def __init__(self) -> None:
+    def __init__(self, ends: type[BaseException]) -> None:
+        self.ends = ends
         self.read: list[str] = []
 
     def read_obligation(self, obligation: str) -> Obligation:
         self.read.append(obligation)
         if obligation == "in_0":
-            raise Killed
+            raise self.ends("poison")
         raise NotFound(obligation)
 
 
-def test_an_event_that_ends_its_workers_is_set_aside(life: Life) -> None:
+@pytest.mark.parametrize(("ends", "told"), [(Killed, "never ended"), (RuntimeError, "RuntimeError: poison")])
+def test_an_event_that_ends_its_workers_or_always_fails_is_set_aside(
+    life: Life, ends: type[BaseException], told: str
+) -> None:
     with life.wiring.database.begin() as tx:
         for number in range(4):
             store_event(tx, event(number), machine_now=machine_now())
-    gateway = Deadly()
+    gateway = Deadly(ends)
     intake = Intake(life.door, cast(Gateway, gateway))
     for _ in range(FAILURES_MAX + 6):
         with contextlib.suppress(Killed):
@@ -218,7 +222,7 @@ def test_an_event_that_ends_its_workers_is_set_aside(life: Life) -> None:
     with life.wiring.database.connect() as tx:
         assert event_counts(tx) == {"waiting": 0, "set_aside": 1}
         (aside,) = events_set_aside(tx, limit=5)
-        assert "never ended" in aside.detail
+        assert told in aside.detail
     with life.wiring.database.begin() as tx:
         assert replay_set_aside(tx) == 1
         assert event_counts(tx)["waiting"] == 1

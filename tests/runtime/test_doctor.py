@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import CONFIG, Life, wired
+from building import CONFIG, Life, set_one_of_each_aside, wired
 
 from recovery.dunning.merchant import WAITS_SECONDS, Merchant
 from recovery.gateways.port import GatewayUnavailable
@@ -145,12 +145,17 @@ def test_signs_that_something_is_wrong_inside_are_shown(
         raise_flag(tx, GATEWAY_RETRIES_SEEN, "invoice in_1", at=machine_now())
         raise_flag(tx, BACKFILLED, "long ago", at=machine_now() - timedelta(hours=3))
         raise_flag(tx, f"{UNKNOWN_CODE}x", "unknown code brand_new_code", at=machine_now())
+    set_one_of_each_aside(wiring, Life(wiring).fail("in_1"))
     wiring.database.dispose()
     findings = _findings(healthy, database_url, valkey_url)
     assert "recovery charging resume" in findings["charging"].remedy
     assert findings["Stripe's retries"].health is Health.WARNING
     assert "brand_new_code" in findings["decline codes"].detail
     assert findings["missed webhooks"].health is Health.WARNING
+    for name, error in (("events", "event: poison"), ("steps set aside", "step: poison")):
+        assert findings[name].health is Health.FAILED
+        assert error in findings[name].detail
+        assert "replay" in findings[name].remedy
 
 
 def test_letters_refused_in_a_row_are_our_own_matter(

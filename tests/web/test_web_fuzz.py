@@ -1,24 +1,30 @@
 """Whatever comes in from outside is refused in words or taken: never an error of ours, never a secret in an answer."""
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from building import wired
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 from web_serving import SECRET, client_of, event, signed
 
 from recovery.cases.policy import Policy
 from recovery.gateways.port import Notice, PayloadRejected, SignatureRejected
 from recovery.gateways.stripe import KINDS, StripeGateway
+from recovery.reporting.period import NARROWING
 from recovery.runtime.clock import machine_now
 from recovery.runtime.knowledge import ConfigInvalid, load_file
+from recovery.runtime.logging import set_up_logging
+from recovery.runtime.web.asking import BESIDES, PERIOD
 from recovery.runtime.wiring import Wiring
 
+pytest_plugins = ["command_fixtures"]
 FEW = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
@@ -73,9 +79,15 @@ def gateway() -> Iterator[StripeGateway]:
 
 
 @pytest.fixture
-def client(wiring: Wiring) -> Iterator[httpx.Client]:
+def client(wiring: Wiring, logging_as_before: None) -> Iterator[httpx.Client]:
+    """A client; whatever it does, no secret comes into the log."""
+    lines = io.StringIO()
+    set_up_logging(wiring.settings, stream=lines, level="debug")
     with client_of(wiring) as made:
         yield made
+    assert "uvicorn" in lines.getvalue()
+    for secret in (KEY, SECRET, "a@b.example"):
+        assert secret not in lines.getvalue()
 
 
 @MANY
@@ -111,17 +123,55 @@ def test_no_webhook_is_an_error_of_ours(client: httpx.Client, body: dict[str, An
     assert SECRET not in answer.text
 
 
+header_names = some.sampled_from(
+    ("Stripe-Signature", "Content-Type", "Content-Encoding", "Accept", "Cookie", "Authorization", "X-Forwarded-For")
+)
+header_values = some.binary(max_size=60).map(
+    lambda raw: bytes(one for one in raw if one >= 0x20 and one != 0x7F).strip()
+)
+
+
 @FEW
+@given(headers=some.dictionaries(header_names, header_values, max_size=5), good=some.booleans())
+@example(headers={"Stripe-Signature": b"t=1,v1=\xff"}, good=False)
+@example(headers={"X-Forwarded-For": b"\xff, ,;", "Content-Encoding": b"gzip"}, good=True)
+def test_no_header_is_an_error_of_ours(client: httpx.Client, headers: dict[str, bytes], good: bool) -> None:
+    raw = event()
+    told = headers | ({"Stripe-Signature": signed(raw)["Stripe-Signature"].encode()} if good else {})
+    sent = httpx.Headers([(name.encode(), value) for name, value in told.items()])
+    answer = client.post("/webhooks/stripe", content=raw, headers=sent)
+    assert answer.status_code == (200 if good else 400), answer.text
+    assert SECRET not in answer.text
+
+
+BEHIND = ("cases", "entries", "subscriptions", "invoices", "attempts")
+PAGES = (
+    *("/report", "/report.csv", "/report.json", "/cases", "/cases/x", "/metrics", "/login", "/openapi.json"),
+    *(f"/report/{behind}" for behind in BEHIND),
+)
+ODD = (
+    *("2026-13", "9999-12", "0001-01", "9999-12-31", "0001-01-01", "2026-10", "Asia/Kathmandu", "../../etc/passwd"),
+    *("\x00", "%00", "-1", "9" * 20, "usd", "open", "month", "recovered", "eyJhIjoxfQ", "'; --", "a" * 300, "\udcff"),
+)
+
+
+@settings(FEW, max_examples=60)
 @given(
-    path=some.sampled_from(("/report", "/report.csv", "/report.json", "/cases", "/cases/x", "/metrics")),
-    asked=some.dictionaries(
-        some.sampled_from(("month", "from", "to", "zone", "state", "q", "behind", "by")),
-        some.text(max_size=30),
-        max_size=4,
+    path=some.sampled_from(PAGES),
+    asked=some.lists(
+        some.tuples(
+            some.sampled_from((*PERIOD, *NARROWING, *BESIDES, "q", "behind", "next", "x")),
+            some.text(max_size=30) | some.sampled_from(ODD),
+        ),
+        max_size=3,
     ),
 )
-def test_no_query_is_an_error_of_ours(client: httpx.Client, path: str, asked: dict[str, str]) -> None:
-    answer = client.get(path, params=asked, headers={"Accept": "text/html"})
+@example(path="/report", asked=[("month", "9999-12")])
+@example(path="/report", asked=[("from", "0001-01-01"), ("to", "0001-01-02")])
+@example(path="/report/entries", asked=[("figure", "recovered"), ("page", "9" * 20)])
+def test_no_query_is_an_error_of_ours(client: httpx.Client, path: str, asked: list[tuple[str, str]]) -> None:
+    query = urlencode(asked, errors="surrogateescape" if "\udcff" in str(asked) else "replace")
+    answer = client.get(f"{path}?{query}", headers={"Accept": "text/html"})
     assert answer.status_code < 500, (path, asked)
     assert KEY not in answer.text
 

@@ -1,11 +1,12 @@
 """Health, readiness and metrics: what a supervisor and a monitor are told."""
 
+import base64
 import re
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from building import MONDAY, Life, wired
+from building import MONDAY, Life, set_one_of_each_aside, wired
 from sqlalchemy import text
 from web_serving import SECRET, client_of, event, signed
 
@@ -64,6 +65,12 @@ def test_without_a_database_the_process_lives_and_is_not_ready() -> None:
         assert values(client)["recovery_database_up"] == 0
 
 
+def test_a_monitor_with_the_password_is_told_that_the_database_is_away() -> None:
+    headers = {"Authorization": "Basic " + base64.b64encode(b"monitor:a shared password").decode()}
+    with wired(GONE, pages="password", pages_password="a shared password") as wiring, client_of(wiring) as client:
+        assert values(client, headers)["recovery_database_up"] == 0
+
+
 def test_metrics_count_what_the_database_holds(wiring: Wiring) -> None:
     life = Life(wiring)
     life.attempt(life.fail("won", minor=1000))
@@ -84,6 +91,17 @@ def test_metrics_count_what_the_database_holds(wiring: Wiring) -> None:
     assert found['recovery_webhooks_total{outcome="stored"}'] == 1
     assert found["recovery_webhook_seconds_count"] == 1
     assert not any(value for name, value in found.items() if name.startswith("recovery_scrape_failed"))
+
+
+def test_what_is_set_aside_is_counted_and_shown_on_the_page(wiring: Wiring) -> None:
+    case_id = Life(wiring).fail("in_1")
+    set_one_of_each_aside(wiring, case_id)
+    with client_of(wiring) as client:
+        found, page = values(client), client.get("/cases").text
+    assert (found['recovery_steps{standing="set_aside"}'], found['recovery_events{state="set_aside"}']) == (1, 1)
+    assert case_id in page
+    assert "step: poison" in page
+    assert "evt_1 (event: poison)" in page
 
 
 def test_money_is_told_only_to_those_who_may_read_the_pages(database_url: str) -> None:

@@ -1,6 +1,7 @@
 """Signing in: who gets in, who does not, and that nobody can be made to act by another site."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
@@ -12,7 +13,7 @@ from web_serving import client_of, rows
 from recovery.runtime.clock import machine_now
 from recovery.runtime.web.access import COOKIE, access_of
 from recovery.runtime.web.routes import page_routes
-from recovery.runtime.web.signing_in import NAME_FAILURES_MAX, PasswordTooShort, hashed
+from recovery.runtime.web.signing_in import ADDRESS_FAILURES_MAX, NAME_FAILURES_MAX, PasswordTooShort, hashed
 from recovery.runtime.wiring import Wiring
 from recovery.storage.user_store import IDLE, LONGEST, User, UserExists, add_user, change_user, session_of
 
@@ -110,6 +111,21 @@ def test_guessing_is_slowed_down_for_a_name_and_not_for_others(wiring: Wiring, c
     kept = " ".join(str(row) for row in rows(wiring, "SELECT subject FROM login_failures"))
     assert "finance" not in kept
     assert "127.0.0.1" not in kept
+
+
+def test_guesses_at_once_are_no_more_than_guesses_in_a_row(wiring: Wiring, client: httpx.Client) -> None:
+    with ThreadPoolExecutor(12) as several:
+        answers = list(several.map(lambda _: sign_in(client, password="guess"), range(12)))
+    assert {answer.status_code for answer in answers} <= {401, 429}
+    assert rows(wiring, "SELECT count(*) FROM login_failures GROUP BY subject") == [(NAME_FAILURES_MAX,)] * 2
+
+
+def test_a_password_that_all_share_cannot_be_guessed_either(database_url: str) -> None:
+    with wired(database_url, pages="password", pages_password=WORDS) as wiring, client_of(wiring) as client:
+        for number in range(ADDRESS_FAILURES_MAX):
+            assert client.get("/report.json", auth=("anybody", f"guess {number}")).status_code == 401
+        assert client.get("/report.json").status_code == 401
+        assert client.get("/report.json", auth=("anybody", WORDS)).status_code == 429
 
 
 def test_another_site_cannot_sign_in_or_out(client: httpx.Client) -> None:

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 Json = Mapping[str, Any]
+"""Read only; what JSON was read into is a dict, and asking for that is many times cheaper than for any mapping."""
 
 
 def part(value: object, *path: str) -> object:
     """The value at a path of keys; None as soon as one step is missing or is no object."""
     for key in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         value = value.get(key)
     return value
@@ -36,13 +37,13 @@ def flag(value: object, *path: str) -> bool:
 def mapping(value: object, *path: str) -> Json | None:
     """An object at the path, else None."""
     found = part(value, *path)
-    return found if isinstance(found, Mapping) else None
+    return found if isinstance(found, dict) else None
 
 
 def ident(value: object, *path: str) -> str | None:
     """The id at the path, whether Stripe gave the bare id or the expanded object."""
     found = part(value, *path)
-    return text(found, "id") if isinstance(found, Mapping) else text(found)
+    return text(found, "id") if isinstance(found, dict) else text(found)
 
 
 def instant(value: object, *path: str) -> datetime | None:
@@ -59,6 +60,6 @@ def instant(value: object, *path: str) -> datetime | None:
 def rows(value: object, *path: str) -> Iterator[Json]:
     """The objects of a list at the path, whether a plain array or one of Stripe's list objects."""
     found = part(value, *path)
-    listed = part(found, "data") if isinstance(found, Mapping) else found
+    listed = part(found, "data") if isinstance(found, dict) else found
     if isinstance(listed, list):
-        yield from (row for row in listed if isinstance(row, Mapping))
+        yield from (row for row in listed if isinstance(row, dict))

@@ -5,6 +5,7 @@ what they name (``invoice``, ``customer``, ``charge`` …), instants as Unix sec
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from operator import methodcaller
 from typing import Any, Final
 
 from recovery.gateways.port import BILLING_ADDRESS
@@ -61,7 +62,8 @@ def _at(*path: str) -> Pick:
 
 def _id(*paths: str) -> Pick:
     """The first id among dotted paths: the new shape's place first."""
-    return lambda thing: next((found for path in paths if (found := ident(thing, *path.split(".")))), None)
+    split = [path.split(".") for path in paths]
+    return lambda thing: next((found for path in split if (found := ident(thing, *path))), None)
 
 
 def _payment(key: str) -> Pick:
@@ -75,7 +77,7 @@ def _payment(key: str) -> Pick:
 
 
 def _same(*names: str) -> dict[str, Pick]:
-    return {name: _at(name) for name in names}
+    return {name: methodcaller("get", name) for name in names}
 
 
 def _card(*path: str) -> dict[str, Pick]:

@@ -16,7 +16,7 @@ from recovery.runtime.clock import machine_now
 from recovery.runtime.settings import Pages, Settings, SettingsInvalid
 from recovery.runtime.web.render import SIGNED_IN
 from recovery.runtime.web.roles import EVERYBODY, Role
-from recovery.runtime.web.signing_in import Attempt, checked, throttled
+from recovery.runtime.web.signing_in import Attempt, checked, failed, throttled
 from recovery.storage.user_store import Session, session_of
 
 Page = Callable[[Request], Response]
@@ -40,7 +40,25 @@ class Access:
             return self.role_of(request) is not None
         if self.password is None:
             return self.pages is Pages.OPEN
-        return hmac.compare_digest(_given(request)[1].encode(), self.password)
+        return self._knows(self.password, request)
+
+    def _knows(self, password: bytes, request: Request) -> bool:
+        """Whether the password that all share is in the header. Raises HTTPException 429 for whoever guessed too often."""
+        said = _given(request)[1]
+        if not said:
+            return False
+        attempt = Attempt(name="", password=said, address=address_of(request))
+        self._demand_patience(attempt)
+        right = hmac.compare_digest(said.encode(), password)
+        if not right:
+            failed(self.database, attempt, at=machine_now())
+        return right
+
+    def _demand_patience(self, attempt: Attempt) -> None:
+        if throttled(self.database, attempt, at=machine_now()):
+            raise HTTPException(
+                429, detail="too many failed attempts; wait a quarter of an hour", headers={"Retry-After": "900"}
+            )
 
     def guarding(self, page: Page, *, roles: frozenset[Role] = EVERYBODY) -> Page:
         """The page behind the rule: 404 where there are no pages, 401 or the way to the login without right, 403 for other roles."""
@@ -77,10 +95,7 @@ class Access:
         if not name or "\x00" in name or request.method not in ("GET", "HEAD"):
             return None
         attempt = Attempt(name=name, password=password, address=address_of(request))
-        if throttled(self.database, attempt, at=machine_now()):
-            raise HTTPException(
-                429, detail="too many failed attempts; wait a quarter of an hour", headers={"Retry-After": "900"}
-            )
+        self._demand_patience(attempt)
         user = checked(self.database, attempt, at=machine_now())
         return Role(user.role) if user is not None else None
 

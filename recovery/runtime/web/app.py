@@ -36,7 +36,10 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
     meter = WebhookMeter()
     writer = EventWriter(wiring.database, machine_now)
     access = access_of(wiring.settings, wiring.database)
-    routes: list[BaseRoute] = [
+    routes: list[BaseRoute] = []
+    if wiring.settings.stripe_webhook_secrets:  # first: of all requests most are these
+        routes.append(Route("/webhooks/stripe", stripe_webhook(wiring, writer, bell, meter), methods=["POST"]))
+    routes += [
         Route("/healthz", healthz),
         Route("/readyz", readiness(wiring)),
         Route("/metrics", metrics_page(wiring, meter, access)),
@@ -46,13 +49,11 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
         routes += CustomerPages(wiring, wiring.outbox.links).routes
     if wiring.settings.mail_event_secrets:
         routes.append(Route("/webhooks/mail", mail_events(wiring), methods=["POST"]))
-    if wiring.settings.stripe_webhook_secrets:
-        routes.append(Route("/webhooks/stripe", stripe_webhook(wiring, writer, bell, meter), methods=["POST"]))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        writer.close()
+        await writer.close()
         bell.close()
 
     return Starlette(

@@ -17,12 +17,13 @@ from recovery.runtime.wiring import Wiring
 from recovery.storage.aside_store import steps_set_aside
 from recovery.storage.case_queries import Place, case_file, find_case, list_cases
 from recovery.storage.case_store import NoSuchCase
+from recovery.storage.event_store import events_set_aside
 
 PAGE = 50
 """Cases on one page: about two screens."""
 
 ASIDE_MAX = 10
-"""Steps set aside that the list names: what many have in common is known after ten."""
+"""Steps, and events, set aside that the list names: what many have in common is known after ten."""
 
 SEARCH_MAX = 200
 """No id of a gateway is longer."""
@@ -42,12 +43,14 @@ class CasePages:
         with self._wiring.database.connect() as tx:
             lines, more = list_cases(tx, states=[state] if state else (), search=search, behind=behind, limit=PAGE)
             aside = steps_set_aside(tx, limit=ASIDE_MAX)
+            events_aside = events_set_aside(tx, limit=ASIDE_MAX)
         kept = {"state": state.value if state else "", "q": search}
         following = urlencode({name: value for name, value in kept.items() if value} | {"behind": _token(more)})
         values = {
             "title": "Cases",
             "lines": lines,
             "aside": aside,
+            "events_aside": events_aside,
             "states": [each.value for each in State],
             "chosen": kept["state"],
             "search": search,

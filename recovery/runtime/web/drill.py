@@ -173,8 +173,8 @@ def _restated(row: Row, kept: Mapping[str, str]) -> Drill:
     if basis == "cohort":
         return Drill("/report/cases?" + urlencode(kept), {}, True)
     figure = name.replace(" ", "_") + "_minor"
-    if figure not in KINDS:
-        return _NOWHERE
+    if figure not in KINDS or basis != "cash date":
+        return _NOWHERE  # a month closed in another time zone has other days than its page here
     base = "/report/entries?" + urlencode(kept | {"figure": figure})
     return Drill(base, {"restated_minor": "&late=1"}, True)
 

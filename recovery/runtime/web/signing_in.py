@@ -1,6 +1,7 @@
 """Checking a password, with patience running out. Without it a short password could be guessed in an afternoon."""
 
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -38,6 +39,9 @@ PASSWORD_LENGTH_MAX: Final = 200
 
 _hasher: Final = PasswordHasher()
 
+_one_at_a_time: Final = threading.Lock()
+"""A hash takes 64 MB and a core: many at once would take the machine, and all of them be begun before the first failure counts."""
+
 
 @cache
 def _nobody() -> str:
@@ -52,7 +56,7 @@ class PasswordTooShort(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """Somebody wants to sign in."""
+    """Somebody wants to sign in; without a name where all share one password."""
 
     name: str
     password: str
@@ -70,25 +74,29 @@ def hashed(password: str) -> str:
 
 def throttled(database: Engine, attempt: Attempt, *, at: datetime) -> bool:
     """Whether this name or address has failed too often of late."""
-    since = at - PATIENCE
     with database.connect() as tx:
-        return (
-            failures_since(tx, _name(attempt), since) >= NAME_FAILURES_MAX
-            or failures_since(tx, _address(attempt), since) >= ADDRESS_FAILURES_MAX
-        )
+        return any(failures_since(tx, subject, at - PATIENCE) >= most for subject, most in _limits(attempt).items())
+
+
+def failed(database: Engine, attempt: Attempt, *, at: datetime) -> None:
+    """Keep a failure."""
+    with database.begin() as tx:
+        note_failures(tx, tuple(_limits(attempt)), at=at, forget_before=at - PATIENCE)
 
 
 def checked(database: Engine, attempt: Attempt, *, at: datetime) -> User | None:
-    """The user whose name and password these are; a failure is kept."""
+    """The user whose name and password these are; a failure is kept. None as well where those before it were too many."""
     with database.connect() as tx:
         found = password_of(tx, attempt.name)
-    nobody = _nobody()  # for known names too, so that the first answer of a process does not tell either
-    right = _verified(found[1] if found else nobody, attempt.password)
-    if found is None or not right:
-        with database.begin() as tx:
-            note_failures(tx, (_name(attempt), _address(attempt)), at=at, forget_before=at - PATIENCE)
-        log.warning("sign_in_failed", name_known=found is not None)
-        return None
+    with _one_at_a_time:
+        if throttled(database, attempt, at=at):
+            return None
+        nobody = _nobody()  # for known names too, so that the first answer of a process does not tell either
+        right = _verified(found[1] if found else nobody, attempt.password)
+        if found is None or not right:
+            failed(database, attempt, at=at)
+            log.warning("sign_in_failed", name_known=found is not None)
+            return None
     user, kept = found
     with database.begin() as tx:
         forgive(tx, _name(attempt))
@@ -112,9 +120,11 @@ def _verified(kept: str, password: str) -> bool:
         return False
 
 
+def _limits(attempt: Attempt) -> dict[str, int]:
+    """Whose failures count, and how many of them."""
+    address = {f"address:{attempt.address}": ADDRESS_FAILURES_MAX}
+    return {_name(attempt): NAME_FAILURES_MAX} | address if attempt.name else address
+
+
 def _name(attempt: Attempt) -> str:
     return f"name:{attempt.name.casefold()}"
-
-
-def _address(attempt: Attempt) -> str:
-    return f"address:{attempt.address}"

@@ -1,6 +1,5 @@
 """Takes Stripe's webhooks: read with a limit, verify, store, answer. Without the limit anybody could fill the memory."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -71,9 +70,8 @@ async def _take(writer: EventWriter, gateway: Gateway, body: bytes, signature: s
     try:
         event = noticed(gateway, body, signature, kinds=EVENT_KINDS, machine_now=machine_now())
         if event is None:
-            receipt = Receipt.NOT_OURS
-        else:
-            receipt = Receipt.STORED if await asyncio.wrap_future(writer.store(event)) else Receipt.KNOWN
+            return _receipt(Receipt.NOT_OURS)
+        return _receipt(Receipt.STORED if await writer.store(event) else Receipt.KNOWN)
     except (SignatureRejected, PayloadRejected) as error:
         log.warning("webhook_rejected", reason=str(error))
         return "rejected", JSONResponse({"error": str(error)}, status_code=400)
@@ -87,7 +85,9 @@ async def _take(writer: EventWriter, gateway: Gateway, body: bytes, signature: s
     except TooManyWaiting as error:
         log.error("webhook_not_stored", reason=str(error))
         return "too_many", _again("too many events wait; send it again")
-    log.info("webhook", receipt=receipt.value)
+
+
+def _receipt(receipt: Receipt) -> tuple[str, Response]:
     return receipt.value, JSONResponse({"received": receipt.value})
 
 

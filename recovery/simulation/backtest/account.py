@@ -69,7 +69,7 @@ class Account:
         self._wallet: Wallet | None = None
         self._number = 0
         self._refused: dict[str, tuple[int, int, str]] = {}
-        self.history: dict[str, list[PastTry]] = {}
+        self.history: dict[str, tuple[PastTry, ...]] = {}
         self.tries: list[Tried] = []
         self._obligation = _opening(person)
 
@@ -112,8 +112,9 @@ class Account:
         kept: dict[str, KeptCard] = {}
         for face, place in placed:
             name = self._method(face)
-            saved_at = self._attached[name][1].replace(microsecond=0)
-            kept.setdefault(name, KeptCard(card=self._card_of(face), place=place, saved_at=saved_at))
+            if name not in kept:
+                saved_at = self._attached[name][1].replace(microsecond=0)
+                kept[name] = KeptCard(card=card_of(face, name), place=place, saved_at=saved_at)
         return Wallet(default=self._card_of(self.on_file), cards=ordered(list(kept.values())))
 
     def _method(self, face: CardFace) -> str:
@@ -165,7 +166,7 @@ class Account:
             initiator=initiator,
             idempotency_key=key,
         )
-        self._book(question, answer, initiator)
+        self._book(question, answer, approved=approved, initiator=initiator)
         tried = Tried(charge=charge, answer=answer, card=question.card)
         self.tries.append(tried)
         if approved:
@@ -175,24 +176,26 @@ class Account:
         return tried
 
     def _question(self, at: datetime, face: CardFace, *, on_session: bool) -> Authorization:
+        owed = self._obligation.remaining
         return Authorization(
             card=on_file(face),
             customer=self._obligation.customer,
             invoice=self._obligation.id,
-            amount_minor=self._obligation.remaining.minor,
-            currency=self._obligation.remaining.currency,
+            amount_minor=owed.minor,
+            currency=owed.currency,
             at=at,
             on_session=on_session,
-            history=tuple(self.history.get(face.fingerprint, ())),
+            history=self.history.get(face.fingerprint, ()),
         )
 
     def _gateway_refuses(self, question: Authorization) -> bool:
         card = question.card
-        details = (card.exp_month, card.exp_year, card.last4)
-        return not question.on_session and self._refused.get(card.fingerprint) == details
+        if question.on_session or card.fingerprint not in self._refused:
+            return False
+        return self._refused[card.fingerprint] == (card.exp_month, card.exp_year, card.last4)
 
-    def _book(self, question: Authorization, answer: Answer, initiator: Initiator) -> None:
-        card, approved = question.card, answer.verdict is Verdict.APPROVED
+    def _book(self, question: Authorization, answer: Answer, *, approved: bool, initiator: Initiator) -> None:
+        card = question.card
         past = PastTry(
             at=question.at,
             approved=approved,
@@ -201,10 +204,10 @@ class Account:
             decline_code=answer.decline_code,
             initiator=initiator.value,
         )
-        self.history.setdefault(card.fingerprint, []).append(past)
+        self.history[card.fingerprint] = (*self.history.get(card.fingerprint, ()), past)
         if approved:
             self._refused.pop(card.fingerprint, None)
-        elif {answer.decline_code, answer.reason} & GATEWAY_REFUSES_AFTER:
+        elif answer.decline_code in GATEWAY_REFUSES_AFTER or answer.reason in GATEWAY_REFUSES_AFTER:
             self._refused[card.fingerprint] = (card.exp_month, card.exp_year, card.last4)
 
 

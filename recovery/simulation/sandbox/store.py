@@ -52,9 +52,11 @@ def derived_id(seed: str, prefix: str, scope: str, number: int) -> str:
     digest = hashlib.blake2b(f"{seed}/{prefix}/{scope}/{number}".encode(), digest_size=16).digest()
     value = int.from_bytes(digest, "big")
     letters = ""
-    for _ in range(_ID_LENGTH // 2):
-        value, pair = divmod(value, 36 * 36)
-        letters += _PAIRS[pair]
+    for _ in range(_ID_LENGTH // 6):
+        value, six = divmod(value, 36**6)  # the rest fits into a small number, which is divided quickly
+        four, low = divmod(six, 36**2)
+        high, middle = divmod(four, 36**2)
+        letters += _PAIRS[low] + _PAIRS[middle] + _PAIRS[high]
     return f"{prefix}_{letters}"
 
 

@@ -22,6 +22,7 @@ _NIGHT_ENDS = 5
 _DAY_STARTS = 8
 _EVENING_STARTS = 18
 _SATURDAY = 5
+_A_MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
 
@@ -41,8 +42,10 @@ def approves(seed: int, parameters: Parameters, person: Person, question: Author
     """Whether the issuer says yes. One throw per local hour: asking twice in the same hour does not help."""
     local = question.at.astimezone(_zone(person.zone))
     share = approval_share(seed, parameters, person, question, local=local)
-    hour = (local.toordinal(), local.hour)
-    return share > 0 and chance(seed, "issuer", question.card.fingerprint, *hour, question.on_session) < share
+    if share <= 0:
+        return False
+    card, hour = question.card.fingerprint, (local.toordinal(), local.hour)
+    return chance(seed, "issuer", card, *hour, question.on_session) < share
 
 
 def approval_share(
@@ -51,7 +54,7 @@ def approval_share(
     """The chance of approval at that instant; `local` is the instant in the person's zone."""
     if question.card.fingerprint == person.other_card.fingerprint or _is_fresh(person, question):
         return parameters.good_card
-    if question.at <= person.fails_at + timedelta(minutes=1):
+    if question.at <= person.fails_at + _A_MINUTE:
         return 0.0  # the first renewal fails for everybody: these are the cases
     cause = person.trouble.cause
     if question.on_session and cause in (Cause.AUTHENTICATION, Cause.CVC):
@@ -70,11 +73,9 @@ def approval_share(
 def _is_fresh(person: Person, question: Authorization) -> bool:
     """The gateway sends the renewed details."""
     renewed, card = person.trouble.renewed, question.card
-    return renewed is not None and (card.fingerprint, card.exp_month, card.exp_year) == (
-        renewed.fingerprint,
-        renewed.exp_month,
-        renewed.exp_year,
-    )
+    if renewed is None or renewed.fingerprint != card.fingerprint:
+        return False
+    return (card.exp_month, card.exp_year) == (renewed.exp_month, renewed.exp_year)
 
 
 def _balance(seed: int, parameters: Parameters, person: Person, at: datetime, local: datetime) -> float:
