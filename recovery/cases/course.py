@@ -34,10 +34,10 @@ LOOK_BACK = timedelta(days=31)
 """One day more than the longest window that a network rolls (30 days), as the database looks back."""
 
 _URGENT = tuple(StepKind)
-_NEEDS_USE = (AttemptAnswered, CardRefreshed, ChargeDue)
+_NEEDS_USE: frozenset[type] = frozenset({AttemptAnswered, CardRefreshed, ChargeDue})
 _READINGS = (ChargeDue, CardRefreshed)
 _OUTCOMES = (AttemptAnswered, LeaseLapsed)
-_NEEDS_STEPS = (CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused)
+_NEEDS_STEPS: frozenset[type] = frozenset({CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused})
 
 
 class Course:
@@ -80,13 +80,15 @@ class Course:
         if key in self._known:
             return None
         self._known.add(key)
-        case = self._with_steps() if isinstance(fact, _NEEDS_STEPS) else self.case
-        usage = self._usage(fact, now) if isinstance(fact, _NEEDS_USE) else NO_USE
+        kind: type = type(fact)
+        case = self._with_steps() if kind in _NEEDS_STEPS else self.case
+        usage = self._usage(fact, now) if kind in _NEEDS_USE else NO_USE
         decision = decide(case, fact, now=now, rules=self._rules, usage=usage)
         if isinstance(fact, PaymentFailed):
             self._note(fact)
         self.case = decision.case
-        self._apply(decision, again=self._finish(fact, decision, now))
+        again = self._finish(fact, decision, now) if self._busy is not None else None
+        self._apply(decision, again=again)
         return decision
 
     def _with_steps(self) -> Case:

@@ -131,15 +131,14 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
         case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
     if card is None or case.is_dead(card) or needs_agreement(case, card, rules.policy):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
-    purpose = case.purpose_of(card)
-    if purpose is Purpose.SILENT and case.state is State.DUNNING:
-        return _fire_between(_on(case, card), card, now=now, rules=rules, usage=usage)
+    purpose, case = case.purpose_of(card), _on(case, card)
     if purpose is Purpose.SILENT:
-        case = _judged_anew(_on(case, card), now=now, rules=rules)
+        if case.state is State.DUNNING:
+            return _fire_between(case, card, now=now, rules=rules, usage=usage)
+        case = _judged_anew(case, now=now, rules=rules)
         held = _held_back(case, card, now=now, rules=rules, usage=usage)
         if held is not None:
             return held
-    case = _on(case, card)
     slot = may_fire(case, purpose, now=now, rules=rules, usage=usage)
     if isinstance(slot, str):
         if purpose is Purpose.SILENT:

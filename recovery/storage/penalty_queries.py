@@ -80,7 +80,7 @@ WITH often AS MATERIALIZED (
         UNION ALL
         SELECT budget_key, NULL FROM past_charges WHERE at >= :since AND at < :end AND counts
     ) t
-    GROUP BY budget_key HAVING count(*) > :least AND max(ours_at) >= :start
+    GROUP BY budget_key HAVING count(*) > :least AND max(ours_at) >= :start ORDER BY min(ours_at)
 ), forbidden AS (
     SELECT DISTINCT d.budget_key FROM unnest(CAST(:codes AS text[])) AS n (code) CROSS JOIN LATERAL ({told_with_code}) d
 )
@@ -93,6 +93,7 @@ CROSS JOIN LATERAL (
 WHERE s.budget_key <> 'forgotten'"""
 """Cards that we tried in the span: those tried often, and those that a code forbids, which have no number of tries. Tries are counted
 from indexes alone; imported charges count double where they are known otherwise too, which suspects a card too many, never one too few.
+Cards are looked up in the order in which their attempts lie on the disk.
 """
 
 _TOLD_WITH_CODE: Final = " UNION ALL ".join(

@@ -5,12 +5,14 @@ to the day on which it occurred. Money that went back counts only where the char
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, text
 
 from recovery.cases.lifecycle import CREDITED, OPEN
 from recovery.storage.report_lines import KEYS
+from recovery.storage.report_months import months_of
 from recovery.storage.report_sums import MONEY_KEYS, CashSum, Cut, Only, RecoveredTotal, Span
 
 _NARROW: Final[dict[Cut | Only, str]] = {
@@ -28,24 +30,23 @@ _NARROW: Final[dict[Cut | Only, str]] = {
 
 _CASH_SUMS: Final = """
 WITH simple AS (
-    SELECT date_trunc('month', l.occurred_at, :zone) AS at, l.currency, l.kind, l.source = ANY(:credited) AS credited,
+    SELECT width_bucket(l.occurred_at, CAST(:months AS timestamptz[])) AS at, l.currency, l.kind, l.source = ANY(:credited) AS credited,
         CASE WHEN l.kind = 'reinstated' THEN right(l.ref, 4) END AS was, count(*) AS entries, sum(l.amount_minor) AS minor
     FROM ledger l
     WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = ANY(:kinds){narrowed}
     GROUP BY 1, 2, 3, 4, 5
 ), back AS (
-    SELECT date_trunc('month', l.occurred_at, :zone) AS at, l.currency,
+    SELECT width_bucket(l.occurred_at, CAST(:months AS timestamptz[])) AS at, l.currency,
         CASE WHEN l.kind IN ('refunded', 'refund_failed') THEN 'refund' ELSE 'dispute' END AS kind,
-        l.amount_minor * CASE l.kind WHEN 'refunded' THEN 1 WHEN 'refund_failed' THEN -1 WHEN 'dispute_opened' THEN 1
-            WHEN 'dispute_lost' THEN CASE WHEN o.id IS NULL THEN 1 ELSE 0 END
-            ELSE CASE WHEN o.id IS NULL THEN 0 ELSE -1 END END AS minor
+        CASE l.kind WHEN 'refund_failed' THEN -l.amount_minor WHEN 'dispute_won' THEN -coalesce(o.amount_minor, 0)
+            WHEN 'dispute_lost' THEN l.amount_minor - coalesce(o.amount_minor, 0) ELSE l.amount_minor END AS minor
     FROM ledger l
     JOIN ledger r ON r.case_id = l.case_id AND r.kind = 'recovered' AND r.ref = l.charge_id
     LEFT JOIN ledger o ON o.case_id = l.case_id AND o.kind = 'dispute_opened' AND o.ref = l.ref
     WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = ANY(:reversals){narrowed}
 ), payers AS (
     SELECT at, currency, count(*) AS cases
-    FROM (SELECT DISTINCT date_trunc('month', l.occurred_at, :zone) AS at, l.currency, l.case_id FROM ledger l
+    FROM (SELECT DISTINCT width_bucket(l.occurred_at, CAST(:months AS timestamptz[])) AS at, l.currency, l.case_id FROM ledger l
         WHERE l.occurred_at >= :start AND l.occurred_at < :end AND l.kind = 'recovered'{narrowed}) d
     GROUP BY at, currency
 ), moved AS (
@@ -53,7 +54,7 @@ WITH simple AS (
     UNION ALL
     SELECT at, currency, kind, false, NULL, count(*), sum(minor) FROM back GROUP BY at, currency, kind
 )
-SELECT to_char(m.at AT TIME ZONE :zone, 'YYYY-MM') AS key, m.currency,
+SELECT m.at, m.currency,
     coalesce(sum(entries) FILTER (WHERE kind = 'at_risk'), 0)::bigint AS failed_cases,
     coalesce(sum(minor) FILTER (WHERE kind = 'at_risk'), 0) AS at_risk_minor,
     coalesce(max(p.cases), 0) AS recovered_cases,
@@ -69,7 +70,9 @@ SELECT to_char(m.at AT TIME ZONE :zone, 'YYYY-MM') AS key, m.currency,
         - coalesce(sum(minor) FILTER (WHERE kind = 'reinstated' AND was = 'rawn'), 0) AS withdrawn_minor
 FROM moved m LEFT JOIN payers p ON p.at = m.at AND p.currency = m.currency
 GROUP BY m.at, m.currency ORDER BY m.currency, m.at"""
-"""Only what the ledger says, never how cases stand now: a month that is over changes only by a late booking."""
+"""Only what the ledger says, never how cases stand now: a month that is over changes only by a late booking. ``at`` is a month's place
+in ``months``: to ask each entry for its local month takes longer than all the rest.
+"""
 
 REVERSALS: Final = ["refunded", "refund_failed", "dispute_opened", "dispute_won", "dispute_lost"]
 _CASH_KINDS: Final = ["at_risk", "recovered", "fee", "fee_returned", "written_off", "withdrawn", "reinstated"]
@@ -90,7 +93,9 @@ def prepare(tx: Connection) -> None:
 def cash_sums(tx: Connection, span: Span) -> list[CashSum]:
     """What occurred in the span, by month."""
     statement = _CASH_SUMS.format(narrowed=narrowed_entries(span))
-    return [CashSum(**row) for row in _rows(tx, statement, span)]
+    months = list(months_of(span))
+    rows = _rows(tx, statement, span, [month.begins_at for month in months])
+    return [CashSum(key=months[row.pop("at") - 1].name, **row) for row in rows]
 
 
 def recovered_totals(tx: Connection) -> list[RecoveredTotal]:
@@ -123,11 +128,12 @@ def narrowed_to(span: Span) -> dict[str, Any]:
     return keys | {"open": sorted(state.value for state in OPEN)}
 
 
-def _rows(tx: Connection, statement: str, span: Span) -> Iterator[dict[str, Any]]:
+def _rows(tx: Connection, statement: str, span: Span, months: list[datetime]) -> Iterator[dict[str, Any]]:
     given = {
         "start": span.start,
         "end": span.end,
         "zone": span.zone,
+        "months": months,
         "credited": sorted(source.value for source in CREDITED),
         "kinds": _CASH_KINDS,
         "reversals": REVERSALS,

@@ -92,6 +92,10 @@ def test_breaches_are_counted_as_networks_charge_for_them(rules: Rules) -> None:
     assert breaches([_tried(world, 0, lost), _tried(world, 3, lost), _tried(world, 4, lost)], rules.networks) == 2
     often = [_tried(world, hours / 24, funds) for hours in range(25)]
     assert breaches(often, rules.networks) == 5
+    daily = [_tried(world, days, funds) for days in range(10)]
+    for country, beyond in (("BR", 2), ("US", 0)):  # Mastercard's eight tries in 30 days are Brazil's alone
+        cards = [replace(one, card=replace(one.card, brand="mastercard", country=country)) for one in daily]
+        assert breaches(cards, rules.networks) == beyond
     blocked = Answer(verdict=Verdict.BLOCKED, decline_code="generic_decline", reason="previously_declined_do_not_retry")
     assert breaches([_tried(world, 0, lost), _tried(world, 3, blocked)], rules.networks) == 0
     assert not signals_of(blocked).reached_network

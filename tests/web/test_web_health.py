@@ -1,5 +1,6 @@
 """Health, readiness and metrics: what a supervisor and a monitor are told."""
 
+import base64
 import re
 from collections.abc import Iterator
 
@@ -62,6 +63,12 @@ def test_without_a_database_the_process_lives_and_is_not_ready() -> None:
         assert answer.status_code == 503
         assert "hush" not in answer.text
         assert values(client)["recovery_database_up"] == 0
+
+
+def test_a_monitor_with_the_password_is_told_that_the_database_is_away() -> None:
+    headers = {"Authorization": "Basic " + base64.b64encode(b"monitor:a shared password").decode()}
+    with wired(GONE, pages="password", pages_password="a shared password") as wiring, client_of(wiring) as client:
+        assert values(client, headers)["recovery_database_up"] == 0
 
 
 def test_metrics_count_what_the_database_holds(wiring: Wiring) -> None:

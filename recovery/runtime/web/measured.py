@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,7 +20,11 @@ def metrics_page(wiring: Wiring, meter: WebhookMeter, access: Access) -> Callabl
 
     def metrics(request: Request) -> Response:
         moment = Moment(now=clock.now(), machine_now=machine_now())
-        text = exposition(wiring.database, meter, moment=moment, money=access.allows(request))
+        try:
+            money = access.allows(request)
+        except SQLAlchemyError:
+            money = False  # while the database is away the rest is told all the same
+        text = exposition(wiring.database, meter, moment=moment, money=money)
         return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return metrics

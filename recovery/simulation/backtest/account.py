@@ -112,8 +112,9 @@ class Account:
         kept: dict[str, KeptCard] = {}
         for face, place in placed:
             name = self._method(face)
-            saved_at = self._attached[name][1].replace(microsecond=0)
-            kept.setdefault(name, KeptCard(card=self._card_of(face), place=place, saved_at=saved_at))
+            if name not in kept:
+                saved_at = self._attached[name][1].replace(microsecond=0)
+                kept[name] = KeptCard(card=card_of(face, name), place=place, saved_at=saved_at)
         return Wallet(default=self._card_of(self.on_file), cards=ordered(list(kept.values())))
 
     def _method(self, face: CardFace) -> str:

@@ -18,7 +18,7 @@ def breaches(charges: Sequence[Tried], networks: NetworkRules) -> int:
     for number, tried in enumerate(charges):
         if tried.charge.initiator is not Initiator.ENGINE or not _reached(tried):
             continue
-        pack = networks.in_force(tried.card.brand, tried.charge.created_at)
+        pack = networks.in_force(tried.card.brand, tried.charge.created_at, tried.card.country)
         before = [b for b in charges[:number] if b.card.fingerprint == tried.card.fingerprint and _reached(b)]
         found += _against_advice(tried, before, pack) or _above(tried, before, pack)
     return found

@@ -181,12 +181,12 @@ class EnginePolicy:
         account = self._scene.account
         obligation, wallet = account.read(), account.wallet if account.owed else Wallet()
         match plan.kind:
-            case StepKind.REFRESH_CARD:
-                read = CardRefreshed(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
-                course.tell(read, now=now)
             case StepKind.CHARGE_CARD:
                 due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
                 self._charge(course, due, now)
+            case StepKind.REFRESH_CARD:
+                read = CardRefreshed(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
+                course.tell(read, now=now)
             case StepKind.SEND_EMAIL | StepKind.ASK_REASON:
                 why = plan.kind is StepKind.ASK_REASON
                 decision = course.tell(EmailDue(obligation=obligation, step_id=step, asks_why=why), now=now)
