@@ -127,7 +127,7 @@ def quantile(taken: Sequence[float], share: float) -> float:
 
 
 def steady(web: psutil.Process, port: int, seconds: float) -> None:
-    """Latencies at RATE, from the instant at which each was due; not in the first second, when connections are made and modules loaded."""
+    """Latencies at RATE, from the instant at which each was due, once connections are made and modules loaded."""
     send(port, due("cus_1", RATE / 2, RATE // 2))
     sending = due("cus_1", RATE, int(RATE * seconds))
     spent, own, all_of_it, began = sum(web.cpu_times()[:2]), time.process_time(), _busy(), time.monotonic()
