@@ -5,14 +5,14 @@ to the day on which it occurred. Money that went back counts only where the char
 """
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, text
 
 from recovery.cases.lifecycle import CREDITED, OPEN
 from recovery.storage.report_lines import KEYS
+from recovery.storage.report_months import months_of
 from recovery.storage.report_sums import MONEY_KEYS, CashSum, Cut, Only, RecoveredTotal, Span
 
 _NARROW: Final[dict[Cut | Only, str]] = {
@@ -38,9 +38,8 @@ WITH simple AS (
 ), back AS (
     SELECT width_bucket(l.occurred_at, CAST(:months AS timestamptz[])) AS at, l.currency,
         CASE WHEN l.kind IN ('refunded', 'refund_failed') THEN 'refund' ELSE 'dispute' END AS kind,
-        l.amount_minor * CASE l.kind WHEN 'refunded' THEN 1 WHEN 'refund_failed' THEN -1 WHEN 'dispute_opened' THEN 1
-            WHEN 'dispute_lost' THEN CASE WHEN o.id IS NULL THEN 1 ELSE 0 END
-            ELSE CASE WHEN o.id IS NULL THEN 0 ELSE -1 END END AS minor
+        CASE l.kind WHEN 'refund_failed' THEN -l.amount_minor WHEN 'dispute_won' THEN -coalesce(o.amount_minor, 0)
+            WHEN 'dispute_lost' THEN l.amount_minor - coalesce(o.amount_minor, 0) ELSE l.amount_minor END AS minor
     FROM ledger l
     JOIN ledger r ON r.case_id = l.case_id AND r.kind = 'recovered' AND r.ref = l.charge_id
     LEFT JOIN ledger o ON o.case_id = l.case_id AND o.kind = 'dispute_opened' AND o.ref = l.ref
@@ -94,18 +93,9 @@ def prepare(tx: Connection) -> None:
 def cash_sums(tx: Connection, span: Span) -> list[CashSum]:
     """What occurred in the span, by month."""
     statement = _CASH_SUMS.format(narrowed=narrowed_entries(span))
-    months = list(_months_of(span))
-    keys = {place: f"{begins_at.astimezone(ZoneInfo(span.zone)):%Y-%m}" for place, begins_at in enumerate(months, 1)}
-    return [CashSum(key=keys[row.pop("at")], **row) for row in _rows(tx, statement, span, months)]
-
-
-def _months_of(span: Span) -> Iterator[datetime]:
-    """The instants at which the months of a span begin."""
-    zone = ZoneInfo(span.zone)
-    day = span.start.astimezone(zone).date().replace(day=1)
-    while (begins_at := datetime.combine(day, time(), tzinfo=zone)) < span.end:
-        yield begins_at
-        day = (day + timedelta(days=32)).replace(day=1)
+    months = list(months_of(span))
+    rows = _rows(tx, statement, span, [month.begins_at for month in months])
+    return [CashSum(key=months[row.pop("at") - 1].name, **row) for row in rows]
 
 
 def recovered_totals(tx: Connection) -> list[RecoveredTotal]:

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, RowMapping, text
 
 from recovery.cases.lifecycle import CREDITED, OPEN
 from recovery.storage.report_cohorts import LINE
 from recovery.storage.report_lines import EVERY_CUT, added_up
-from recovery.storage.report_sums import SUMS
+from recovery.storage.report_months import months_of
+from recovery.storage.report_sums import SUMS, Span
 from recovery.storage.report_tables import case_figures
 
 log = structlog.get_logger(__name__)
@@ -61,17 +62,15 @@ INSERT INTO figure_sums (zone, {", ".join((*_KEYS, *SUMS))})
 SELECT :zone, {", ".join(_KEYS)}, {", ".join(f"sum({name})" for name in SUMS)} FROM ({added_up(EVERY_CUT)}) parts
 GROUP BY {", ".join(_KEYS)} RETURNING {", ".join((*_KEYS, *SUMS))}
 """  # noqa: S608
+_ENDS: Final = "SELECT min(failed_at), max(failed_at) FROM case_figures"
 _NEXT_MONTH: Final = """
-WITH ends AS (SELECT min(failed_at) AS first, max(failed_at) AS last FROM case_figures), months AS (
-    SELECT to_char(m, 'YYYY-MM') AS month, m AT TIME ZONE :zone AS begins_at, (m + interval '1 month') AT TIME ZONE :zone AS ends_at
-    FROM ends, generate_series(date_trunc('month', first AT TIME ZONE :zone), last AT TIME ZONE :zone, interval '1 month') m
-)
 SELECT n.month, n.begins_at, n.ends_at, m.made_at IS NULL AS missing
-FROM months n LEFT JOIN figure_months m ON m.zone = :zone AND m.month = n.month
+FROM unnest(CAST(:months AS text[]), CAST(:begin AS timestamptz[]), CAST(:end AS timestamptz[])) AS n (month, begins_at, ends_at)
+LEFT JOIN figure_months m ON m.zone = :zone AND m.month = n.month
 WHERE m.made_at IS NULL OR m.made_at < :older_than ORDER BY m.made_at NULLS FIRST, n.month DESC LIMIT 1"""
 _MONTH_MADE: Final = """
 INSERT INTO figure_months (zone, month, begins_at, ends_at, made_at) VALUES (:zone, :month, :begins_at, :ends_at, :made_at)
-ON CONFLICT (zone, month) DO UPDATE SET made_at = excluded.made_at"""
+ON CONFLICT (zone, month) DO UPDATE SET made_at = excluded.made_at, begins_at = excluded.begins_at, ends_at = excluded.ends_at"""
 
 
 def roll_up(database: Engine, *, machine_now: datetime, limit: int, zone: str) -> int:
@@ -112,8 +111,7 @@ def _add_up_a_month(tx: Connection, machine_now: datetime, zone: str) -> int:
     """Add up the lines of a month that is not, or of the one that was added up longest ago; 1 where it is a new one."""
     for table in ("figure_sums", "figure_months"):
         tx.execute(text(f"DELETE FROM {table} WHERE zone <> :zone"), {"zone": zone})  # noqa: S608 - our own
-    wanted = {"zone": zone, "older_than": machine_now - ADDED_UP_EVERY}
-    month = tx.execute(text(_NEXT_MONTH), wanted).mappings().first()
+    month = _next_month(tx, zone, older_than=machine_now - ADDED_UP_EVERY)
     if month is None:
         return 0
     place = {"zone": zone, "month": month["month"], "begins_at": month["begins_at"], "ends_at": month["ends_at"]}
@@ -127,6 +125,21 @@ def _add_up_a_month(tx: Connection, machine_now: datetime, zone: str) -> int:
             "sums_repaired", month=month["month"], sums=[list(key) for key in sorted(wrong)[:5]], count=len(wrong)
         )
     return 1 if month["missing"] else 0
+
+
+def _next_month(tx: Connection, zone: str, *, older_than: datetime) -> RowMapping | None:
+    first, last = tx.execute(text(_ENDS)).one()
+    if first is None:
+        return None
+    months = list(months_of(Span(start=first, end=last + timedelta.resolution, zone=zone)))
+    given = {
+        "months": [month.name for month in months],
+        "begin": [month.begins_at for month in months],
+        "end": [month.ends_at for month in months],
+        "zone": zone,
+        "older_than": older_than,
+    }
+    return tx.execute(text(_NEXT_MONTH), given).mappings().first()
 
 
 def _given(zone: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from recovery.reporting.export import as_csv, as_json
 from recovery.reporting.period import Asked, PeriodInvalid, first_and_last_day, span_of
 from recovery.reporting.report import Report, View, report
 from recovery.reporting.table import TOTAL, Figure, Rate
+from recovery.runtime.clock import machine_now
+from recovery.storage.report_rollup import roll_up
 
 NOW = datetime(2026, 12, 31, tzinfo=UTC)
 
@@ -166,6 +168,19 @@ def test_a_dispute_known_only_since_it_was_lost_counts_once(life: Life) -> None:
     found = asked(life)
     assert figures(found, View.COHORT, "2026-09")["disputed_minor"] == 1000
     assert figures(found, View.CASH, "2026-09")["disputed_minor"] == 1000
+
+
+@pytest.mark.parametrize(("won", "taken"), [(False, 600), (True, 0)])
+def test_a_dispute_that_ends_over_another_amount_takes_what_it_took(life: Life, won: bool, taken: int) -> None:
+    """The cardholder withdrew a part of it meanwhile: by cash date as by cohort, and nobody gets more back than was taken."""
+    case = life.fail("partly", minor=1000, at=MONDAY)
+    life.attempt(case)
+    named = {"dispute_id": "dp_9", "charge_id": charge_of(life, case)}
+    life.tell(case, facts.DisputeOpened(**named, amount=usd(1000), at=life.at))
+    life.tell(case, facts.DisputeClosed(**named, amount=usd(600), at=life.at, won=won))
+    found = asked(life)
+    assert figures(found, View.COHORT, "2026-09")["disputed_minor"] == taken
+    assert figures(found, View.CASH, "2026-09")["disputed_minor"] == taken
 
 
 def test_a_refund_of_money_that_was_never_counted_is_not_taken_off(life: Life) -> None:
@@ -331,6 +346,23 @@ def test_a_closed_month_is_compared_in_the_zone_it_was_closed_in(life: Life) -> 
         found = report(life.wiring.database, span, made_at=NOW, views=[View.RESTATED], with_days=False)
         rows = {row.key: row.figures for row in found.tables[0].rows}
         assert rows[words] == {"first_minor": 30, "now_minor": 30, "restated_minor": 0}
+
+
+def test_a_month_begins_with_its_first_midnight(life: Life) -> None:
+    """In Havana the clocks go back to midnight as November 2026 begins: the first of both hours is November's already."""
+    for at in (datetime(2026, 10, 9, tzinfo=UTC), datetime(2026, 11, 1, 4, 30, tzinfo=UTC), MONDAY.replace(month=11)):
+        life.fail(f"{at:%m %H}", minor=30, at=at)
+    span = span_of(Asked(first="2026-10-01", last="2026-11-30", zone="America/Havana"), now=NOW)
+
+    def failed() -> list[dict[str, Figure]]:
+        found = report(life.wiring.database, span, made_at=NOW, views=[View.COHORT, View.CASH], with_days=False)
+        return [{row.key: row.figures["at_risk_minor"] for row in table.rows} for table in found.tables]
+
+    told = failed()
+    assert told == [{"2026-10": 30, "2026-11": 60, TOTAL: 90}] * 2
+    while roll_up(life.wiring.database, machine_now=machine_now(), limit=100, zone="America/Havana"):
+        pass
+    assert failed() == told
 
 
 def test_exports_hold_every_figure_with_its_definition(life: Life) -> None:
