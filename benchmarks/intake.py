@@ -127,7 +127,8 @@ def quantile(taken: Sequence[float], share: float) -> float:
 
 
 def steady(web: psutil.Process, port: int, seconds: float) -> None:
-    """Latencies at RATE, from the instant at which each was due."""
+    """Latencies at RATE, from the instant at which each was due, once connections are made and modules loaded."""
+    send(port, due("cus_1", RATE / 2, RATE // 2))
     sending = due("cus_1", RATE, int(RATE * seconds))
     spent, own, all_of_it, began = sum(web.cpu_times()[:2]), time.process_time(), _busy(), time.monotonic()
     send(port, sending)
@@ -174,7 +175,7 @@ def main() -> None:
         asyncio.run(compare(database, seconds))
         database.dispose()
         with web_process(Path(made), server.url) as (web, port):
-            steady(web, port, seconds)
+            steady(web, port, 3 * seconds)
             one_customers_flood(web, port, seconds)
 
 

@@ -114,7 +114,8 @@ def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage
         why = f"{why}; its billing address was corrected, which is weighed against the refusal at once"
         return refresh_now(case, now=now, why=why)
     if case.state is not State.SILENT:
-        return _refused_between(case, now=now, rules=rules, why=f"{why}; the case stays in {case.state.value}")
+        stays = Sentence(lambda: f"{why}; the case stays in {case.state.value}")
+        return _refused_between(case, now=now, rules=rules, why=stays)
     if attempt.purpose is Purpose.BACKUP_CARD:
         return refresh_now(case, now=now, why=f"{why} on a backup card; the card of this payment is read again")
     verdict = case.verdict
@@ -130,7 +131,7 @@ def _may_be_cured(case: Case, attempt: Attempt) -> bool:
     return case.verdict is not None and case.verdict.address and correcting.waits(case, attempt.card)
 
 
-def _refused_between(case: Case, *, now: datetime, rules: Rules, why: str) -> Decision:
+def _refused_between(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
     """A try was refused after the silent options were exhausted: the letters go on, and perhaps one payday more."""
     if case.state is not State.DUNNING:
         return Decision(case=case, reason=why)

@@ -165,4 +165,7 @@ def _hours(count: float) -> timedelta:
 
 def _last_try(last_at: datetime, usage: CardUse) -> datetime:
     """The last try on the card that the network saw, on any case and by whomever."""
-    return max([last_at, *[use.at for use in usage.uses]]) if usage.uses else last_at
+    for use in usage.uses:
+        if use.at > last_at:
+            last_at = use.at
+    return last_at

@@ -76,9 +76,8 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     # One in flight is no plan: it may be the very step that is being decided, and it ends with this decision.
     waits = planned is not None and not planned.in_flight
     if waits and planned is not None and case.verdict is not None and case.verdict.decline_class in RETRIED:
-        return Decision(
-            case=known, reason=f"card read again: unchanged; the try {planned.due_at:%d %b %H:%M} UTC stands"
-        )
+        stands = Sentence(lambda: f"card read again: unchanged; the try {planned.due_at:%d %b %H:%M} UTC stands")
+        return Decision(case=known, reason=stands)
     return next_silent(known, now=now, rules=rules, usage=usage, why="card read again: unchanged")
 
 

@@ -12,6 +12,7 @@ from recovery.cases.fresh_first import fresh_first
 from recovery.cases.lifecycle import State, StepKind
 from recovery.cases.policy import Dunning
 from recovery.cases.rules import CardUse, Rules
+from recovery.sentences import Sentence
 from recovery.values import replace
 
 CAP_DAYS = 30
@@ -37,14 +38,20 @@ def email_due(case: Case, fact: facts.EmailDue, *, now: datetime, rules: Rules, 
     first = fresh_first(case, fact.obligation, StepKind.SEND_EMAIL, now=now, rules=rules)
     if first is not None:
         return first
-    number = case.email_tries + 1
+    number, exhausted = case.email_tries + 1, case.exhausted
     letter = campaign.letters[case.letters_done]
-    assert case.exhausted is not None
-    place = f"letter {case.letters_done + 1} of {len(campaign.letters)} of campaign {campaign.name}"
+    assert exhausted is not None
+
+    def reason() -> str:
+        place = f"letter {case.letters_done + 1} of {len(campaign.letters)} of campaign {campaign.name}"
+        return (
+            f"the customer is written to ({place}, {letter.template}, try {case.letter_tries + 1}): silent options were "
+            f"exhausted {exhausted.at:%d %b %H:%M} UTC by the rule {exhausted.rule.value}"
+        )
+
     return Decision(
         case=replace(case, email_tries=number, letter_tries=case.letter_tries + 1),
-        reason=f"the customer is written to ({place}, {letter.template}, try {case.letter_tries + 1}): silent options were "
-        f"exhausted {case.exhausted.at:%d %b %H:%M} UTC by the rule {case.exhausted.rule.value}",
+        reason=Sentence(reason),
         email=number,
         template=letter.template,
     )
@@ -130,4 +137,5 @@ def _then_next(case: Case, why: str, *, now: datetime, rules: Rules) -> Decision
     plan = next_letter(case, now=now, rules=rules)
     if plan is None:
         return Decision(case=case, reason=f"{why}; it was the last one")
-    return Decision(case=case, reason=f"{why}; the next one {plan.due_at:%a %d %b %H:%M} UTC", plan=(plan,))
+    reason = Sentence(lambda: f"{why}; the next one {plan.due_at:%a %d %b %H:%M} UTC")
+    return Decision(case=case, reason=reason, plan=(plan,))

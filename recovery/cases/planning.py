@@ -49,11 +49,14 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         detail = (
             f"{slot.reason}; {days} ends" if slot.at is None else f"the next slot ({told(slot)}) lies beyond {days}"
         )
+
         # What pushed the slot out, such as a used-up budget; a try that was refused at firing has told it already.
-        led_here = str(why)
-        pushed = [f"rejected {move}" for move in slot.rejected if move not in led_here]
-        why = "; ".join([led_here, verdict.brief(), *pushed])
-        ended = spent(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
+        def pushed() -> str:
+            led_here = str(why)
+            told_yet = [f"rejected {move}" for move in slot.rejected if move not in led_here]
+            return "; ".join([led_here, verdict.brief(), *told_yet])
+
+        ended = spent(case, Rule.HORIZON, now=now, rules=rules, why=Sentence(pushed), detail=detail)
         return replace(ended, slot=slot)
     return Decision(
         case=case if case.state is State.SILENT else replace(case, state=State.SILENT),

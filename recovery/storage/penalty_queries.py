@@ -64,11 +64,13 @@ class TriedLine:
 
 
 _ADVISED: Final = """
-SELECT card ->> 'brand' AS brand, card ->> 'country' AS country, signals ->> 'network_advice_code' AS code,
-    date_trunc('day', started_at) AS at, count(*) AS attempts
-FROM attempts
-WHERE started_at >= :start AND started_at < :end AND counts AND signals ->> 'network_advice_code' = ANY(:codes)
+SELECT brand, country, n.code, date_trunc('day', started_at) AS at, count(*) AS attempts
+FROM unnest(CAST(:codes AS text[])) AS n (code) CROSS JOIN LATERAL (
+    SELECT card ->> 'brand' AS brand, card ->> 'country' AS country, started_at FROM attempts
+    WHERE signals ->> 'network_advice_code' = n.code AND started_at >= :start AND started_at < :end AND counts OFFSET 0
+) d
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+"""OFFSET 0 keeps the lookups by code, here and below: the planner would rather read all attempts of the month, or of all months."""
 
 _SUSPECTS: Final = """
 WITH often AS MATERIALIZED (
@@ -102,7 +104,6 @@ _TOLD_WITH_CODE: Final = " UNION ALL ".join(
     for table, at in (("attempts", "started_at"), ("foreign_charges", "at"))
     for field in ("decline", "advice")
 )
-"""OFFSET 0 keeps the lookups by code: the planner would rather read all attempts there ever were."""
 
 _ON_CARDS: Final = """
 WITH cards AS MATERIALIZED (SELECT unnest(CAST(:cards AS text[])) AS budget_key)

@@ -43,7 +43,9 @@ def mapping(value: object, *path: str) -> Json | None:
 def ident(value: object, *path: str) -> str | None:
     """The id at the path, whether Stripe gave the bare id or the expanded object."""
     found = part(value, *path)
-    return text(found, "id") if isinstance(found, dict) else text(found)
+    if isinstance(found, dict):
+        found = found.get("id")
+    return found if isinstance(found, str) and found else None
 
 
 def instant(value: object, *path: str) -> datetime | None:

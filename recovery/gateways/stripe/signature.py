@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NoReturn
 
-import stripe
+from stripe import SignatureVerificationError, WebhookSignature
 
 from recovery.gateways.port import PayloadRejected, SignatureRejected
 
@@ -35,7 +35,7 @@ def check_signature(body: bytes, signature: str, *, secrets: Sequence[str], mach
 def parsed(body: bytes) -> dict[str, Any]:
     """The signed body as JSON. Raises PayloadRejected when it is no object."""
     try:
-        event = json.loads(body, parse_constant=_no_constant)
+        event = _JSON.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise PayloadRejected(f"the body is no JSON ({type(error).__name__})") from None
     if not isinstance(event, dict):
@@ -55,11 +55,14 @@ def _signed_at(signature: str) -> int:
 
 def _signed_with(secret: str, body: bytes, signature: str) -> bool:
     try:
-        stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=None)
-    except (stripe.SignatureVerificationError, UnicodeDecodeError):
+        WebhookSignature.verify_header(body, signature, secret, tolerance=None)
+    except (SignatureVerificationError, UnicodeDecodeError):
         return False
     return True
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+_JSON: Final = json.JSONDecoder(parse_constant=_no_constant)

@@ -1,6 +1,5 @@
 """Puts the security headers on every answer. Without them a page could be framed, or made to load what is not ours."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = "; ".join(
@@ -25,6 +24,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_AS_SENT = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
 
 class SecurityHeaders:
     """Middleware: sets what an answer does not set by itself."""
@@ -40,9 +41,8 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = {name for name, _ in message["headers"]}
+                message["headers"].extend(header for header in _AS_SENT if header[0] not in own)
             await send(message)
 
         await self._app(scope, receive, with_headers)
