@@ -39,6 +39,19 @@ def reasons(life: Life, case_id: str) -> list[str]:
         return [line.reason for line in timeline(tx, case_id)]
 
 
+def test_the_cards_that_died_on_one_open_invoice_are_dead_for_the_other_and_no_others(life: Life) -> None:
+    """The older one goes on with another card: what it tries now is alive; an entry without a number is for it alone to judge."""
+    older, younger = siblings(life)
+    died = """UPDATE cases SET dead_cards = jsonb_build_array(jsonb_set(card, '{fingerprint}', '"fp_dead"'), card - 'fingerprint')
+        WHERE id = :older"""
+    with life.wiring.database.begin() as tx:
+        tx.execute(text(died), {"older": older})
+    assert [card.fingerprint for card in life.case(younger).dead_cards] == ["fp_dead"]
+    assert [card.fingerprint for card in life.case(older).dead_cards] == ["fp_dead", None]
+    life.pay(older)
+    assert life.case(younger).dead_cards == ()
+
+
 def test_the_younger_waits_for_the_older(life: Life) -> None:
     older, younger = siblings(life)
     life.refresh(older)
