@@ -107,7 +107,7 @@ def failed(number: int) -> tuple[Charge, Obligation]:
 
 
 def main() -> None:
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with contextlib.ExitStack() as held:
         home = held.enter_context(tempfile.TemporaryDirectory())

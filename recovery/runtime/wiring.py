@@ -46,8 +46,9 @@ from recovery.storage.step_store import due_kinds
 EVENT_KINDS = KINDS
 """The explicit set of events that intake keeps; all others are acknowledged and forgotten."""
 
-ROUNDS = 4
-"""So many steps of a kind for each thread before the next kind has its turn: enough that threads seldom wait for each other."""
+ROUNDS = 10
+"""So many steps of a kind for each thread before the next kind has its turn: enough that threads seldom wait for each other's last.
+A slow gateway ends a turn earlier, after claims.REFILL_SECONDS."""
 
 ROLLED_UP_MAX = 2000
 """Cases whose figures are made in one transaction: some tenths of a second."""
