@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import structlog
+
 from recovery.cases.answers import NotSent, Processing, Succeeded, Unknown
 from recovery.cases.facts import AttemptAnswered, InvoicePaid
 from recovery.cases.lifecycle import AttemptStatus
@@ -15,6 +17,8 @@ from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.storage.case_store import load_case, lock_case
 from recovery.storage.connect import reading
 from recovery.storage.step_store import ClaimedStep, finish_steps
+
+log = structlog.get_logger(__name__)
 
 UNDECIDED_HOURS = 1
 """How soon an accepted but undecided charge is looked at again."""
@@ -36,8 +40,14 @@ class SettleAttempt:
         """Tell the case what became of its open attempt."""
         with self.door.database.begin() as tx:
             # Locked: an attempt that begins meanwhile plans its settling after this step is out of the way.
-            case = lock_case(tx, step.case_id).case
+            held = lock_case(tx, step.case_id, step=step)
+            case = held.case
             attempt = case.open_attempt
+            if held.lease_until is None:
+                # Whoever slept past its lease would take the attempt that was begun meanwhile for the one it was to settle,
+                # and read what became of it while its call may still land.
+                log.info("claim_lost", case=step.case_id, step=step.id, kind=step.kind)
+                return
             if attempt is None:
                 finish_steps(tx, step.id, moment=self.door.moment())
                 return
