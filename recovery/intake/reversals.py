@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from recovery.cases.facts import DisputeClosed, DisputeOpened, Fact, InvoicePaid, PartPaid, PaymentRefunded
+from recovery.cases.lifecycle import OPEN
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
@@ -13,7 +14,7 @@ from recovery.storage.case_store import cases_of, load_case
 from recovery.storage.connect import reading
 
 UNSETTLED_SECONDS = 20.0
-"""How long a reversal waits for an open attempt of ours to be settled."""
+"""How long a reversal waits for an open attempt of ours to be settled, or for the payment to be booked."""
 
 
 def reversal_seen(door: Door, gateway: Gateway, charge: str, *, told_at: datetime) -> Done | Held:
@@ -54,9 +55,13 @@ def _learn_of_payment(door: Door, gateway: Gateway, charge: str) -> Done | Held:
     for case_id in cases:
         advance(door, case_id, _payment_read(obligation))
     with reading(door.database) as tx:
-        unsettled = any(load_case(tx, case_id).open_attempt is not None for case_id in cases)
-    if unsettled:
+        told = [load_case(tx, case_id) for case_id in cases]
+    if any(case.open_attempt is not None for case in told):
         return Held("an attempt of ours is open: it may have made this charge", seconds=UNSETTLED_SECONDS)
+    paid = any(each.id == charge for each in obligation.succeeded)
+    if paid and any(case.state in OPEN for case in told):
+        # Told while an attempt was open, which is settled by now: the invoice is about to be read again, and booked.
+        return Held("the payment is not booked yet", seconds=UNSETTLED_SECONDS)
     return Done("not a recovered charge")
 
 
