@@ -54,7 +54,7 @@ class Driver:
     operator: Operator | None = None
 
     def run(self, until: datetime) -> None:
-        """Play until a business instant. Raises DemoStuck, and ListsNotRead where the operator's last round does not end."""
+        """Play until a business instant. Raises DemoStuck, and RoundNotMade where the operator's last rounds do not end."""
         while True:
             ours, theirs = self._settled()
             if self.visit() or (self.operator and self.operator.round()):
@@ -69,8 +69,10 @@ class Driver:
                 self._ring_due()
             self.watch(due_at)
         self.clock.set(until)
-        if self.operator and self.operator.round(last=True):
-            self._settled()
+        if self.operator:
+            if self.operator.round(last=True):
+                self._settled()
+            self.operator.book_fees()
         self.watch(until)
 
     def _settled(self) -> tuple[datetime | None, datetime | None]:
