@@ -166,7 +166,7 @@ def _paid(desk: Desk) -> Done | Held:
     if obligation.status is not ObligationStatus.PAID:
         return tell(desk, known, PartPaid(obligation=obligation)) if obligation.succeeded else Done("nothing is paid")
     if own is not None and obligation.succeeded:
-        return _own_paid(desk, own[0], own[1], obligation)
+        return _own_paid(desk, *own, obligation)
     with reading(desk.door.database) as tx:
         busy = open_attempt_of_obligation(tx, obligation_id) is not None
     # An event speaks of one charge, and of none if a processing payment ended by itself: while an attempt of ours is open
@@ -178,13 +178,17 @@ def _paid(desk: Desk) -> Done | Held:
     return tell(desk, known, InvoicePaid(obligation_id=obligation_id, charges=charges, at=at))
 
 
-def _own_paid(desk: Desk, attempt_id: str, case_id: str, obligation: Obligation) -> Done | Held:
-    """Our attempt paid what remained: the newest charge. Charges before it were others' part payments."""
+def _own_paid(desk: Desk, attempt_id: str, case_id: str, status: AttemptStatus, obligation: Obligation) -> Done | Held:
+    """Our attempt paid what remained: the newest charge. Charges before it were others' part payments.
+
+    An attempt has one outcome: where a key was executed once more after it had expired, the money comes as the invoice's.
+    """
     ours = replace(obligation.succeeded[-1], idempotency_key=attempt_id)
-    told = tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=Succeeded(charge=ours)))
     others = tuple(charge for charge in obligation.succeeded if charge.id != ours.id)
-    if not others:
-        return told
+    if status in OPEN_ATTEMPTS:
+        told = tell(desk, [case_id], AttemptAnswered(attempt_id=attempt_id, answer=Succeeded(charge=ours)))
+        if not others:
+            return told
     at = obligation.paid_at or desk.event.created_at
     return tell(desk, [case_id], InvoicePaid(obligation_id=obligation.id, charges=(*others, ours), at=at))
 

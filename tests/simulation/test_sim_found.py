@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sim_books import Booked, Invoice
+from sim_books import Booked, Called, Invoice
 from sim_checks import judge
 from sim_faults import KINDS
 from sim_play import Run, Wish
@@ -13,7 +13,7 @@ from sim_rules import shipped
 from sim_till import Payer
 from sqlalchemy import Engine, text
 
-from recovery.cases.answers import Unknown
+from recovery.cases.answers import Answer, Succeeded, Unknown
 from recovery.cases.obligation import ChargeStatus, ObligationStatus
 from recovery.cases.wallet import Wallet
 from recovery.declines.networks import Cap, NetworkRules
@@ -146,6 +146,29 @@ def test_a_decline_that_lands_after_settling_still_counts(run: Run) -> None:
     run.gateway.land(orders[0], call, beyond=True)
     until(run, lambda: run.books.calls[0].landed_at)
     until(run, lambda: count(run, "SELECT count(*) FROM attempts WHERE number = 1 AND status = 'declined' AND counts"))
+    to_the_end(run)
+
+
+def test_money_that_a_key_brings_when_it_is_executed_again_is_booked(run: Run) -> None:
+    """Its first execution was declined: the outcome of the attempt was known, and the money of the second in nobody's book."""
+    until(run, lambda: opened(run))
+    orders: list[ChargeOrder] = []
+    real = run.gateway.land
+
+    def listened(order: ChargeOrder, call: Called, **others: bool) -> Answer:
+        orders.append(order)
+        return real(order, call, **others)
+
+    run.gateway.land = listened  # type: ignore[method-assign]
+    until(run, lambda: count(run, "SELECT count(*) FROM attempts WHERE status = 'declined'"))
+    run.till.cancel(invoice(run))
+    until(run, lambda: row(run, "SELECT state FROM cases") == ("withdrawn",))
+    approve(run)
+    run.books.calls[0].fault = "key_expired"
+    run.books.keys.clear()
+    assert isinstance(real(orders[0], run.books.calls[0], beyond=True), Succeeded)
+    until(run, lambda: row(run, "SELECT state FROM cases") == ("recovered",))
+    assert row(run, "SELECT source FROM ledger WHERE kind = 'recovered'") == ("silent_retry",)
     to_the_end(run)
 
 
