@@ -11,7 +11,8 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
+from celery.apps.worker import Worker
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_process_shutdown
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -189,8 +190,10 @@ def _ring_softly(ring: Callable[[Bell], None], bell: Bell) -> None:
         log.warning("broker_away", bell=bell.value, error=type(error).__name__)
 
 
-def run_worker(settings: Settings, *, database_url: str, broker_url: str, known: Knowledge) -> None:
-    """Run a worker until it is told to stop. Each pool process makes its own connections."""
+def run_worker(settings: Settings, *, database_url: str, broker_url: str, known: Knowledge) -> int:
+    """Run a worker until it is told to stop. Each pool process makes its own connections. The status to end with: none but 0
+    if it was told to, as a supervisor may start again only what failed.
+    """
     app = make_app(broker_url, ring_seconds=settings.ring_seconds)
     held: dict[str, Wiring] = {}
 
@@ -210,7 +213,10 @@ def run_worker(settings: Settings, *, database_url: str, broker_url: str, known:
     add_tasks(app, wiring, first=AccountKept())
     processes = settings.worker_processes + len(ALONE)
     arguments = ["worker", "--pool=prefork", f"--concurrency={processes}", f"--queues={QUEUE}"]
+    begun: list[Worker] = []
+    worker_init.connect(lambda sender, **_: begun.append(sender), weak=False)
     app.worker_main([*arguments, "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"])
+    return max((worker.exitcode or 0 for worker in begun), default=1)
 
 
 def run_beat(settings: Settings, *, broker_url: str) -> None:

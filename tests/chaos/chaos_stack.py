@@ -97,7 +97,10 @@ class Installation:
 
     def kill(self, name: str) -> None:
         """kill -9 of one process, its children left to themselves as the kernel leaves them."""
-        with self.lock:
+        with (
+            self.lock,
+            contextlib.suppress(ProcessDied),
+        ):  # it may have ended by itself, and is started again all the same
             psutil.Process(self.running[name].pid).kill()
         self.start(name)
 

@@ -64,7 +64,9 @@ def serve_worker(settings: Settings) -> None:
             log.warning("database_away", error=type(error).__name__)
         finally:
             stack.wiring.database.dispose()  # the pool's processes must not share its connections
-        run_worker(settings, database_url=stack.wiring.database_url, broker_url=stack.broker_url, known=known)
+        status = run_worker(settings, database_url=stack.wiring.database_url, broker_url=stack.broker_url, known=known)
+    if status:
+        raise SystemExit(status)
 
 
 def serve_beat(settings: Settings) -> None:
