@@ -106,10 +106,13 @@ class Installation:
 
     def kill_child(self, name: str) -> bool:
         """kill -9 of one pool child; False when there is none at the moment."""
-        children = [one for one in self.running[name].tree() if one.pid != self.running[name].pid]
-        if children:
-            children[-1].kill()
-        return bool(children)
+        with contextlib.suppress(ProcessDied):
+            main = self.running[name].pid
+            children = [one for one in self.running[name].tree() if one.pid != main]
+            if children:
+                children[-1].kill()
+                return True
+        return False
 
     def revive(self) -> None:
         """Start again whoever ended, for whatever reason: what a supervisor does."""
