@@ -227,11 +227,11 @@ def _card(invoice: str) -> Card:
     )
 
 
-def set_one_of_each_aside(wiring: Wiring, case_id: str) -> None:
-    """A step of the case, and an event, that wait for a person with their errors."""
-    poison = StoredEvent(
+def stored_event(event_id: str = "evt_1", *, received_at: datetime | None = None) -> StoredEvent:
+    """News of a paid invoice, as intake keeps it."""
+    return StoredEvent(
         gateway="stripe",
-        id="evt_1",
+        id=event_id,
         kind="invoice.paid",
         livemode=False,
         created_at=MONDAY,
@@ -239,7 +239,13 @@ def set_one_of_each_aside(wiring: Wiring, case_id: str) -> None:
         content={},
         idempotency_key=None,
         caused_by_request=False,
+        received_at=received_at,
     )
+
+
+def set_one_of_each_aside(wiring: Wiring, case_id: str) -> None:
+    """A step of the case, and an event, that wait for a person with their errors."""
+    poison = stored_event()
     moment = Moment(now=MONDAY + timedelta(days=30), machine_now=machine_now())
     with wiring.database.begin() as tx:
         store_event(tx, poison, machine_now=moment.machine_now)
