@@ -12,10 +12,11 @@ from recovery.cases.case import Case, Decision
 from recovery.cases.facts import Fact, fact_name
 from recovery.cases.grounds import Grounds
 from recovery.cases.holdout import Arm
-from recovery.cases.lifecycle import OPEN, StepState
+from recovery.cases.lifecycle import OPEN
 from recovery.cases.rules import Elder
 from recovery.storage import case_document, codec
 from recovery.storage.attempt_store import save_changed_attempts
+from recovery.storage.lease_store import still_ours
 from recovery.storage.moment import Moment
 from recovery.storage.step_store import ClaimedStep
 from recovery.storage.tables import cases, exhaustions, journal, ledger, steps
@@ -82,8 +83,7 @@ def lock_case(tx: Connection, case_id: str, *, fact_key: str = "", step: Claimed
     locked = tx.execute(_LOCK if step is None else _LOCK_WITH_STEP, asked).first()
     if locked is None:
         raise NoSuchCase(f"no case {case_id}" if step is None else f"no case {case_id} with a step {step.id}")
-    # The count of claims tells whether it is ours, not the lease's end: machine clocks are set back.
-    ours = step is not None and locked.state == StepState.IN_FLIGHT and locked.claims == step.claims
+    ours = step is not None and still_ours(locked, step)
     row = tx.execute(case_document.READ_ALL, {"case_id": case_id, "fact_key": fact_key}).one()
     return Held(
         case=codec.case_from(row.document),

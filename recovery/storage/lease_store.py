@@ -2,21 +2,26 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, func, select, tuple_, update
 
 from recovery.cases.lifecycle import StepState
 from recovery.storage.step_store import CLAIMED, ClaimedStep, claimed_from
 from recovery.storage.tables import cases, steps
 
 
-def holds_lease(tx: Connection, step: ClaimedStep) -> bool:
-    """Whether a claim is still ours: in flight, and claimed by nobody since. Locks the row.
+def still_ours(row: Row[*tuple[Any, ...]], step: ClaimedStep) -> bool:
+    """Whether a step's row, locked, says that a claim holds: in flight, and claimed by nobody since.
 
     The count of claims tells, not the lease's end: machine clocks are set back, and two claims may end at the same instant.
     """
-    row = tx.execute(_HELD, {"step_id": step.id}).one()
     return bool(row.state == StepState.IN_FLIGHT and row.claims == step.claims)
+
+
+def holds_lease(tx: Connection, step: ClaimedStep) -> bool:
+    """Whether a claim is still ours. Locks the row."""
+    return still_ours(tx.execute(_HELD, {"step_id": step.id}).one(), step)
 
 
 _HELD = select(steps.c.state, steps.c.claims).where(steps.c.id == bindparam("step_id")).with_for_update()
