@@ -6,7 +6,6 @@ It keeps what ``engine.advance`` keeps in rows: the case, its open steps and wha
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 from recovery.cases.case import Attempt, Case, Decision, Plan, WaitingStep
 from recovery.cases.choosing import card_read
@@ -56,7 +55,7 @@ class Course:
         self._busy: Plan | None = None
         self._again: datetime | None = None
         self._taken = 0
-        self._others: list[tuple[str, Use]] = list(uses)
+        self._others: list[tuple[str | None, Use]] = list(uses)
         self._counted: tuple[Attempt, ...] = ()
         self._own: list[tuple[str | None, Use]] = []
 
@@ -135,16 +134,13 @@ class Course:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
         case, card = self.case, self.case.card
         if isinstance(fact, _READINGS):
-            card = card_read(case, fact, now=now, rules=self._rules.for_case(case)) or card
+            card = card_read(case, fact, now=now, rules=self._rules) or card
         if card is None:
             return NO_USE
         if self._counted is not case.attempts:
             self._count(case.attempts)
         key, since = card.budget_key, now - LOOK_BACK
-        uses = [use for other, use in self._others if other == key and use.at > since]
-        if self._own:
-            uses += [use for other, use in self._own if other == key and use.at > since]
-            uses.sort(key=_WHEN)
+        uses = [use for other, use in self._others + self._own if other == key and use.at > since]
         return CardUse(budget_key=key, uses=uses)
 
     def _count(self, attempts: tuple[Attempt, ...]) -> None:
@@ -156,9 +152,6 @@ class Course:
             elif counted[number] is not attempt:
                 own[number] = _use(attempt)
         self._counted = attempts
-
-
-_WHEN = attrgetter("at")
 
 
 def _use(attempt: Attempt) -> tuple[str | None, Use]:
