@@ -27,7 +27,7 @@ from recovery.cases.lifecycle import LETTERS, OPEN, OPEN_ATTEMPTS, SPENT, Attemp
 from recovery.cases.rules import NO_USE, CardUse, Rules
 from recovery.declines.signals import Initiator
 from recovery.timing.budgets import Use
-from recovery.values import replace
+from recovery.values import maker, replace
 
 LOOK_BACK = timedelta(days=31)
 """One day more than the longest window that a network rolls (30 days), as the database looks back."""
@@ -37,6 +37,8 @@ _NEEDS_USE: frozenset[type] = frozenset({AttemptAnswered, CardRefreshed, ChargeD
 _READINGS = (ChargeDue, CardRefreshed)
 _OUTCOMES = (AttemptAnswered, LeaseLapsed)
 _NEEDS_STEPS: frozenset[type] = frozenset({CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused})
+# Made with every fact.
+_card_use, _counted_use, _waiting_step = maker(CardUse), maker(Use), maker(WaitingStep)
 
 
 class Course:
@@ -94,7 +96,7 @@ class Course:
         """The case with its planned steps; the one under way is no plan any more."""
         if not self._planned and not self.case.steps:
             return self.case
-        waiting = tuple([WaitingStep(kind=p.kind, due_at=p.due_at, in_flight=False) for p in self._planned.values()])
+        waiting = tuple([_waiting_step(kind=p.kind, due_at=p.due_at, in_flight=False) for p in self._planned.values()])
         return self.case if waiting == self.case.steps else replace(self.case, steps=waiting)
 
     def _finish(self, fact: Fact, decision: Decision, now: datetime) -> Plan | None:
@@ -127,7 +129,7 @@ class Course:
         charge = fact.charge
         if charge.card is not None and (charge.signals is None or charge.signals.reached_network):
             theirs = charge.initiator is Initiator.CUSTOMER
-            use = Use(at=charge.created_at, amount=charge.amount, declined=True, by_customer=theirs)
+            use = _counted_use(at=charge.created_at, amount=charge.amount, declined=True, by_customer=theirs)
             self._others.append((charge.card.budget_key, use))
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
@@ -141,7 +143,7 @@ class Course:
             self._count(case.attempts)
         key, since = card.budget_key, now - LOOK_BACK
         uses = [use for other, use in self._others + self._own if other == key and use.at > since]
-        return CardUse(budget_key=key, uses=uses)
+        return _card_use(budget_key=key, uses=uses)
 
     def _count(self, attempts: tuple[Attempt, ...]) -> None:
         """Count our own attempts; each changes once or twice."""
@@ -159,5 +161,5 @@ def _use(attempt: Attempt) -> tuple[str | None, Use]:
     counts = attempt.status in SPENT and (attempt.signals is None or attempt.signals.reached_network)
     open_still = attempt.status in OPEN_ATTEMPTS
     declined = None if open_still else attempt.status is not AttemptStatus.SUCCEEDED
-    use = Use(at=attempt.started_at, amount=attempt.amount, declined=declined)
+    use = _counted_use(at=attempt.started_at, amount=attempt.amount, declined=declined)
     return attempt.card.budget_key if counts else None, use
