@@ -49,7 +49,13 @@ def _written(kind: type, *, takes: str, begins: str, ends: str) -> Callable[...,
         known[f"_default_{each.name}"] = each.default
         taken.append(each.name if each.default is MISSING else f"{each.name}=_default_{each.name}")
         lines.append(f"    self.{each.name} = {each.name}")
-    source = [f"def made({takes}{', '.join(taken)}):", f"    {begins}", *lines, "    self.__class__ = _kind", f"    {ends}"]
+    source = [
+        f"def made({takes}{', '.join(taken)}):",
+        f"    {begins}",
+        *lines,
+        "    self.__class__ = _kind",
+        f"    {ends}",
+    ]
     exec("\n".join(source), known)  # noqa: S102 - as dataclasses write their own constructors
     return known["made"]  # type: ignore[no-any-return]
 
