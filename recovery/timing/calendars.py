@@ -77,7 +77,9 @@ def _year(country: str, market: str | None, subdivision: str | None, year: int) 
     known = holidays.country_holidays(country, subdiv=subdivision)
     wanted = tuple(c for c in ("public", "bank") if c in known.supported_categories)
     return dict(
-        holidays.country_holidays(country, subdiv=subdivision, years=year, categories=wanted or None, language=_LANGUAGE)
+        holidays.country_holidays(
+            country, subdiv=subdivision, years=year, categories=wanted or None, language=_LANGUAGE
+        )
     )
 
 
