@@ -43,8 +43,8 @@ def _put_off(view: View) -> Iterator[str]:
     """A try that comes due is begun or put off to a later instant: it is not decided anew for ever."""
     last: dict[str, tuple[datetime, int]] = {}
     for line in sorted(view.journal, key=lambda row: int(row.id)):
-        if line.fact == "PaymentMethodChanged":
-            last.pop(line.case_id, None)  # news of a card is a reason to try anew
+        if line.fact in ("PaymentMethodChanged", "SiblingRecovered"):
+            last.pop(line.case_id, None)  # news of a card or of a payment is a reason to try anew
         if line.fact != "ChargeDue":
             continue
         at, times = last.get(line.case_id, (line.at, 0))
