@@ -2,7 +2,8 @@
 steady rate, and what one customer's flood does to the others.
 
 Run: ``python benchmarks/intake.py [seconds]``. The comparison is made on a durable PostgreSQL without the HTTP, which is the same for
-both. Absolute numbers depend on the machine, and on who else uses it, which is told; the ratio repeats.
+both. Absolute numbers depend on the machine, and on who else uses it, which is told; the ratio repeats. Where the machine itself keeps
+becoming slow, as a guest's cores do, the latencies of the time in between are told as well.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import psutil
 import structlog
+from pulse import Spell, felt
 from sending import Sent, arrivals, request, send, webhook
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
@@ -42,6 +44,9 @@ RATE = 1000
 ROUNDS = 3
 FLOOD = 1000
 OTHERS_RATE = 100
+
+AROUND_SECONDS = 0.1
+"""Before and after a time in which the machine was slow: events that were still under way, and those behind what had piled up."""
 
 Take = Callable[[bytes, str], Awaitable[object]]
 _numbers = itertools.count(1)
@@ -131,18 +136,36 @@ def steady(web: psutil.Process, port: int, seconds: float) -> None:
     send(port, due("cus_1", RATE / 2, RATE // 2))
     sending = due("cus_1", RATE, int(RATE * seconds))
     spent, own, all_of_it, began = sum(web.cpu_times()[:2]), time.process_time(), _busy(), time.monotonic()
-    send(port, sending)
+    with felt() as spells:
+        send(port, sending)
     own, spent = time.process_time() - own, sum(web.cpu_times()[:2]) - spent
     elsewhere = (_busy() - all_of_it - own - spent) / (time.monotonic() - began)
-    taken = [one.taken for one in sending]
+    late = quantile([one.late for one in sending], 0.99)
+    print(f"{RATE} events/s over HTTP: {latencies(sending)}; the sender was late by {late:.1f} ms (p99)")
+    slow = sum(spell.ended - spell.began for spell in spells) / seconds
+    calm = undisturbed(sending, spells)
     print(
-        f"{RATE} events/s over HTTP: median {quantile(taken, 0.5):.1f} ms, p99 {quantile(taken, 0.99):.1f} ms, "
-        f"slowest {max(taken) * 1000:.1f} ms; the sender was late by {quantile([one.late for one in sending], 0.99):.1f} ms (p99)"
+        f"the machine itself was slow {len(spells)} times, for {slow:.1%} of the time, whatever ran on it; "
+        f"the {len(calm) / len(sending):.0%} of events due at other times: {latencies(calm)}"
     )
     print(
         f"processor an event: web {spent / len(sending) * 1000:.2f} ms, sender {own / len(sending) * 1000:.2f} ms; "
         f"all else on this machine {elsewhere:.2f} of {os.cpu_count()} cores"
     )
+
+
+def latencies(sent: Sequence[Sent]) -> str:
+    """In words."""
+    taken = [one.taken for one in sent]
+    return (
+        f"median {quantile(taken, 0.5):.1f} ms, p99 {quantile(taken, 0.99):.1f} ms, slowest {max(taken) * 1000:.1f} ms"
+    )
+
+
+def undisturbed(sent: Sequence[Sent], spells: Sequence[Spell]) -> list[Sent]:
+    """Those due well away from each time in which the machine was slow, whatever became of them."""
+    away = AROUND_SECONDS
+    return [one for one in sent if not any(spell.began - away <= one.due_at <= spell.ended + away for spell in spells)]
 
 
 def _busy() -> float:

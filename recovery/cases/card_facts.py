@@ -18,13 +18,15 @@ class CardRefreshed:
     """The obligation and the customer's cards were read again.
 
     ``card`` is what the gateway would charge by default, None when that is no usable card; ``cards`` are all of them. ``updater`` is
-    what the gateway's updater answered, where it can be asked; ``odd`` what about the customer was not as it should be.
+    what the gateway's updater answered about the card ``asked`` after, where it can be asked; ``odd`` what about the customer was not
+    as it should be.
     """
 
     obligation: Obligation
     card: Card | None
     step_id: int
     cards: tuple[KeptCard, ...] = ()
+    asked: Card | None = None
     updater: Freshness = _UNASKED
     odd: tuple[str, ...] = ()
 

@@ -18,7 +18,7 @@ from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent
 from recovery.cases.policy import RETRIED
 from recovery.cases.resuming import resumed
 from recovery.cases.rules import CardUse, Elder, Rules
-from recovery.cases.updating import Closed, ContactCardholder, Freshness, compared, told
+from recovery.cases.updating import Closed, ContactCardholder, compared, told
 from recovery.declines.signals import Card
 from recovery.sentences import Sentence
 from recovery.timing.slots import Slot
@@ -45,6 +45,8 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     if case.state not in OPEN:
         return Decision(case=case, reason=f"the card was read again; the case has ended ({case.state.value})")
     case = noticed(replace(case, refreshes=case.refreshes + 1), fact, now=now, rules=rules)
+    if isinstance(fact.updater, Closed) and fact.asked is not None:
+        case = _closed(case, fact.asked)
     card = next_card(case, fact.card, rules.policy)
     if case.state is State.REVIEW:
         held = Decision(case=case, reason="the card was read again; a person must still look")
@@ -52,7 +54,7 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
         return replace(goes_on, entries=entries + goes_on.entries)
     if card is not None and case.open_attempt is None:
         case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
-    decision = _by_updater(case, card, fact.updater, now=now, rules=rules)
+    decision = _by_updater(case, card, fact, now=now, rules=rules)
     decision = decision or _with_card(case, card, now=now, rules=rules, usage=usage)
     return replace(decision, entries=entries + decision.entries) if entries else decision
 
@@ -83,17 +85,21 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     return next_silent(known, now=now, rules=rules, usage=usage, why="card read again: unchanged")
 
 
-def _by_updater(case: Case, card: Card | None, found: Freshness, *, now: datetime, rules: Rules) -> Decision | None:
-    """What the updater's own answer ends, unless there is something new to charge all the same."""
-    if not isinstance(found, Closed | ContactCardholder) or card is None:
+def _closed(case: Case, card: Card) -> Case:
+    """Not merely the entry is dead, which may be known already: the account behind it."""
+    return case if card in case.dead_cards else replace(case, dead_cards=(*case.dead_cards, card))
+
+
+def _by_updater(
+    case: Case, card: Card | None, fact: facts.CardRefreshed, *, now: datetime, rules: Rules
+) -> Decision | None:
+    """What the updater's answer about the card that is next ends, unless there is something new to charge all the same."""
+    if not isinstance(fact.updater, Closed | ContactCardholder) or card is None or not card.same_details(fact.asked):
         return None
     if case.state is not State.SILENT or case.open_attempt is not None or is_untried(case, card):
         return None
-    # Not merely the entry, which may be dead already: the account behind it.
-    dead = case.dead_cards if card in case.dead_cards else (*case.dead_cards, card)
-    known = replace(_on(case, card), dead_cards=dead if isinstance(found, Closed) else case.dead_cards)
     why = f"the updater was asked about {card.brief()}"
-    return spent(known, Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=told(found))
+    return spent(_on(case, card), Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=told(fact.updater))
 
 
 def _other_brand(case: Case, card: Card, *, now: datetime, rules: Rules) -> Decision:

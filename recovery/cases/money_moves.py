@@ -8,7 +8,7 @@ from recovery.cases.case import SOURCE_OF, Attempt, Case, Decision, Entry
 from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Source, State, StepKind
 from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.planning import ALL_STEPS
-from recovery.declines.signals import Initiator
+from recovery.declines.signals import Card, Initiator
 from recovery.money import Money
 from recovery.sentences import Sentence
 from recovery.values import replace
@@ -104,6 +104,7 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
         source=case.source or source,
         ended_at=case.ended_at if case.state is State.RECOVERED else at,
         attempts=tuple(attempts.values()),
+        dead_cards=_without(case.dead_cards, charges),
     )
     return Decision(
         case=ended,
@@ -111,6 +112,11 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
         cancel=_all_but_settling(ended) - (_AFTERWARDS if case.state is State.RECOVERED else frozenset()),
         entries=tuple(entries),
     )
+
+
+def _without(dead: tuple[Card, ...], charges: tuple[Charge, ...]) -> tuple[Card, ...]:
+    """The dead cards but those that paid after all: the customer's other invoices take an ended case's word for the others."""
+    return tuple(card for card in dead if not any(card.same_details(charge.card) for charge in charges))
 
 
 _AFTERWARDS = frozenset({StepKind.WAKE_SIBLINGS, StepKind.KEEP_CARD})

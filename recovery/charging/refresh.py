@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from recovery.cases.facts import CardRefreshed
-from recovery.cases.updating import Freshness, Unsupported, UpdaterWay
+from recovery.cases.updating import Unsupported, UpdaterWay
+from recovery.declines.signals import Card
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.engine.patience import patiently
@@ -27,7 +28,8 @@ class RefreshCard:
     def __call__(self, step: ClaimedStep) -> None:
         """Read and tell the case."""
         with patiently():
-            found = self._asked(step.case_id)
+            asked = self._doubted(step.case_id)
+            found = self.gateway.ask_updater(asked) if asked else Unsupported()
             obligation, wallet = self.gateway.read_owed(step.obligation)
         read = CardRefreshed(
             obligation=obligation,
@@ -35,14 +37,15 @@ class RefreshCard:
             cards=wallet.cards,
             odd=wallet.odd,
             step_id=step.id,
+            asked=asked,
             updater=found,
         )
         advance(self.door, step.case_id, read, step=step)
 
-    def _asked(self, case_id: str) -> Freshness:
-        """What the updater says of a dead card, where it can be asked."""
+    def _doubted(self, case_id: str) -> Card | None:
+        """The dead card that the updater is to be asked about; None where there is none, or nobody to ask."""
         if self.gateway.updater is not UpdaterWay.ON_DEMAND:
-            return Unsupported()
+            return None
         with self.door.database.begin() as tx:
             case = load_case(tx, case_id)
-        return self.gateway.ask_updater(case.card) if case.card and case.is_dead(case.card) else Unsupported()
+        return case.card if case.card and case.is_dead(case.card) else None

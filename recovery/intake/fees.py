@@ -37,7 +37,8 @@ def book_fees(door: Door, gateway: Gateway, *, limit: int) -> int:
     Raises GatewayUnavailable and GatewayMisconfigured: what was booked stays, the rest is asked for the next time.
     """
     with reading(door.database) as tx:
-        waiting = charges_without_fee(tx, since=door.moment().now - LOOKED_FOR, limit=limit)
+        now = door.moment().now
+        waiting = charges_without_fee(tx, since=now - LOOKED_FOR, now=now, limit=limit)
     booked = 0
     for case_id, charge in waiting:
         try:

@@ -39,7 +39,7 @@ from recovery.runtime.pace import SharedPace
 from recovery.runtime.rulebook import StoredRuleBook
 from recovery.runtime.settings import Settings, SettingsInvalid
 from recovery.storage.connect import connect, reading
-from recovery.storage.event_store import drop_done
+from recovery.storage.event_store import DROPPED_MAX, drop_done
 from recovery.storage.report_rollup import roll_up
 from recovery.storage.step_store import due_kinds
 
@@ -250,13 +250,15 @@ class Wiring:
             return None
         return read_rates(settings.report_rates, currency=settings.report_currency)
 
-    def keep_books(self) -> int:
-        """Roll up changed cases, delete old events, book fees that the ledger lacks: a bounded batch each; returns how many."""
-        now = machine_now()
-        done = roll_up(self.database, machine_now=now, limit=ROLLED_UP_MAX, zone=self.settings.report_zone)
+    def keep_books(self) -> bool:
+        """Roll up changed cases, delete old events, book fees that the ledger lacks: a bounded batch each; whether one was full and
+        more may wait. Cases change all the time: what changed meanwhile waits for the next ring, or this would never end.
+        """
+        now, limit = machine_now(), self.settings.batch
+        changed = roll_up(self.database, machine_now=now, limit=ROLLED_UP_MAX, zone=self.settings.report_zone)
         with self.database.begin() as tx:
-            done += drop_done(tx, machine_now=now)
-        return done + book_fees(self.door, self.gateway, limit=self.settings.batch)
+            dropped = drop_done(tx, machine_now=now)
+        return book_fees(self.door, self.gateway, limit=limit) == limit or changed or dropped == DROPPED_MAX
 
     def backfill(self) -> int:
         """Read what never arrived or could not be read before; returns how many events and cases were new."""

@@ -21,14 +21,15 @@ _WAITING: Final = _listed(OPEN_STEPS)
 _OWED: Final = "jsonb_build_object('amount', jsonb_build_object('minor', {0}.amount_minor, 'currency', {0}.currency))"
 
 # By the customer alone: a few rows, whatever the planner believes about states, where a list of all open cases would grow with them.
-# A card that died on another invoice of the customer is dead for all that are still open. An entry that was mistyped has no number
-# here: whether it is right by now each case judges by its own refusals.
+# A card that died on another invoice of the customer is dead for all that were open at that time, however that one ended. An entry
+# that was mistyped has no number here: whether it is right by now each case judges by its own refusals.
 _CASE: Final = f"""cases c CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE o.state IN ({_OPEN})) AS siblings,
         (array_agg(o.id ORDER BY o.failed_at, o.id COLLATE "C") FILTER (
             WHERE o.state = '{State.SILENT}' AND (o.failed_at, o.id COLLATE "C") < (c.failed_at, c.id COLLATE "C")))[1] AS elder,
         jsonb_agg(o.dead_cards) FILTER (
-            WHERE o.state IN ({_OPEN}) AND c.state IN ({_OPEN}) AND o.gateway = c.gateway AND o.dead_cards <> '[]') AS dead
+            WHERE coalesce(o.ended_at > c.failed_at, true) AND c.state IN ({_OPEN}) AND o.gateway = c.gateway
+                AND o.dead_cards <> '[]') AS dead
     FROM cases o WHERE o.customer = c.customer AND o.id <> c.id
 ) others"""  # noqa: S608 - our own words
 _DOCUMENT: Final = f"""

@@ -1,6 +1,6 @@
 """What all tables share: names of constraints, instants, enumerations. Without it each file of tables would spell them anew."""
 
-from sqlalchemy import CheckConstraint, Column, DateTime, MetaData
+from sqlalchemy import CheckConstraint, Column, ColumnClause, DateTime, MetaData, Text, literal_column
 
 metadata = MetaData(
     naming_convention={
@@ -22,3 +22,10 @@ def one_of(column: str, values: object) -> CheckConstraint:
 def instant(name: str, *, nullable: bool = False) -> Column[object]:
     """An instant, always with its zone."""
     return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def word(name: str) -> ColumnClause[str]:
+    """One of the words that a column holds, as part of a statement's own text. Bound as a value the database could not know which
+    index of some rows only serves the statement, and would plan it anew each time it is asked: that takes longer than the answer."""
+    assert name.isidentifier(), name
+    return literal_column(f"'{name}'", Text)

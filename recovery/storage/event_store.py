@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.sql.dml import ReturningInsert
 
+from recovery.storage.columns import word
 from recovery.storage.step_store import FAIR_AMONG, SUSPECT_AFTER
 from recovery.storage.tables import events
 
@@ -37,6 +38,7 @@ DROPPED_MAX = 1000
 """Old events deleted in one transaction: some hundredths of a second."""
 
 _INSTANT = events.c.hold_until.type
+WAITING = word("waiting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ def waiting_kinds(tx: Connection, *, machine_now: datetime) -> tuple[bool, bool]
 def _free() -> ColumnElement[bool]:
     """What makes an event claimable: waiting, and held by nobody."""
     free = or_(events.c.hold_until.is_(None), events.c.hold_until <= bindparam("machine_now", type_=_INSTANT))
-    return and_(events.c.state == "waiting", free)
+    return and_(events.c.state == WAITING, free)
 
 
 @cache  # putting this together takes longer than the database needs for it
@@ -154,7 +156,7 @@ def _claim(suspects: bool) -> Update:
         .cte("ready")  # evaluated once: as a plain subquery the limit could be passed over
     )
     # The state once more: without it the index of waiting events cannot be used, and each claim reads all events ever stored.
-    taken = update(events).where(events.c.seq == ready.c.seq, events.c.state == "waiting")
+    taken = update(events).where(events.c.seq == ready.c.seq, events.c.state == WAITING)
     until = bindparam("lease_until", type_=_INSTANT)
     return taken.values(hold_until=until, unended=events.c.unended + 1).returning(events)
 
@@ -185,7 +187,7 @@ def hold_event(tx: Connection, event: StoredEvent, *, until: datetime, detail: s
 def extend_claims(tx: Connection, claimed: Collection[StoredEvent], *, until: datetime) -> None:
     """Let claims on events that still wait end at ``until``, not before."""
     names = [(event.gateway, event.id) for event in claimed]
-    ours = and_(tuple_(events.c.gateway, events.c.id).in_(names), events.c.state == "waiting")
+    ours = and_(tuple_(events.c.gateway, events.c.id).in_(names), events.c.state == WAITING)
     tx.execute(update(events).where(ours).values(hold_until=func.greatest(events.c.hold_until, until)))
 
 

@@ -73,15 +73,15 @@ INSERT INTO figure_months (zone, month, begins_at, ends_at, made_at) VALUES (:zo
 ON CONFLICT (zone, month) DO UPDATE SET made_at = excluded.made_at, begins_at = excluded.begins_at, ends_at = excluded.ends_at"""
 
 
-def roll_up(database: Engine, *, machine_now: datetime, limit: int, zone: str) -> int:
-    """Make the lines of cases that changed, a bounded batch, and the oldest ones anew; how many changed cases were taken.
+def roll_up(database: Engine, *, machine_now: datetime, limit: int, zone: str) -> bool:
+    """Make the lines of cases that changed, a bounded batch, and the oldest ones anew; whether more may wait.
 
-    Once nothing waits, one month of ``zone`` is added up: a new one, which counts as one more, or one whose sums are old.
-    Zero also when another process is at it.
+    Once nothing waits, one month of ``zone`` is added up: a new one, after which another may be new, or one whose sums are old.
+    False also when another process is at it.
     """
     with database.begin() as tx:
         if not tx.execute(text("SELECT pg_try_advisory_xact_lock(:n)"), {"n": _LOCK}).scalar_one():
-            return 0
+            return False
         # The lines are worked out in statements of their own, which see everything that those marks were committed with.
         taken = list(tx.execute(text(_TAKE), {"limit": limit}).scalars())
         oldest = set(tx.execute(text(_OLDEST), {"limit": REMADE}).scalars())
@@ -90,9 +90,7 @@ def roll_up(database: Engine, *, machine_now: datetime, limit: int, zone: str) -
         if wrong:
             log.warning("figures_repaired", cases=wrong[:5], count=len(wrong))
         _make(tx, sorted({*taken, *oldest}), machine_now, zone)
-        if len(taken) < limit:
-            return len(taken) + _add_up_a_month(tx, machine_now, zone)
-    return len(taken)
+        return len(taken) == limit or _add_up_a_month(tx, machine_now, zone)
 
 
 def _make(tx: Connection, cases: list[str], machine_now: datetime, zone: str) -> None:
@@ -107,13 +105,13 @@ def _make(tx: Connection, cases: list[str], machine_now: datetime, zone: str) ->
         tx.execute(text(_ADD), _given(zone) | {"cases": cases, "w": 1})
 
 
-def _add_up_a_month(tx: Connection, machine_now: datetime, zone: str) -> int:
-    """Add up the lines of a month that is not, or of the one that was added up longest ago; 1 where it is a new one."""
+def _add_up_a_month(tx: Connection, machine_now: datetime, zone: str) -> bool:
+    """Add up the lines of a month that is not, or of the one that was added up longest ago; whether it is a new one."""
     for table in ("figure_sums", "figure_months"):
         tx.execute(text(f"DELETE FROM {table} WHERE zone <> :zone"), {"zone": zone})  # noqa: S608 - our own
     month = _next_month(tx, zone, older_than=machine_now - ADDED_UP_EVERY)
     if month is None:
-        return 0
+        return False
     place = {"zone": zone, "month": month["month"], "begins_at": month["begins_at"], "ends_at": month["ends_at"]}
     before = {tuple(row) for row in tx.execute(text(_FORGET), {"zone": zone, "month": month["month"]})}
     given = _given(zone) | {"begins_at": month["begins_at"], "ends_at": month["ends_at"]}
@@ -124,7 +122,7 @@ def _add_up_a_month(tx: Connection, machine_now: datetime, zone: str) -> int:
         log.warning(
             "sums_repaired", month=month["month"], sums=[list(key) for key in sorted(wrong)[:5]], count=len(wrong)
         )
-    return 1 if month["missing"] else 0
+    return bool(month["missing"])
 
 
 def _next_month(tx: Connection, zone: str, *, older_than: datetime) -> RowMapping | None:

@@ -29,8 +29,11 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from recovery.cases.case import Decision, Plan
 from recovery.cases.lifecycle import OPEN, OPEN_STEPS, StepKind, StepState
+from recovery.storage.columns import word
 from recovery.storage.moment import Moment
 from recovery.storage.tables import attempts, cases, events, steps
+
+PLANNED, IN_FLIGHT = word(StepState.PLANNED), word(StepState.IN_FLIGHT)
 
 SUSPECT_AFTER = 2
 """Claims in a row that nobody ended before a step is performed alone: once may be any worker's death, twice is a pattern.
@@ -77,10 +80,10 @@ def apply_steps(tx: Connection, decision: Decision, *, still_open: Collection[St
 
 
 _OF_CASE = steps.c.case_id == bindparam("of_case")
-_BUSY = select(steps.c.kind).where(_OF_CASE, steps.c.state == StepState.IN_FLIGHT)
+_BUSY = select(steps.c.kind).where(_OF_CASE, steps.c.state == IN_FLIGHT)
 _CANCEL = (
     update(steps)
-    .where(_OF_CASE, steps.c.kind.in_(bindparam("kinds", expanding=True)), steps.c.state == StepState.PLANNED)
+    .where(_OF_CASE, steps.c.kind.in_(bindparam("kinds", expanding=True)), steps.c.state == PLANNED)
     .values(state=StepState.CANCELLED, lease_until=None)
 )
 
@@ -103,7 +106,7 @@ def _come_again(tx: Connection, case_id: str, plan: Plan, moment: Moment) -> Non
     hold = _hold(plan, moment)
     tx.execute(
         update(steps)
-        .where(steps.c.case_id == case_id, steps.c.kind == plan.kind, steps.c.state == StepState.IN_FLIGHT)
+        .where(steps.c.case_id == case_id, steps.c.kind == plan.kind, steps.c.state == IN_FLIGHT)
         .values(
             again_at=func.least(func.coalesce(steps.c.again_at, plan.due_at), plan.due_at),
             hold_until=func.greatest(steps.c.hold_until, hold),
@@ -144,7 +147,7 @@ _NOW, _MACHINE_NOW = bindparam("now", type_=_INSTANT), bindparam("machine_now", 
 
 # What makes a step claimable now: planned, due, not held back and not set aside.
 _READY = and_(
-    steps.c.state == StepState.PLANNED,
+    steps.c.state == PLANNED,
     steps.c.due_at <= _NOW,
     or_(steps.c.hold_until.is_(None), steps.c.hold_until <= _MACHINE_NOW),
     steps.c.set_aside_at.is_(None),
@@ -210,7 +213,7 @@ def _in_turns(*, suspects: bool) -> CTE:
     return (
         select(steps.c.id, turns.c.obligation)
         .join(turns, turns.c.id == steps.c.id)
-        .where(steps.c.state == StepState.PLANNED, steps.c.set_aside_at.is_(None))
+        .where(steps.c.state == PLANNED, steps.c.set_aside_at.is_(None))
         .order_by(*order)
         .limit(bindparam("most", type_=Integer))
         .with_for_update(of=steps, skip_locked=True)
@@ -259,17 +262,17 @@ def backlog(tx: Connection, *, moment: Moment) -> Backlog:
 @cache
 def _counts() -> Executable:
     set_aside = steps.c.set_aside_at.is_not(None)
-    planned = and_(steps.c.state == StepState.PLANNED, ~set_aside)
+    planned = and_(steps.c.state == PLANNED, ~set_aside)
     due = and_(planned, steps.c.due_at <= _NOW)
     held = and_(due, steps.c.hold_until > _MACHINE_NOW)
     return select(
         func.min(steps.c.due_at).filter(planned).label("next_due_at"),
         func.count().filter(due).label("due"),
-        func.count().filter(steps.c.state == StepState.IN_FLIGHT, ~set_aside).label("in_flight"),
+        func.count().filter(steps.c.state == IN_FLIGHT, ~set_aside).label("in_flight"),
         func.count().filter(held).label("held"),
         func.count().filter(and_(planned, steps.c.failures > 0)).label("failing"),
         func.count().filter(set_aside).label("set_aside"),
-    ).where(steps.c.state.in_((StepState.PLANNED, StepState.IN_FLIGHT)))
+    ).where(steps.c.state.in_((PLANNED, IN_FLIGHT)))
 
 
 def busy_until(tx: Connection, *, now: datetime) -> tuple[bool, datetime | None]:
@@ -281,16 +284,16 @@ def busy_until(tx: Connection, *, now: datetime) -> tuple[bool, datetime | None]
 _NOT_ASIDE = steps.c.set_aside_at.is_(None)
 _BUSY_NOW = select(
     or_(
-        exists().where(events.c.state == "waiting"),
-        exists().where(steps.c.state == StepState.IN_FLIGHT, _NOT_ASIDE),
-        exists().where(steps.c.state == StepState.PLANNED, steps.c.due_at <= _NOW, _NOT_ASIDE),
+        exists().where(events.c.state == word("waiting")),
+        exists().where(steps.c.state == IN_FLIGHT, _NOT_ASIDE),
+        exists().where(steps.c.state == PLANNED, steps.c.due_at <= _NOW, _NOT_ASIDE),
     ),
-    select(func.min(steps.c.due_at)).where(steps.c.state == StepState.PLANNED, _NOT_ASIDE).scalar_subquery(),
+    select(func.min(steps.c.due_at)).where(steps.c.state == PLANNED, _NOT_ASIDE).scalar_subquery(),
 )
 
 
 def orphans(tx: Connection) -> int:
     """Open cases without a wake-up. Always zero: the database refuses them; counted for the doctor all the same."""
-    waiting = select(steps.c.case_id).where(steps.c.state.in_((StepState.PLANNED, StepState.IN_FLIGHT)))
+    waiting = select(steps.c.case_id).where(steps.c.state.in_((PLANNED, IN_FLIGHT)))
     query = select(func.count()).where(cases.c.state.in_(OPEN), cases.c.id.not_in(waiting)).select_from(cases)
     return int(tx.execute(query).scalar_one())

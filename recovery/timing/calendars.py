@@ -49,6 +49,9 @@ class BankDays:
         raise ValueError(f"no bank of {country} works for {_CLOSED_DAYS_MAX} days around {day}")
 
 
+_LANGUAGE = "en_US"
+"""Every calendar that is translated has it. Left open, the library takes the machine's: a reason would read differently on each."""
+
 _CLOSED_DAYS_MAX = 30
 """Golden week and lunar new year close banks for about ten days; thirty is a broken calendar."""
 
@@ -68,13 +71,15 @@ def unknown_calendar(days: BankDays, country: str | None) -> str | None:
 def _year(country: str, market: str | None, subdivision: str | None, year: int) -> Mapping[date, str]:
     """The holidays of one year, public and bank holidays together."""
     if market is not None:
-        return dict(holidays.financial_holidays(market, years=year, language=None))
+        return dict(holidays.financial_holidays(market, years=year, language=_LANGUAGE))
     if country not in _SUPPORTED:
         return {}
     known = holidays.country_holidays(country, subdiv=subdivision)
     wanted = tuple(c for c in ("public", "bank") if c in known.supported_categories)
     return dict(
-        holidays.country_holidays(country, subdiv=subdivision, years=year, categories=wanted or None, language=None)
+        holidays.country_holidays(
+            country, subdiv=subdivision, years=year, categories=wanted or None, language=_LANGUAGE
+        )
     )
 
 

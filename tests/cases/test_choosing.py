@@ -219,7 +219,7 @@ def test_fresh_details_read_while_an_attempt_is_open_are_used_after_it() -> None
 @pytest.mark.parametrize("answer", [Closed(), ContactCardholder()])
 def test_what_the_updater_says_for_good_ends_the_wait(answer: Freshness) -> None:
     seen = wallet(OWN)
-    fact = facts.CardRefreshed(obligation=owed(), card=CARD, cards=seen.cards, step_id=1, updater=answer)
+    fact = facts.CardRefreshed(obligation=owed(), card=CARD, cards=seen.cards, step_id=1, asked=CARD, updater=answer)
     after = decide(opened(EXPIRED), fact, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
     assert after.case.state is State.DUNNING
     assert told(answer) in str(after.reason)
@@ -228,8 +228,20 @@ def test_what_the_updater_says_for_good_ends_the_wait(answer: Freshness) -> None
 def test_fresh_details_win_over_an_updater_that_knows_of_none() -> None:
     fresh = replace(CARD, exp_year=2035)
     seen = wallet(kept(fresh, Place.SUBSCRIPTION))
-    fact = facts.CardRefreshed(obligation=owed(), card=fresh, cards=seen.cards, step_id=1, updater=Closed())
+    fact = facts.CardRefreshed(obligation=owed(), card=fresh, cards=seen.cards, step_id=1, asked=CARD, updater=Closed())
     after = decide(opened(EXPIRED), fact, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
+    assert StepKind.CHARGE_CARD in plans(after)
+
+
+def test_what_the_updater_says_of_a_backup_is_not_said_of_the_card_that_is_next() -> None:
+    """A backup's account was closed; the subscription's own card, which lacked money only, is tried again all the same."""
+    seen = wallet(OWN, kept(OTHER, Place.ATTACHED))
+    refused = opened(card=OTHER, dead_cards=(replace(OTHER, fingerprint=None),))
+    fact = facts.CardRefreshed(obligation=owed(), card=CARD, cards=seen.cards, step_id=1, asked=OTHER, updater=Closed())
+    after = decide(refused, fact, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
+    assert after.case.is_dead(replace(OTHER, payment_method="pm_9"))
+    assert not after.case.is_dead(CARD)
+    assert after.case.state is State.SILENT
     assert StepKind.CHARGE_CARD in plans(after)
 
 

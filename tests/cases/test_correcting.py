@@ -216,7 +216,7 @@ def test_an_account_that_the_updater_calls_closed_is_dead_and_not_only_its_misty
     """The entry was dead already, so the account was not noted: under another name, or once corrected, it was charged."""
     kept = KeptCard(card=CARD, place=Place.CUSTOMER)
     shown = owed(charges=(charge(signals=ZIP),))
-    asked = facts.CardRefreshed(obligation=shown, card=CARD, cards=(kept,), step_id=1, updater=Closed())
+    asked = facts.CardRefreshed(obligation=shown, card=CARD, cards=(kept,), step_id=1, asked=CARD, updater=Closed())
     case = decide(opened(ZIP), asked, now=NIGHT, rules=rules(), usage=CardUse(budget_key="fp_1", uses=())).case
     assert case.is_dead(replace(CARD, payment_method="pm_9"))
     assert StepKind.CHARGE_CARD not in planned(read(corrected(case)))

@@ -39,8 +39,8 @@ def reasons(life: Life, case_id: str) -> list[str]:
         return [line.reason for line in timeline(tx, case_id)]
 
 
-def test_the_cards_that_died_on_one_open_invoice_are_dead_for_the_other_and_no_others(life: Life) -> None:
-    """The older one goes on with another card: what it tries now is alive; an entry without a number is for it alone to judge."""
+def test_the_cards_that_died_on_one_invoice_are_dead_for_those_beside_it_and_no_others(life: Life) -> None:
+    """An entry without a number is for the older one alone to judge; a later failure asks for the card anew."""
     older, younger = siblings(life)
     died = """UPDATE cases SET dead_cards = jsonb_build_array(jsonb_set(card, '{fingerprint}', '"fp_dead"'), card - 'fingerprint')
         WHERE id = :older"""
@@ -48,8 +48,22 @@ def test_the_cards_that_died_on_one_open_invoice_are_dead_for_the_other_and_no_o
         tx.execute(text(died), {"older": older})
     assert [card.fingerprint for card in life.case(younger).dead_cards] == ["fp_dead"]
     assert [card.fingerprint for card in life.case(older).dead_cards] == ["fp_dead", None]
+    life.at += timedelta(hours=20)
     life.pay(older)
-    assert life.case(younger).dead_cards == ()
+    assert [card.fingerprint for card in life.case(younger).dead_cards] == ["fp_dead"], "as it was before"
+    with life.wiring.database.begin() as tx:
+        tx.execute(text("UPDATE cases SET failed_at = :at WHERE id = :id"), {"at": life.at, "id": younger})
+    assert life.case(younger).dead_cards == (), "which failed when that one was over"
+
+
+def test_a_card_that_paid_after_all_is_dead_for_nobody(life: Life) -> None:
+    older, younger = siblings(life)
+    with life.wiring.database.begin() as tx:
+        tx.execute(text("UPDATE cases SET dead_cards = jsonb_build_array(card) WHERE id = :older"), {"older": older})
+    assert len(life.case(younger).dead_cards) == 1
+    life.at += timedelta(hours=20)
+    life.pay(older)
+    assert life.case(older).dead_cards == life.case(younger).dead_cards == ()
 
 
 def test_the_younger_waits_for_the_older(life: Life) -> None:

@@ -82,7 +82,7 @@ def test_an_account_too_busy_to_read_to_the_end_gets_an_answer(
     server.on(INVOICE, invoice())
     server.on("GET /v1/charges", listed(*made))
     server.on("GET /v1/events", listed(*crowd, more=True))
-    limits = Limits(connect_seconds=1, read_seconds=0.5, bound_seconds=1.5, least_try_seconds=0.1)
+    limits = Limits(connect_seconds=1, read_seconds=2, bound_seconds=3, least_try_seconds=0.1)
     with gateway(server.url, limits=limits) as stripe:
         assert isinstance(stripe.settle(ORDER), kind)
 

@@ -365,6 +365,22 @@ def test_a_month_begins_with_its_first_midnight(life: Life) -> None:
     assert failed() == told
 
 
+def test_what_changes_while_books_are_kept_waits_for_the_next_ring(life: Life) -> None:
+    """Each round also makes a hundred old lines anew: begun again for every case that changed meanwhile, it would never end."""
+
+    def marked() -> int:
+        with life.wiring.database.connect() as tx:
+            return int(tx.execute(text("SELECT count(*) FROM report_stale")).scalar_one())
+
+    life.fail("first", minor=1000, at=MONDAY)
+    while life.wiring.keep_books():
+        pass
+    life.fail("second", minor=1000, at=MONDAY)
+    assert marked()
+    assert not life.wiring.keep_books()
+    assert not marked(), "it was rolled up all the same"
+
+
 def test_exports_hold_every_figure_with_its_definition(life: Life) -> None:
     life.attempt(life.fail("won", minor=1000, at=MONDAY))
     life.fail("open", minor=3000, at=MONDAY)

@@ -40,17 +40,17 @@ def timing(view: View) -> Iterator[str]:
 
 
 def _put_off(view: View) -> Iterator[str]:
-    """A try that comes due is begun or put off to a later instant: it is not decided anew for ever."""
+    """A try that comes due is begun, put off to a later instant or turned to another card: it is not decided anew for ever."""
     last: dict[str, tuple[datetime, int]] = {}
     for line in sorted(view.journal, key=lambda row: int(row.id)):
-        if line.fact == "PaymentMethodChanged":
-            last.pop(line.case_id, None)  # news of a card is a reason to try anew
-        if line.fact != "ChargeDue":
+        if line.fact in ("PaymentMethodChanged", "SiblingRecovered"):
+            last.pop(line.case_id, None)  # news of a card or of a payment is a reason to try anew
+        if line.fact != "ChargeDue" or "the customer's other card" in line.reason:
             continue
         at, times = last.get(line.case_id, (line.at, 0))
         again = line.at < at + PUT_OFF_SOON and not line.reason.startswith("attempt ")
         last[line.case_id] = (line.at, times + 1 if again else 0)
-        if last[line.case_id][1] > PUT_OFFS_MAX:
+        if last[line.case_id][1] > PUT_OFFS_MAX or line.reason.startswith("put off "):
             yield f"a try of {line.case_id} was put off {times + 1} times until {line.at}: {line.reason} ({line.grounds})"
 
 

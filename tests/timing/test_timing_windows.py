@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from timing_examples import knowledge
 
-from recovery.timing.calendars import BankDays
+from recovery.timing.calendars import BankDays, _year
 from recovery.timing.windows import Terms, Window
 from recovery.timing.zones import instant_of
 
 BANKS = knowledge().banks
-INSTANTS = some.datetimes(datetime(2025, 1, 1), datetime(2030, 1, 1), timezones=some.just(UTC))  # noqa: DTZ001 - so it asks
 PLACES = [(country, zone) for country, hours in BANKS.countries.items() for zone in (None, *hours.zones)]
 INSTANTS = some.datetimes(
     datetime(2025, 1, 1),  # noqa: DTZ001 - hypothesis takes its bounds naive
@@ -124,6 +123,20 @@ def test_business_days_follow_the_bank_s_calendar() -> None:
     assert america.holiday("US", date(2026, 11, 26)) == "Thanksgiving Day"
     with pytest.raises(ValueError, match="no bank"):
         BankDays(weekend=(0, 1, 2, 3, 4, 5, 6), holidays=False).moved(None, date(2026, 1, 1), 1)
+
+
+@pytest.mark.parametrize("language", ["de_DE.UTF-8", "C", None])
+def test_a_holiday_has_one_name_whatever_the_machine_speaks(
+    language: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    if language is not None:
+        monkeypatch.setenv("LANG", language)
+    _year.cache_clear()
+    assert BankDays().holiday("DE", date(2026, 4, 3)) == "Good Friday"
+    assert BankDays().holiday("JP", date(2026, 12, 31)) == "Bank Holiday"
+    assert BankDays(market="XECB").holiday("DE", date(2026, 4, 3)) == "Good Friday"
 
 
 def test_a_repeated_hour_weighs_the_same_both_times() -> None:

@@ -83,8 +83,9 @@ class Operator:
         return True
 
     def _fees_booked(self) -> bool:
+        now = self.clock()
         with reading(self.database) as tx:
-            return not charges_without_fee(tx, since=self.clock() - LOOKED_FOR, limit=1)
+            return not charges_without_fee(tx, since=now - LOOKED_FOR, now=now, limit=1)
 
     def _read_since(self, now: datetime) -> bool:
         with reading(self.database) as tx:
