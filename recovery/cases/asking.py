@@ -10,7 +10,9 @@ from recovery.declines.classify import DeclineClass
 from recovery.sentences import Sentence, Told
 from recovery.timing.slots import Question, Slot, next_slot
 from recovery.timing.windows import Window
-from recovery.values import replace
+from recovery.values import maker, replace
+
+_question = maker(Question)
 
 
 def issuer_window(case: Case, rules: Rules, after: DeclineClass | None) -> Window:
@@ -27,7 +29,7 @@ def fresh_question(case: Case, *, now: datetime, rules: Rules, usage: CardUse, w
     """
     assert case.card is not None
     advised_at = _advised_at(case)
-    return Question(
+    return _question(
         not_before=max(now, advised_at) if advised_at else now,
         because=_ADVISED if advised_at and advised_at > now else "",
         amount=case.amount,
@@ -111,7 +113,7 @@ def _ladder_question(
         if payday:  # hours of their own, such as the start of the booking day, hold only for the day the money comes
             window = issuer_window(case, rules, case.verdict.decline_class)
         spaced_from = _last_try(last_at, usage) if ladder.one_per_day else None
-    return Question(
+    return _question(
         not_before=max(wanted, now),
         because=because,
         amount=case.amount,

@@ -4,7 +4,7 @@ The order: the card that the customer chose since, or later than the subscriptio
 default; the other cards as backups, where policy and consent allow. Details known dead are passed over where anything else is left.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from recovery.cases.case import Case, Purpose
@@ -22,7 +22,10 @@ from recovery.values import replace
 
 def card_read(case: Case, fact: CardRefreshed | ChargeDue, *, now: datetime, rules: Rules) -> Card | None:
     """The card that a reading leads to. Engine and decision both ask here, so budget and charge are of one card."""
-    return next_card(noticed(with_cards(case, fact), fact, now=now, rules=rules), fact.card, rules.policy)
+    if _is_only(fact.card, fact.cards):
+        return fact.card
+    own = rules.for_case(case)
+    return next_card(noticed(with_cards(case, fact), fact, now=now, rules=own), fact.card, own.policy)
 
 
 def shows_cards(fact: CardRefreshed | ChargeDue) -> bool:
@@ -72,8 +75,8 @@ def _saved(kept: KeptCard) -> float:
 
 def next_card(case: Case, default: Card | None, policy: Policy) -> Card | None:
     """What to charge next, given the gateway's own default: fresh details first, then the turn of a backup, then what was tried."""
-    if case.choice is None and default is not None and len(case.wallet) == 1 and case.wallet[0].card is default:
-        return default  # the only card there is
+    if _is_only(default, case.wallet):
+        return default
     choice = next((kept.card for kept in case.wallet if kept.card.payment_method == case.choice), None)
     if choice is not None and (case.is_dead(choice) or needs_agreement(case, choice, policy)):
         choice = None  # what the customer chose is not that card any more
@@ -85,6 +88,11 @@ def next_card(case: Case, default: Card | None, policy: Policy) -> Card | None:
     if turn is not None and any(turn.same_details(each) for each in backups(case, policy)):
         return turn
     return choice or default
+
+
+def _is_only(default: Card | None, cards: Sequence[KeptCard]) -> bool:
+    """Whether the gateway's default is the only card there is: then nothing is left to choose, whatever is known of it."""
+    return len(cards) == 1 and cards[0].card is default
 
 
 def is_fresh(case: Case, card: Card, policy: Policy) -> bool:

@@ -6,7 +6,6 @@ It keeps what ``engine.advance`` keeps in rows: the case, its open steps and wha
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 from recovery.cases.case import Attempt, Case, Decision, Plan, WaitingStep
 from recovery.cases.choosing import card_read
@@ -28,7 +27,7 @@ from recovery.cases.lifecycle import LETTERS, OPEN, OPEN_ATTEMPTS, SPENT, Attemp
 from recovery.cases.rules import NO_USE, CardUse, Rules
 from recovery.declines.signals import Initiator
 from recovery.timing.budgets import Use
-from recovery.values import replace
+from recovery.values import maker, replace
 
 LOOK_BACK = timedelta(days=31)
 """One day more than the longest window that a network rolls (30 days), as the database looks back."""
@@ -38,6 +37,8 @@ _NEEDS_USE: frozenset[type] = frozenset({AttemptAnswered, CardRefreshed, ChargeD
 _READINGS = (ChargeDue, CardRefreshed)
 _OUTCOMES = (AttemptAnswered, LeaseLapsed)
 _NEEDS_STEPS: frozenset[type] = frozenset({CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused})
+# Made with every fact.
+_card_use, _counted_use, _waiting_step = maker(CardUse), maker(Use), maker(WaitingStep)
 
 
 class Course:
@@ -56,7 +57,7 @@ class Course:
         self._busy: Plan | None = None
         self._again: datetime | None = None
         self._taken = 0
-        self._others: list[tuple[str, Use]] = list(uses)
+        self._others: list[tuple[str | None, Use]] = list(uses)
         self._counted: tuple[Attempt, ...] = ()
         self._own: list[tuple[str | None, Use]] = []
 
@@ -95,7 +96,7 @@ class Course:
         """The case with its planned steps; the one under way is no plan any more."""
         if not self._planned and not self.case.steps:
             return self.case
-        waiting = tuple([WaitingStep(kind=p.kind, due_at=p.due_at, in_flight=False) for p in self._planned.values()])
+        waiting = tuple([_waiting_step(kind=p.kind, due_at=p.due_at, in_flight=False) for p in self._planned.values()])
         return self.case if waiting == self.case.steps else replace(self.case, steps=waiting)
 
     def _finish(self, fact: Fact, decision: Decision, now: datetime) -> Plan | None:
@@ -128,24 +129,21 @@ class Course:
         charge = fact.charge
         if charge.card is not None and (charge.signals is None or charge.signals.reached_network):
             theirs = charge.initiator is Initiator.CUSTOMER
-            use = Use(at=charge.created_at, amount=charge.amount, declined=True, by_customer=theirs)
+            use = _counted_use(at=charge.created_at, amount=charge.amount, declined=True, by_customer=theirs)
             self._others.append((charge.card.budget_key, use))
 
     def _usage(self, fact: Fact, now: datetime) -> CardUse:
         """What counts against the card that the decision is about, as the engine reads it from its rows."""
         case, card = self.case, self.case.card
         if isinstance(fact, _READINGS):
-            card = card_read(case, fact, now=now, rules=self._rules.for_case(case)) or card
+            card = card_read(case, fact, now=now, rules=self._rules) or card
         if card is None:
             return NO_USE
         if self._counted is not case.attempts:
             self._count(case.attempts)
         key, since = card.budget_key, now - LOOK_BACK
-        uses = [use for other, use in self._others if other == key and use.at > since]
-        if self._own:
-            uses += [use for other, use in self._own if other == key and use.at > since]
-            uses.sort(key=_WHEN)
-        return CardUse(budget_key=key, uses=uses)
+        uses = [use for other, use in self._others + self._own if other == key and use.at > since]
+        return _card_use(budget_key=key, uses=uses)
 
     def _count(self, attempts: tuple[Attempt, ...]) -> None:
         """Count our own attempts; each changes once or twice."""
@@ -158,13 +156,10 @@ class Course:
         self._counted = attempts
 
 
-_WHEN = attrgetter("at")
-
-
 def _use(attempt: Attempt) -> tuple[str | None, Use]:
     """What an attempt counts as, and against which card: none where the network never saw it."""
     counts = attempt.status in SPENT and (attempt.signals is None or attempt.signals.reached_network)
     open_still = attempt.status in OPEN_ATTEMPTS
     declined = None if open_still else attempt.status is not AttemptStatus.SUCCEEDED
-    use = Use(at=attempt.started_at, amount=attempt.amount, declined=declined)
+    use = _counted_use(at=attempt.started_at, amount=attempt.amount, declined=declined)
     return attempt.card.budget_key if counts else None, use

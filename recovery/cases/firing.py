@@ -22,7 +22,9 @@ from recovery.cases.updating import Closed, ContactCardholder, compared, told
 from recovery.declines.signals import Card
 from recovery.sentences import Sentence
 from recovery.timing.slots import Slot
-from recovery.values import replace
+from recovery.values import maker, replace
+
+_attempt, _decision = maker(Attempt), maker(Decision)
 
 GATEWAY_MARGIN = timedelta(hours=6)
 """How long after the gateway's own retry ours may come: its webhook needs time, and a card is not tried twice in a row."""
@@ -224,7 +226,7 @@ def _behind(case: Case, elder: Elder, *, now: datetime, rules: Rules) -> Decisio
 
 def _begin(case: Case, card: Card, purpose: Purpose, *, slot: Slot, now: datetime) -> Decision:
     number = len(case.attempts) + 1
-    attempt = Attempt(
+    attempt = _attempt(
         id=f"{case.id}-{number}",
         number=number,
         card=card,
@@ -241,7 +243,7 @@ def _begin(case: Case, card: Card, purpose: Purpose, *, slot: Slot, now: datetim
         what = f"{case.amount} on {card.brief()} ({purpose.value.replace('_', ' ')})"
         return f"attempt {number}: {what}, in {hours.name} (risk {hours.weight:g})"
 
-    return Decision(
+    return _decision(
         case=replace(case, attempts=(*case.attempts, attempt)),
         reason=Sentence(reason),
         start=attempt,

@@ -13,7 +13,10 @@ from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
 from recovery.sentences import Sentence, Told
 from recovery.timing.slots import Slot, jitter, next_slot
-from recovery.values import replace
+from recovery.values import maker, replace
+
+# For what most facts lead to.
+_decision, _plan = maker(Decision), maker(Plan)
 
 SILENT_STEPS = frozenset({StepKind.REFRESH_CARD, StepKind.CHARGE_CARD})
 ALL_STEPS = frozenset(StepKind)
@@ -58,10 +61,10 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
 
         ended = spent(case, Rule.HORIZON, now=now, rules=rules, why=Sentence(pushed), detail=detail)
         return replace(ended, slot=slot)
-    return Decision(
+    return _decision(
         case=case if case.state is State.SILENT else replace(case, state=State.SILENT),
         reason=Sentence(lambda: f"{why}; {verdict.brief()}; next try {told(slot)}: {slot.reason}"),
-        plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
+        plan=(_plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=_READING,
         slot=slot,
     )
@@ -78,10 +81,10 @@ def charge_fresh(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why
     if slot.at is None or too_late:
         ended = exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=slot.reason)
         return replace(ended, slot=slot)
-    return Decision(
+    return _decision(
         case=case,
         reason=Sentence(lambda: f"{why}; fresh details ({card.brief()}) are tried {told(slot)}: {slot.reason}"),
-        plan=(Plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
+        plan=(_plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=_READING,
         slot=slot,
     )
@@ -138,8 +141,8 @@ def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: Told, d
     asked = replace(case, state=State.DUNNING, exhausted=exhausted)
     ends_at = now + held_back(asked, rules) + timedelta(days=rules.policy.dunning.wait_days)
     following = (next_letter(asked, now=now, rules=rules), next_between(asked, now=now, rules=rules))
-    plan = [Plan(kind=StepKind.CLOSE_CASE, due_at=ends_at), *(each for each in following if each is not None)]
-    return Decision(
+    plan = [_plan(kind=StepKind.CLOSE_CASE, due_at=ends_at), *(each for each in following if each is not None)]
+    return _decision(
         case=asked,
         reason=Sentence(
             lambda: (
@@ -171,7 +174,7 @@ def told(slot: Slot) -> str:
 
 def refresh_now(case: Case, *, now: datetime, why: Told) -> Decision:
     """Read obligation and card again at once; what is planned stays until the reading tells."""
-    return Decision(case=case, reason=why, plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),))
+    return _decision(case=case, reason=why, plan=(_plan(kind=StepKind.REFRESH_CARD, due_at=now),))
 
 
 def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:

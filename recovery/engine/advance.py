@@ -121,7 +121,7 @@ def _let_in(
     if isinstance(fact, EmailRefused) and knows_fact(tx, case.id, EmailSent(email_id=fact.email_id).key):
         fact = replace(fact, believed_sent=True)
     rules = door.rulebook.rules_for(tx, fact.version if isinstance(fact, PolicyMoved) else case.policy)
-    card = card_read(case, fact, now=moment.now, rules=rules.for_case(case)) if isinstance(fact, _READINGS) else None
+    card = card_read(case, fact, now=moment.now, rules=rules) if isinstance(fact, _READINGS) else None
     card = card or case.card or (fact.charge.card if isinstance(fact, PaymentFailed) else None)
     key = card.budget_key if card else None
     if isinstance(fact, ChargeDue) and key is not None:

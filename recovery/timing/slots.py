@@ -10,7 +10,7 @@ from recovery.money import Money
 from recovery.sentences import Told
 from recovery.timing.budgets import Use, budget_brief, earliest, rooms
 from recovery.timing.windows import SEARCH_DAYS, Stretch, Window
-from recovery.values import quick
+from recovery.values import maker, quick
 
 _NO_TIME = timedelta(0)
 
@@ -104,6 +104,9 @@ class Move:
         return f"{when}: one try per card and local day"
 
 
+_slot, _move = maker(Slot), maker(Move)
+
+
 def next_slot(question: Question) -> Slot:
     """The earliest instant that obeys the wait, the spacing, the bank's hours and every network cap at once."""
     at, ends = question.not_before, None
@@ -115,19 +118,19 @@ def next_slot(question: Question) -> Slot:
         if question.risk_max is not None:
             stretch = question.window.next_within(question.risk_max, at)
             if stretch is None:
-                return Slot(at=None, question=question, moves=tuple(moves))
+                return _slot(at=None, question=question, moves=tuple(moves))
             if stretch.starts > at:
-                moves.append(Move(at=at, risky=question.window.at(at)))
+                moves.append(_move(at=at, risky=question.window.at(at)))
                 at = stretch.starts
             ends = stretch.ends
         pack = question.networks.in_force(question.brand, at, question.country)
         latest = earliest(pack, uses=question.uses, amount=question.amount, at=at)
         if latest > at:
-            moves.append(Move(at=at, pack=pack, until=latest))
+            moves.append(_move(at=at, pack=pack, until=latest))
             at = latest
         if at == before:
             spread = _spread(question, at, ends) if question.jitter_seconds else _NO_TIME
-            return Slot(at=at + spread, question=question, moves=tuple(moves), pack=pack, settled_at=at)
+            return _slot(at=at + spread, question=question, moves=tuple(moves), pack=pack, settled_at=at)
     raise AssertionError(f"no slot settles for {question}")
 
 
@@ -136,7 +139,7 @@ def _spaced(question: Question, last_try_at: datetime, at: datetime, moves: list
     last_day = question.window.local(last_try_at).date()
     if question.window.local(at).date() > last_day:
         return at
-    moves.append(Move(at=at))
+    moves.append(_move(at=at))
     return question.window.instant(last_day + timedelta(days=1), time.min)
 
 

@@ -9,7 +9,7 @@ import pytest
 from recovery.declines.signals import Card, Signals
 from recovery.money import Money
 from recovery.sentences import Sentence
-from recovery.values import quick, replace
+from recovery.values import maker, quick, replace
 
 CARD = Card(payment_method="pm_1", brand="visa", exp_month=1)
 
@@ -28,9 +28,13 @@ class Quick:
     kind: str | None = None
 
 
+MAKES = pytest.mark.parametrize("make", [Quick, maker(Quick)], ids=["class", "maker"])
+
+
+@MAKES
 @pytest.mark.parametrize("given", [{}, {"number": 4}, {"kind": "k", "number": 5}])
-def test_a_value_made_quickly_is_like_any_other(given: dict[str, Any]) -> None:
-    made = Quick(name="n", **given)
+def test_a_value_made_quickly_is_like_any_other(make: type[Quick], given: dict[str, Any]) -> None:
+    made = make(name="n", **given)
     assert dataclasses.asdict(made) == {"name": "n", "number": 3, "kind": None} | given
     assert type(made) is Quick
     assert made == dataclasses.replace(made)
@@ -41,11 +45,12 @@ def test_a_value_made_quickly_is_like_any_other(given: dict[str, Any]) -> None:
         made.name = "m"  # type: ignore[misc]
 
 
-def test_what_is_missing_or_unknown_is_told_as_ever() -> None:
-    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'name'"):
-        Quick()  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
-        Quick(name="n", other=1)  # type: ignore[call-arg]
+@MAKES
+def test_what_is_missing_or_unknown_is_told_as_ever(make: type[Quick]) -> None:
+    with pytest.raises(TypeError, match=r"Quick.*\(\) missing 1 required keyword-only argument: 'name'"):
+        make()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"Quick.*\(\) got an unexpected keyword argument 'other'"):
+        make(name="n", other=1)  # type: ignore[call-arg]
 
 
 def test_a_default_made_anew_for_each_value_is_refused() -> None:
@@ -55,8 +60,9 @@ def test_a_default_made_anew_for_each_value_is_refused() -> None:
 
     with pytest.raises(TypeError, match=r"Listed\.names has a default that is made anew"):
         quick(Listed)
-    with pytest.raises(TypeError, match=r"use dataclasses\.replace"):
-        quick(Money)
+    for each in (quick, maker):
+        with pytest.raises(TypeError, match=r"use dataclasses\.replace"):
+            each(Money)
 
 
 @pytest.mark.parametrize("changes", [{}, {"brand": "amex"}, {"brand": None, "exp_month": 12, "fingerprint": "f"}])

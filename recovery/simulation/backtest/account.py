@@ -25,7 +25,7 @@ from recovery.simulation.answers import (
 from recovery.simulation.sandbox.store import DEFAULT_SEED, derived_id
 from recovery.simulation.world.build import World
 from recovery.simulation.world.people import CardFace, Person
-from recovery.values import quick, replace
+from recovery.values import maker, quick, replace
 
 
 @quick
@@ -41,6 +41,10 @@ class Tried:
     def approved(self) -> bool:
         """Whether money moved."""
         return self.answer.verdict is Verdict.APPROVED
+
+
+# Made for every try.
+_charge, _tried, _authorization, _past_try = maker(Charge), maker(Tried), maker(Authorization), maker(PastTry)
 
 
 class Account:
@@ -156,18 +160,18 @@ class Account:
         answer = NOT_SENT if self._gateway_refuses(question) else self._world.answer(question)
         self._number += 1
         approved = answer.verdict is Verdict.APPROVED
-        charge = Charge(
+        charge = _charge(
             id=f"ch_{self._number}",
             status=ChargeStatus.SUCCEEDED if approved else ChargeStatus.FAILED,
             amount=self._obligation.remaining,
-            created_at=at.replace(microsecond=0),  # gateways tell whole seconds
+            created_at=at.replace(microsecond=0) if at.microsecond else at,  # gateways tell whole seconds
             card=self._card_of(face),
             signals=None if approved else signals_of(answer),
             initiator=initiator,
             idempotency_key=key,
         )
         self._book(question, answer, approved=approved, initiator=initiator)
-        tried = Tried(charge=charge, answer=answer, card=question.card)
+        tried = _tried(charge=charge, answer=answer, card=question.card)
         self.tries.append(tried)
         if approved:
             self._obligation = replace(
@@ -177,7 +181,7 @@ class Account:
 
     def _question(self, at: datetime, face: CardFace, *, on_session: bool) -> Authorization:
         owed = self._obligation.remaining
-        return Authorization(
+        return _authorization(
             card=on_file(face),
             customer=self._obligation.customer,
             invoice=self._obligation.id,
@@ -196,7 +200,7 @@ class Account:
 
     def _book(self, question: Authorization, answer: Answer, *, approved: bool, initiator: Initiator) -> None:
         card = question.card
-        past = PastTry(
+        past = _past_try(
             at=question.at,
             approved=approved,
             amount_minor=question.amount_minor,

@@ -35,9 +35,13 @@ from recovery.simulation.answers import Verdict
 from recovery.simulation.backtest.account import Tried, signals_of
 from recovery.simulation.backtest.lives import Scene
 from recovery.simulation.world.people import CardFace
+from recovery.values import maker
 
 CUSTOMER_DAYS = 14
 """How long a fixed ladder waits for the customer after its email: as long as the shipped policy."""
+
+# Made for every try.
+_charge_due, _attempt_answered, _declined = maker(ChargeDue), maker(AttemptAnswered), maker(Declined)
 
 
 class Nothing:
@@ -182,7 +186,7 @@ class EnginePolicy:
         obligation, wallet = account.read(), account.wallet if account.owed else Wallet()
         match plan.kind:
             case StepKind.CHARGE_CARD:
-                due = ChargeDue(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
+                due = _charge_due(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
                 self._charge(course, due, now)
             case StepKind.REFRESH_CARD:
                 read = CardRefreshed(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
@@ -207,7 +211,7 @@ class EnginePolicy:
         account, attempt = self._scene.account, decision.start
         face = account.face_of(attempt.card.payment_method)
         tried = account.charge(now, face, initiator=Initiator.ENGINE, key=attempt.id)
-        course.tell(AttemptAnswered(attempt_id=attempt.id, answer=_engine_answer(tried)), now=now)
+        course.tell(_attempt_answered(attempt_id=attempt.id, answer=_engine_answer(tried)), now=now)
 
     def _opened(self, tried: Tried) -> Case:
         obligation = self._scene.account.obligation
@@ -226,4 +230,4 @@ def _engine_answer(tried: Tried) -> EngineAnswer:
         return Succeeded(charge=tried.charge)
     if tried.answer.verdict is Verdict.AUTHENTICATION:
         return NeedsCustomer(signals=signals_of(tried.answer), charge_id=tried.charge.id)
-    return Declined(signals=signals_of(tried.answer), charge_id=tried.charge.id)
+    return _declined(signals=signals_of(tried.answer), charge_id=tried.charge.id)

@@ -6,9 +6,9 @@ another world under another load or another version of Python.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -32,7 +32,7 @@ class Dice:
         """The next number in 0..1, without 1."""
         if not self._left:
             self._blocks += 1
-            digest = hashlib.blake2b(self._name, digest_size=64, salt=self._blocks.to_bytes(8, "little"))
+            digest = blake2b(self._name, digest_size=64, salt=self._blocks.to_bytes(8, "little"))
             self._left = list(_BLOCK.unpack(digest.digest()))
         return (self._left.pop() >> 11) * _SHARE
 
@@ -56,7 +56,7 @@ def dice(seed: int, *name: object) -> Dice:
 
 def chance(seed: int, *name: object) -> float:
     """One number in 0..1 for a name."""
-    digest = hashlib.blake2b(_text(seed, name), digest_size=8).digest()
+    digest = blake2b(_text(seed, name), digest_size=8).digest()
     return (int.from_bytes(digest, "little") >> 11) * _SHARE
 
 

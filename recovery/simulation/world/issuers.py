@@ -44,8 +44,8 @@ def approves(seed: int, parameters: Parameters, person: Person, question: Author
     share = approval_share(seed, parameters, person, question, local=local)
     if share <= 0:
         return False
-    card, hour = question.card.fingerprint, (local.toordinal(), local.hour)
-    return chance(seed, "issuer", card, *hour, question.on_session) < share
+    card, day = question.card.fingerprint, local.toordinal()
+    return chance(seed, f"issuer/{card}/{day}/{local.hour}/{question.on_session}") < share
 
 
 def approval_share(
@@ -86,8 +86,8 @@ def _balance(seed: int, parameters: Parameters, person: Person, at: datetime, lo
     else:
         share = parameters.funds_on_payday * parameters.funds_daily_decay ** ((at - payday) / _DAY)
         share *= parameters.chronic_factor if person.trouble.chronic else 1.0
-    days = (local.toordinal(), payday.toordinal())
-    return 1.0 if chance(seed, "balance", person.index, *days) < share else 0.0
+    name = f"balance/{person.index}/{local.toordinal()}/{payday.toordinal()}"
+    return 1.0 if chance(seed, name) < share else 0.0
 
 
 def _honor(parameters: Parameters, person: Person, question: Authorization, local: datetime) -> float:
