@@ -21,7 +21,7 @@ from recovery.storage.event_store import event_counts
 from recovery.storage.moment import Moment
 from recovery.storage.step_store import due_kinds
 
-POLL_SECONDS = 0.012
+POLL_SECONDS = 0.005
 """How often the processes are looked at while they work: looking takes time from them, and waiting costs it."""
 
 RING_AGAIN_SECONDS = 0.5
