@@ -27,11 +27,11 @@ from recovery.simulation.backtest.policies import EnginePolicy
 from recovery.simulation.sandbox import Sandbox
 from recovery.simulation.sandbox.server import serve_sandbox
 from recovery.simulation.world import World, build_world
+from recovery.storage.backlog_queries import busy_until
 from recovery.storage.case_store import case_id_of, cases_of, load_case
 from recovery.storage.connect import at_once, reading
 from recovery.storage.event_store import event_counts, store_events
 from recovery.storage.outcome_queries import obligations
-from recovery.storage.step_store import busy_until
 
 DAYS = 40
 CUSTOMERS = int(os.environ.get("RECOVERY_PARITY_CUSTOMERS", "40"))
