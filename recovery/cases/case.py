@@ -103,10 +103,9 @@ class Case:
     ``subscribed_at``, ``interval`` and ``trial`` (the first invoice after one) speak of the subscription as it was when it failed,
     ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that were sent or left out,
     ``letter_tries`` the tries at the current one; ``email_tries`` numbers all. ``wished_at`` is when the customer wants a try,
-    ``left_because`` the reason given for leaving; ``cancelled`` says that the subscription was ended while the case was open,
-    ``reason_mail`` which email asked. ``wallet`` is the last reading of the customer's cards, ``choice`` the payment method that the
-    customer chose for this payment. ``review`` says why a person must look. ``put_off`` counts how often in a row a due try was put off
-    by less than an hour.
+    ``left_because`` the reason given for leaving; ``cancelled`` that the subscription was ended meanwhile, ``reason_mail`` which email
+    asked. ``wallet`` is the customer's cards as last read, ``choice`` the payment method that the customer chose for this payment.
+    ``review`` says why a person must look. ``put_off`` counts how often in a row a due try was put off by less than an hour.
     """
 
     id: str
