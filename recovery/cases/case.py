@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from recovery.cases.correcting import Correction, revived
 from recovery.cases.holdout import Arm
@@ -36,6 +37,9 @@ class Purpose(StrEnum):
     BETWEEN_EMAILS = "between_emails"
     CUSTOMER_DATE = "customer_date"
 
+
+SILENT_TRY: Final = Purpose.SILENT
+"""By a name of its own, as the states are (see ``lifecycle``)."""
 
 SOURCE_OF = {
     Purpose.SILENT: Source.SILENT_RETRY,
@@ -233,7 +237,7 @@ class Case:
         if card.payment_method == self.choice and not self.was_presented(card):
             return Purpose.CUSTOMER_CARD
         if self.was_tried(card):
-            return Purpose.SILENT
+            return SILENT_TRY
         if self.is_backup(card):
             return Purpose.BACKUP_CARD
         if self.corrections and revived(self, card):
