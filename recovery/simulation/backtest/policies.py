@@ -32,7 +32,7 @@ from recovery.cases.rules import Rules
 from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Initiator
 from recovery.simulation.answers import Verdict
-from recovery.simulation.backtest.account import Tried, signals_of
+from recovery.simulation.backtest.account import Tried
 from recovery.simulation.backtest.lives import Scene
 from recovery.simulation.world.people import CardFace
 from recovery.values import maker
@@ -228,6 +228,8 @@ class EnginePolicy:
 def _engine_answer(tried: Tried) -> EngineAnswer:
     if tried.approved:
         return Succeeded(charge=tried.charge)
+    signals = tried.charge.signals
+    assert signals is not None, "a refused charge tells why"
     if tried.answer.verdict is Verdict.AUTHENTICATION:
-        return NeedsCustomer(signals=signals_of(tried.answer), charge_id=tried.charge.id)
-    return _declined(signals=signals_of(tried.answer), charge_id=tried.charge.id)
+        return NeedsCustomer(signals=signals, charge_id=tried.charge.id)
+    return _declined(signals=signals, charge_id=tried.charge.id)
