@@ -32,7 +32,9 @@ from recovery.cases.rules import CardUse, Rules
 from recovery.cases.showing import with_cards
 from recovery.declines.signals import Signals
 from recovery.sentences import Sentence, Told
-from recovery.values import replace
+from recovery.values import maker, replace
+
+_decision, _plan, _entry = maker(Decision), maker(Plan), maker(Entry)
 
 
 class BrokenInvariant(RuntimeError):
@@ -99,7 +101,7 @@ def _failure(case: Case, fact: facts.PaymentFailed, *, now: datetime, rules: Rul
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
     why = f"{why}; {rules.policy.holdout.brief(case.arm)}" if case.arm else why
     parts = money_moves.part_entries(known, fact.obligation.succeeded)
-    entry = Entry(
+    entry = _entry(
         kind=EntryKind.AT_RISK,
         amount=sum((part.amount for part in parts), case.amount),
         occurred_at=case.failed_at,
@@ -110,10 +112,10 @@ def _failure(case: Case, fact: facts.PaymentFailed, *, now: datetime, rules: Rul
         why = f"{why}; the payment is not by card, which is not supported"
         held = to_review(known, Review.NOT_BY_CARD, now=now, rules=rules, why=why)
         return replace(held, entries=(entry, *parts))
-    return Decision(
+    return _decision(
         case=known,
         reason=Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again first"),
-        plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
+        plan=(_plan(kind=StepKind.REFRESH_CARD, due_at=now),),
         entries=(entry, *parts),
     )
 

@@ -1,7 +1,6 @@
 """What to do next with a case that is still owed. Without it each fact would grow a schedule of its own."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from recovery.cases.asking import fresh_question, silent_slot
 from recovery.cases.between import held_back, next_between, next_letter
@@ -169,7 +168,7 @@ def to_review(case: Case, because: Review, *, now: datetime, rules: Rules, why: 
 def told(slot: Slot) -> str:
     """A slot's instant for reasons, in the issuer's time."""
     assert slot.at is not None
-    return f"{slot.at.astimezone(ZoneInfo(slot.zone)):%a %d %b %H:%M} {slot.zone}"
+    return f"{slot.question.window.local(slot.at):%a %d %b %H:%M} {slot.zone}"
 
 
 def refresh_now(case: Case, *, now: datetime, why: Told) -> Decision:

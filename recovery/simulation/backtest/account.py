@@ -58,6 +58,8 @@ _APPROVED, _OPEN, _CUSTOMER = Verdict.APPROVED, ObligationStatus.OPEN, Initiator
 
 # Made for every try.
 _charge, _tried, _authorization, _past_try = maker(Charge), maker(Tried), maker(Authorization), maker(PastTry)
+# Made for every life.
+_obligation, _held, _kept_card, _wallet = maker(Obligation), maker(_Held), maker(KeptCard), maker(Wallet)
 
 
 class Account:
@@ -132,8 +134,8 @@ class Account:
             name = self._method(face)
             if name not in kept:
                 held = self._attached[name]
-                kept[name] = KeptCard(card=held.card, place=place, saved_at=held.since.replace(microsecond=0))
-        return Wallet(default=self._held(self.on_file).card, cards=ordered(list(kept.values())))
+                kept[name] = _kept_card(card=held.card, place=place, saved_at=held.since.replace(microsecond=0))
+        return _wallet(default=self._held(self.on_file).card, cards=ordered(list(kept.values())))
 
     def _method(self, face: CardFace) -> str:
         """The payment method of a card; new details of the first card stay under its name."""
@@ -159,7 +161,7 @@ class Account:
 
     def _hold(self, face: CardFace, since: datetime) -> None:
         name = self._method(face)
-        self._attached[name] = _Held(face=face, since=since, card=card_of(face, name), sent=on_file(face))
+        self._attached[name] = _held(face=face, since=since, card=card_of(face, name), sent=on_file(face))
         self._wallet = None
 
     def save(self, face: CardFace, at: datetime) -> None:
@@ -236,7 +238,7 @@ class Account:
 def _opening(person: Person) -> Obligation:
     """The invoice of the renewal, named as the sandbox names it."""
     customer, invoice = _names(person.email)
-    return Obligation(
+    return _obligation(
         id=invoice,
         customer=customer,
         status=ObligationStatus.OPEN,

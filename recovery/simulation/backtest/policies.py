@@ -42,6 +42,7 @@ CUSTOMER_DAYS = 14
 
 # Made for every try.
 _charge_due, _attempt_answered, _declined = maker(ChargeDue), maker(AttemptAnswered), maker(Declined)
+_payment_failed, _card_refreshed = maker(PaymentFailed), maker(CardRefreshed)
 
 
 class Nothing:
@@ -154,7 +155,7 @@ class EnginePolicy:
         account = self._scene.account
         if self._course is None:
             self._course = Course(self._opened(tried), rules=self._rules)
-        self._course.tell(PaymentFailed(charge=tried.charge, obligation=account.obligation), now=now)
+        self._course.tell(_payment_failed(charge=tried.charge, obligation=account.obligation), now=now)
 
     def card_changed(self, now: datetime) -> None:
         """An event about the customer's cards."""
@@ -189,7 +190,7 @@ class EnginePolicy:
                 due = _charge_due(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
                 self._charge(course, due, now)
             case StepKind.REFRESH_CARD:
-                read = CardRefreshed(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
+                read = _card_refreshed(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
                 course.tell(read, now=now)
             case StepKind.SEND_EMAIL | StepKind.ASK_REASON:
                 why = plan.kind is StepKind.ASK_REASON
