@@ -112,7 +112,9 @@ def project_from(case: Case, rules: Rules, usage: CardUse, *, now: datetime, bec
     own = {(attempt.started_at, attempt.amount) for attempt in case.attempts}
     others = [(usage.budget_key, use) for use in usage.uses if (use.at, use.amount) not in own]
     planned = [Plan(kind=step.kind, due_at=step.due_at) for step in case.steps]
-    return _play(Course(case, rules=rules, planned=planned, uses=others), because, now=now)
+    elsewhere = {usage.budget_key: usage.elsewhere}
+    course = Course(case, rules=rules, planned=planned, uses=others, elsewhere=elsewhere)
+    return _play(course, because, now=now)
 
 
 def opened(scenario: Scenario, rules: Rules) -> Case:

@@ -25,11 +25,11 @@ from recovery.simulation.backtest.policies import EnginePolicy
 from recovery.simulation.sandbox import Sandbox
 from recovery.simulation.sandbox.server import serve_sandbox
 from recovery.simulation.world import World, build_world
+from recovery.storage.backlog_queries import backlog
 from recovery.storage.case_store import case_id_of, cases_of, load_case
 from recovery.storage.event_store import event_counts, store_event
 from recovery.storage.moment import Moment
 from recovery.storage.outcome_queries import obligations
-from recovery.storage.step_store import backlog
 
 DAYS = 40
 LONG = os.environ.get("RECOVERY_PARITY_CUSTOMERS")
