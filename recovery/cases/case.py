@@ -41,15 +41,6 @@ class Purpose(StrEnum):
 SILENT_TRY: Final = Purpose.SILENT
 """By a name of its own, as the states are (see ``lifecycle``)."""
 
-SOURCE_OF = {
-    Purpose.SILENT: Source.SILENT_RETRY,
-    Purpose.REFRESHED_CARD: Source.REFRESHED_CARD,
-    Purpose.BACKUP_CARD: Source.BACKUP_CARD,
-    Purpose.BETWEEN_EMAILS: Source.SILENT_RETRY,
-    Purpose.CUSTOMER_DATE: Source.CUSTOMER_AFTER_EMAIL,
-}
-"""Who is credited with a charge of ours. A card that the customer chose is the customer's doing, asked or unasked."""
-
 _OWN_BUDGET = frozenset({Purpose.BACKUP_CARD, Purpose.CUSTOMER_CARD, Purpose.CUSTOMER_DATE, Purpose.BETWEEN_EMAILS})
 """Purposes that use up none of the policy's silent attempts; the networks' budgets hold for all."""
 
