@@ -43,6 +43,8 @@ class BrokenInvariant(RuntimeError):
 
 def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """What a fact leads to. Raises BrokenInvariant if the result breaks the lifecycle table."""
+    if type(fact) is facts.PolicyMoved:
+        case = regrouping.regrouped(case, rules)
     own = rules.for_case(case)
     decision: Decision = _HANDLERS[type(fact)](with_cards(case, fact), fact, now, own, usage)
     state = decision.case.state

@@ -30,7 +30,8 @@ def opened_case(
     ``arm_before`` is how an earlier case of the customer was treated, if that was measured.
     """
     failed_at = charge.created_at
-    segment = segment_of(rules.policy.segments, Standing.of(obligation, failed_at=failed_at))
+    standing = Standing.of(obligation, failed_at=failed_at)
+    segment = segment_of(rules.policy.segments, standing)
     arm = rules.policy.holdout.arm_of(obligation.customer, before=arm_before)
     return _case(
         id=case_id,
@@ -48,6 +49,7 @@ def opened_case(
         subscribed_at=obligation.subscribed_at,
         interval=obligation.interval,
         interval_count=obligation.interval_count,
+        trial=standing.trial,
         zone=rules.banks.zone_of(obligation.country, obligation.region),
     )
 
