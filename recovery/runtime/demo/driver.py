@@ -15,12 +15,13 @@ from recovery.runtime.celery_app import Bell, bells_of
 from recovery.runtime.clock import SharedClock, machine_now
 from recovery.runtime.demo.operator import Operator
 from recovery.runtime.demo.world_link import WorldLink
+from recovery.storage.backlog_queries import backlog, busy_until
 from recovery.storage.connect import reading
 from recovery.storage.event_store import event_counts
 from recovery.storage.moment import Moment
-from recovery.storage.step_store import backlog, busy_until, due_kinds
+from recovery.storage.step_store import due_kinds
 
-POLL_SECONDS = 0.012
+POLL_SECONDS = 0.005
 """How often the processes are looked at while they work: looking takes time from them, and waiting costs it."""
 
 RING_AGAIN_SECONDS = 0.5
