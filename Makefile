@@ -7,8 +7,8 @@ ARGS ?=
 JOBS ?= 4
 SEEDS ?= 200
 MINUTES ?= 5
-# In each of the worlds.
-CASES ?= 60
+# In each of the worlds; the tests play 40 of each.
+CASES ?= 300
 
 # Works with `make -C checkout` and `make -f checkout/Makefile` alike, blanks in the path included.
 IN = cd "$$(dirname "$(strip $(MAKEFILE_LIST))")" &&
@@ -46,7 +46,7 @@ pytest: setup-dev
 simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make simulate SEEDS=2000
 	@$(IN) exec "$(VENV)/bin/python" tests/simulation/run.py --seeds $(SEEDS) $(ARGS)
 
-parity: setup-dev  ## hundreds of cases over HTTP and a real database, decision by decision against the backtest: make parity CASES=100
+parity: setup-dev  ## thousands of cases over HTTP and a real database, decision by decision against the backtest: make parity CASES=1000
 	@$(IN) RECOVERY_PARITY_CUSTOMERS=$(CASES) exec "$(VENV)/bin/python" -m pytest -n $(JOBS) --timeout 3600 tests/backtest/test_backtest_parity.py $(ARGS)
 
 chaos: setup-dev  ## real processes killed at random, servers too, judged by checkers: make chaos MINUTES=10

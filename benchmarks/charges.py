@@ -38,8 +38,8 @@ from recovery.runtime.clock import machine_now
 from recovery.runtime.embedded import embedded_postgres
 from recovery.runtime.settings import Settings
 from recovery.runtime.wiring import ROUNDS, Wiring
+from recovery.storage.backlog_queries import backlog
 from recovery.storage.migrate import upgrade
-from recovery.storage.step_store import backlog
 
 LATENCY_SECONDS = 0.5
 THREADS = 96

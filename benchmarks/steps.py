@@ -28,11 +28,12 @@ from recovery.runtime.clock import machine_now
 from recovery.runtime.embedded import embedded_postgres
 from recovery.runtime.settings import Settings
 from recovery.runtime.wiring import Wiring
+from recovery.storage.backlog_queries import backlog
 from recovery.storage.connect import reading
 from recovery.storage.event_store import StoredEvent, claim_events, store_events
 from recovery.storage.migrate import upgrade
 from recovery.storage.moment import Moment
-from recovery.storage.step_store import backlog, claim_steps, due_kinds
+from recovery.storage.step_store import claim_steps, due_kinds
 from recovery.storage.tables import cases
 
 BATCH = 50

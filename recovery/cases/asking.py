@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from recovery.cases.case import Case
+from recovery.cases.elsewhere import advised_until
 from recovery.cases.policy import Ladder
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
@@ -29,6 +30,8 @@ def fresh_question(case: Case, *, now: datetime, rules: Rules, usage: CardUse, w
     """
     assert case.card is not None
     advised_at = _advised_at(case)
+    if usage.elsewhere:
+        advised_at = _later(advised_at, advised_until(case.card, usage, rules))
     return _question(
         not_before=max(now, advised_at) if advised_at else now,
         because=_ADVISED if advised_at and advised_at > now else "",
@@ -45,6 +48,10 @@ def fresh_question(case: Case, *, now: datetime, rules: Rules, usage: CardUse, w
 
 
 _ADVISED = "not before the wait is over that the network advised for this card"
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((at for at in (one, other) if at is not None), default=None)
 
 
 def _advised_at(case: Case) -> datetime | None:
@@ -81,6 +88,7 @@ def silent_slot(
         return slot
     last_at = case.last_failure_at or case.failed_at
     soonest = last_at + timedelta(hours=max(ladder.last_gap_hours, case.verdict.wait_hours))
+    soonest = max(soonest, advised_until(case.card, usage, rules) or soonest)
     for days in LAST_CHANCE_DAYS:
         wanted = case.horizon_at - timedelta(days=days)
         if wanted < soonest:
@@ -113,6 +121,10 @@ def _ladder_question(
         if payday:  # hours of their own, such as the start of the booking day, hold only for the day the money comes
             window = issuer_window(case, rules, case.verdict.decline_class)
         spaced_from = _last_try(last_at, usage) if ladder.one_per_day else None
+    if usage.elsewhere:
+        advised = advised_until(card, usage, rules)
+        if advised is not None and advised > wanted:
+            wanted, because = advised, _ADVISED
     return _question(
         not_before=max(wanted, now),
         because=because,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from recovery.cases.correcting import Correction, revived
 from recovery.cases.holdout import Arm
@@ -37,14 +38,8 @@ class Purpose(StrEnum):
     CUSTOMER_DATE = "customer_date"
 
 
-SOURCE_OF = {
-    Purpose.SILENT: Source.SILENT_RETRY,
-    Purpose.REFRESHED_CARD: Source.REFRESHED_CARD,
-    Purpose.BACKUP_CARD: Source.BACKUP_CARD,
-    Purpose.BETWEEN_EMAILS: Source.SILENT_RETRY,
-    Purpose.CUSTOMER_DATE: Source.CUSTOMER_AFTER_EMAIL,
-}
-"""Who is credited with a charge of ours. A card that the customer chose is the customer's doing, asked or unasked."""
+SILENT_TRY: Final = Purpose.SILENT
+"""By a name of its own, as the states are (see ``lifecycle``)."""
 
 _OWN_BUDGET = frozenset({Purpose.BACKUP_CARD, Purpose.CUSTOMER_CARD, Purpose.CUSTOMER_DATE, Purpose.BETWEEN_EMAILS})
 """Purposes that use up none of the policy's silent attempts; the networks' budgets hold for all."""
@@ -96,17 +91,16 @@ class Case:
 
     ``amount`` is what is still owed, as last read. ``card`` is what the next charge would use. ``verdict``, ``signals`` and
     ``last_failure_at`` speak of the newest decline, which was on ``tried_card``. ``dead_cards`` are details that must never be
-    presented again; one without a fingerprint is a stored entry that was mistyped. ``brands_seen`` has of each payment method the
-    first details under each brand that anything ever showed, ``failed_cards`` the details that any charge, whosever, was refused on.
-    ``corrections`` are the entries whose billing address was corrected while the case was open.
-    ``segment`` names the segments that its policy is read for, ``zone`` is the customer's own time zone if the address tells it;
-    ``arm`` is how the customer is treated where that is measured; ``subscribed_at`` and ``interval`` speak of the subscription as it
-    was when it failed, ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that
-    were sent or left out, ``letter_tries`` the tries at the current one; ``email_tries`` numbers all. ``wished_at`` is the date
-    that the customer chose for a try, ``left_because`` the reason given for leaving; ``cancelled`` says that the subscription was
-    ended while the case was open, ``reason_mail`` which email asked. ``wallet`` is the last reading of the customer's cards,
-    ``choice`` the payment method that the customer chose for this payment. ``review`` says why a person must look. ``put_off``
-    counts how often in a row a due try was put off by less than an hour.
+    presented again; one without a fingerprint is a stored entry that was mistyped. ``brands_seen`` has of each payment method the first
+    details under each brand that anything ever showed, ``failed_cards`` the details that any charge, whosever, was refused on.
+    ``corrections`` are the entries whose billing address was corrected while the case was open. ``segment`` names the segments that its
+    policy is read for, ``zone`` the customer's own, if the address tells it; ``arm`` is the customer's where that is measured;
+    ``subscribed_at``, ``interval`` and ``trial`` (the first invoice after one) speak of the subscription as it was when it failed,
+    ``woken_at`` when a paid sibling made waiting pointless. ``letters_done`` counts the campaign's letters that were sent or left out,
+    ``letter_tries`` the tries at the current one; ``email_tries`` numbers all. ``wished_at`` is when the customer wants a try,
+    ``left_because`` the reason given for leaving; ``cancelled`` that the subscription was ended meanwhile, ``reason_mail`` which email
+    asked. ``wallet`` is the customer's cards as last read, ``choice`` the payment method that the customer chose for this payment.
+    ``review`` says why a person must look. ``put_off`` counts how often in a row a due try was put off by less than an hour.
     """
 
     id: str
@@ -125,6 +119,7 @@ class Case:
     subscribed_at: datetime | None = None
     interval: str | None = None
     interval_count: int = 1
+    trial: bool | None = None
     woken_at: datetime | None = None
     card: Card | None = None
     tried_card: Card | None = None
@@ -233,7 +228,7 @@ class Case:
         if card.payment_method == self.choice and not self.was_presented(card):
             return Purpose.CUSTOMER_CARD
         if self.was_tried(card):
-            return Purpose.SILENT
+            return SILENT_TRY
         if self.is_backup(card):
             return Purpose.BACKUP_CARD
         if self.corrections and revived(self, card):

@@ -4,7 +4,7 @@ imitate the engine, and none of them would show what the engine does.
 It keeps what ``engine.advance`` keeps in rows: the case, its open steps and what counts against its cards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from recovery.cases.case import Attempt, Case, Decision, Plan, WaitingStep
@@ -24,7 +24,7 @@ from recovery.cases.facts import (
     step_of,
 )
 from recovery.cases.lifecycle import LETTERS, OPEN, OPEN_ATTEMPTS, SPENT, AttemptStatus, StepKind
-from recovery.cases.rules import NO_USE, CardUse, Rules
+from recovery.cases.rules import NO_USE, CardUse, Refusal, Rules
 from recovery.declines.networks import LOOK_BACK
 from recovery.declines.signals import Initiator
 from recovery.timing.budgets import Use
@@ -37,17 +37,38 @@ _OUTCOMES = (AttemptAnswered, LeaseLapsed)
 _NEEDS_STEPS: frozenset[type] = frozenset({CardRefreshed, ChargeDue, CloseDue, EmailDue, EmailSent, EmailRefused})
 # Made with every fact.
 _card_use, _counted_use, _waiting_step = maker(CardUse), maker(Use), maker(WaitingStep)
+_NOTHING: Mapping[str, Sequence[Refusal]] = {}
 
 
 class Course:
     """One case as it goes through facts. Steps are performed one at a time: ``take`` the next, then ``tell`` what came of it."""
 
-    __slots__ = ("_again", "_busy", "_counted", "_known", "_others", "_own", "_planned", "_rules", "_taken", "case")
+    __slots__ = (
+        "_again",
+        "_busy",
+        "_counted",
+        "_elsewhere",
+        "_known",
+        "_others",
+        "_own",
+        "_planned",
+        "_rules",
+        "_taken",
+        "case",
+    )
 
     def __init__(
-        self, case: Case, *, rules: Rules, planned: Sequence[Plan] = (), uses: Sequence[tuple[str, Use]] = ()
+        self,
+        case: Case,
+        *,
+        rules: Rules,
+        planned: Sequence[Plan] = (),
+        uses: Sequence[tuple[str, Use]] = (),
+        elsewhere: Mapping[str, Sequence[Refusal]] = _NOTHING,
     ) -> None:
-        """Begin with a fresh case, or with one under way: its open steps, and earlier tries by budget key but its own."""
+        """Begin with a fresh case, or with one under way: its open steps, and by budget key earlier tries but its own, and declines of
+        other cases.
+        """
         self.case = case
         self._rules = rules
         self._known: set[str] = set()
@@ -56,6 +77,7 @@ class Course:
         self._again: datetime | None = None
         self._taken = 0
         self._others: list[tuple[str | None, Use]] = list(uses)
+        self._elsewhere = elsewhere
         self._counted: tuple[Attempt, ...] = ()
         self._own: list[tuple[str | None, Use]] = []
 
@@ -141,7 +163,7 @@ class Course:
             self._count(case.attempts)
         key, since = card.budget_key, now - LOOK_BACK
         uses = [use for other, use in self._others + self._own if other == key and use.at > since]
-        return _card_use(budget_key=key, uses=uses)
+        return _card_use(budget_key=key, uses=uses, elsewhere=self._elsewhere.get(key, ()))
 
     def _count(self, attempts: tuple[Attempt, ...]) -> None:
         """Count our own attempts; each changes once or twice."""

@@ -10,7 +10,9 @@ from recovery.cases.rules import Rules
 from recovery.cases.segments import Standing, segment_of
 from recovery.declines.classify import Verdict
 from recovery.declines.signals import Card, Signals
-from recovery.values import replace
+from recovery.values import maker, replace
+
+_case = maker(Case)
 
 
 def opened_case(
@@ -28,9 +30,10 @@ def opened_case(
     ``arm_before`` is how an earlier case of the customer was treated, if that was measured.
     """
     failed_at = charge.created_at
-    segment = segment_of(rules.policy.segments, Standing.of(obligation, failed_at=failed_at))
+    standing = Standing.of(obligation, failed_at=failed_at)
+    segment = segment_of(rules.policy.segments, standing)
     arm = rules.policy.holdout.arm_of(obligation.customer, before=arm_before)
-    return Case(
+    return _case(
         id=case_id,
         gateway=gateway,
         obligation=obligation.id,
@@ -46,6 +49,7 @@ def opened_case(
         subscribed_at=obligation.subscribed_at,
         interval=obligation.interval,
         interval_count=obligation.interval_count,
+        trial=standing.trial,
         zone=rules.banks.zone_of(obligation.country, obligation.region),
     )
 

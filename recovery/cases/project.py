@@ -3,12 +3,13 @@ seen by waiting three weeks for it.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from recovery.cases.answers import Declined, NeedsCustomer
 from recovery.cases.case import Attempt, Case, Decision, Plan
 from recovery.cases.course import Course
-from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, PaymentFailed
+from recovery.cases.decide import decide
+from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, PaymentFailed, PolicyMoved
 from recovery.cases.holdout import Arm
 from recovery.cases.lifecycle import Rule, State, StepKind
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
@@ -112,7 +113,9 @@ def project_from(case: Case, rules: Rules, usage: CardUse, *, now: datetime, bec
     own = {(attempt.started_at, attempt.amount) for attempt in case.attempts}
     others = [(usage.budget_key, use) for use in usage.uses if (use.at, use.amount) not in own]
     planned = [Plan(kind=step.kind, due_at=step.due_at) for step in case.steps]
-    return _play(Course(case, rules=rules, planned=planned, uses=others), because, now=now)
+    elsewhere = {usage.budget_key: usage.elsewhere}
+    course = Course(case, rules=rules, planned=planned, uses=others, elsewhere=elsewhere)
+    return _play(course, because, now=now)
 
 
 def opened(scenario: Scenario, rules: Rules) -> Case:
@@ -137,11 +140,13 @@ def opened(scenario: Scenario, rules: Rules) -> Case:
     )
 
 
-def replanned(case: Case, rules: Rules, usage: CardUse, *, now: datetime, horizon: bool = False) -> Decision | None:
-    """What would be planned now for a silent case under these rules; None where it is on no ladder and has no try planned.
+def moved(case: Case, rules: Rules, usage: CardUse, *, version: str, now: datetime) -> Decision:
+    """What moving a case to another version of the policy would lead to; ``rules`` are those of that version."""
+    return decide(case, PolicyMoved(version=version, moved_at=now), now=now, rules=rules, usage=usage)
 
-    ``horizon`` takes over the rules' own horizon too, as moving to another policy does.
-    """
+
+def replanned(case: Case, rules: Rules, usage: CardUse, *, now: datetime) -> Decision | None:
+    """What would be planned now for a silent case under these rules; None where it is on no ladder and has no try planned."""
     planned = case.step(StepKind.CHARGE_CARD)
     if (
         case.state is not State.SILENT
@@ -155,10 +160,7 @@ def replanned(case: Case, rules: Rules, usage: CardUse, *, now: datetime, horizo
     if case.verdict is None or case.verdict.decline_class not in RETRIED:
         return None
     own = rules.for_case(case)
-    judged = replace(case, verdict=verdict)
-    if horizon:
-        judged = replace(judged, horizon_at=case.failed_at + timedelta(days=own.policy.horizon_days))
-    return next_silent(judged, now=now, rules=own, usage=usage, why="planned anew")
+    return next_silent(replace(case, verdict=verdict), now=now, rules=own, usage=usage, why="planned anew")
 
 
 def _play(course: Course, opening: str, *, now: datetime) -> Projection:

@@ -8,6 +8,7 @@ from recovery.cases.lifecycle import OPEN, State, StepKind
 from recovery.cases.planning import next_silent
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
+from recovery.cases.segments import Standing, segment_of, tenure_months
 from recovery.values import replace
 
 
@@ -26,12 +27,26 @@ def sibling_recovered(
     return next_silent(replace(case, woken_at=now), now=now, rules=rules, usage=usage, why=why)
 
 
+def regrouped(case: Case, rules: Rules) -> Case:
+    """The case in the segments that the policy of these rules has for it; one that has ended stays in its own."""
+    if case.state not in OPEN:
+        return case
+    months = tenure_months(case.subscribed_at, case.failed_at)
+    person = Standing(amount=case.amount, tenure_months=months, trial=case.trial, interval=case.interval)
+    return replace(case, segment=segment_of(rules.policy.segments, person))
+
+
 def policy_moved(case: Case, fact: facts.PolicyMoved, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
-    """The case follows another version of the policy; ``rules`` are those of the new one. A planned try is planned anew."""
+    """The case follows another version of the policy; ``rules`` are those of the new one, for the segments that it is in by them. A
+    planned try is planned anew.
+    """
     moved = replace(case, policy=fact.version, horizon_at=case.failed_at + timedelta(days=rules.policy.horizon_days))
     why = f"moved from policy {case.policy} to {fact.version}"
     if case.state not in OPEN:
         return Decision(case=case, reason=f"not {why}: the case has ended")
+    why = f"{why}, segments {case.segment}" if case.segment else why
+    if moved.horizon_at != case.horizon_at:
+        why = f"{why}; the silent part ends {moved.horizon_at:%d %b} instead of {case.horizon_at:%d %b}"
     planned = case.step(StepKind.CHARGE_CARD)
     on_ladder = case.verdict is not None and case.verdict.decline_class in RETRIED
     if case.state is not State.SILENT or not on_ladder or planned is None or planned.in_flight or case.open_attempt:

@@ -81,11 +81,20 @@ class Elder:
     due_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One decline of a card, whoever tried it, in the gateway's and the network's own words."""
+
+    at: datetime
+    signals: Signals
+
+
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardUse:
     """What counts against the card the case would charge next, over all cases and whoever tried.
 
+    ``elsewhere`` are its declines on other cases since it last paid anything.
     ``elder`` is the oldest of the customer's older invoices that are still tried silently; ``siblings`` is how many other
     invoices of the customer have an open case. ``mailed`` is when emails to the customer were begun, over all cases; ``asked_why``
     whether the customer was asked why they left, or told it, in any of them; ``no_mail`` is why the customer gets none,
@@ -94,6 +103,7 @@ class CardUse:
 
     budget_key: str
     uses: Sequence[Use]
+    elsewhere: Sequence[Refusal] = ()
     elder: Elder | None = None
     siblings: int = 0
     mailed: tuple[datetime, ...] = ()

@@ -80,10 +80,15 @@ class Standing:
             )
         return cls(
             amount=obligation.remaining,
-            tenure_months=None if since is None else (failed_at - since).total_seconds() / 86400 / MONTH_DAYS,
+            tenure_months=tenure_months(since, failed_at),
             trial=trial,
             interval=obligation.interval,
         )
+
+
+def tenure_months(since: datetime | None, failed_at: datetime) -> float | None:
+    """How long a subscription had been kept when its payment failed; None where its start is not known."""
+    return None if since is None else (failed_at - since).total_seconds() / 86400 / MONTH_DAYS
 
 
 def segment_of(segments: tuple[Segment, ...], person: Standing) -> str:

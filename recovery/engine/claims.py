@@ -17,7 +17,6 @@ from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.engine.leases import Keeper
 from recovery.gateways.port import NotFound
-from recovery.storage.amounts import dearest_first
 from recovery.storage.aside_store import set_aside
 from recovery.storage.attempt_store import attempt_of_step
 from recovery.storage.connect import OUR_MISTAKES, reading
@@ -181,8 +180,7 @@ def _claim(
         limit = performer.places(tx, wanted=batch, moment=moment) if isinstance(performer, Paced) else batch
         if not limit:
             return []
-        found = claim_steps(tx, (kind,), moment=moment, limit=limit, lease_seconds=lease_seconds, suspects=suspects)
-        claimed = dearest_first(tx, found) if kind is StepKind.CHARGE_CARD else found
+        claimed = claim_steps(tx, (kind,), moment=moment, limit=limit, lease_seconds=lease_seconds, suspects=suspects)
     # A performer asks how long it may go on, renewals included, not how long the row's claim lasts without them.
     until = moment.machine_now + timedelta(seconds=whole_seconds)
     return [replace(step, lease_until=until) for step in claimed]

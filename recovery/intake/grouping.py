@@ -52,7 +52,7 @@ class EventWriter:
         """A commit is under way, or rest after it."""
 
     async def store(self, event: StoredEvent) -> bool:
-        """Whether the event was new, once it is committed; the database's own errors otherwise. Raises TooManyWaiting."""
+        """Whether the event waits for a worker, once it is committed; the database's own errors otherwise. Raises TooManyWaiting."""
         if len(self._waiting) >= WAITING_MAX:
             raise TooManyWaiting(f"{WAITING_MAX} events wait to be stored")
         waiting = _Waiting(event, asyncio.get_running_loop().create_future())

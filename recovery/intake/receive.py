@@ -10,9 +10,12 @@ from recovery.gateways.port import Gateway, Notice
 from recovery.intake.idle import is_idle
 from recovery.storage.event_store import StoredEvent, store_event
 
+REFUSALS = frozenset({"charge.failed", "invoice.payment_failed", "payment_intent.payment_failed"})
+"""The kinds of which a call of ours learns all that they tell from its answer."""
+
 
 class Receipt(StrEnum):
-    """What became of a webhook. All of them are acknowledged."""
+    """What became of a webhook. All of them are acknowledged; known is what was here already, or is heard from a call's answer."""
 
     STORED = "stored"
     KNOWN = "known"
@@ -58,4 +61,5 @@ def event_of(notice: Notice, gateway: str) -> StoredEvent:
         content=notice.content,
         idempotency_key=notice.idempotency_key,
         caused_by_request=notice.caused_by_request,
+        refusal=notice.kind in REFUSALS,
     )

@@ -18,6 +18,7 @@ from recovery.runtime.settings import Pages, SettingsInvalid
 from recovery.runtime.wiring import Wiring
 from recovery.storage import migrate
 from recovery.storage.aside_store import steps_set_aside
+from recovery.storage.backlog_queries import backlog, orphans
 from recovery.storage.event_store import event_counts, events_set_aside
 from recovery.storage.flag_store import (
     BACKFILL_LEFT,
@@ -35,7 +36,6 @@ from recovery.storage.flag_store import (
 from recovery.storage.message_store import undelivered
 from recovery.storage.moment import Moment
 from recovery.storage.overdue_store import OVERDUE_AFTER, overdue_count, overdue_steps
-from recovery.storage.step_store import backlog, orphans
 from recovery.storage.suppression_store import stopped_by_refusals
 
 BACKFILL_HOURS_MAX = 2.0

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from recovery.dunning.recess import FAILURES_MAX
+from recovery.storage.backlog_queries import backlog
 from recovery.storage.case_queries import attempts_by_status, bounded, cases_by_state
 from recovery.storage.event_store import event_counts
 from recovery.storage.flag_store import CHARGING_HALTED, MAIL_ILL, is_raised, read_flags
 from recovery.storage.moment import Moment
 from recovery.storage.overdue_store import overdue_count
 from recovery.storage.report_queries import recovered_totals
-from recovery.storage.step_store import backlog
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,7 @@
 """What counts against a card, over all cases and whoever tried. Without it each case would believe itself alone on the card."""
 
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy import (
     BindParameter,
@@ -19,10 +20,11 @@ from sqlalchemy import (
 )
 
 from recovery.cases.lifecycle import OPEN_ATTEMPTS, AttemptStatus
-from recovery.cases.rules import CardUse
+from recovery.cases.rules import CardUse, Refusal
 from recovery.declines.networks import LOOK_BACK
 from recovery.declines.signals import Initiator
 from recovery.money import Money
+from recovery.storage.codec import signals_from
 from recovery.storage.past_tables import past_charges
 from recovery.storage.tables import attempts, foreign_charges
 from recovery.timing.budgets import Use
@@ -36,32 +38,39 @@ def lock_card(tx: Connection, budget_key: str) -> None:
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(text(":key"), 0)))
 
 
-def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUse:
-    """All attempts on a card in the time looked back that count: ours on any case, the gateway's, the customer's."""
+def card_use(tx: Connection, budget_key: str | None, *, case_id: str, now: datetime) -> CardUse:
+    """All attempts on a card in the time looked back that count: ours on any case, the gateway's, the customer's; and what was said
+    of it on other cases than this one.
+    """
     if budget_key is None:
         return CardUse(budget_key="", uses=())
-    asked = {"key": budget_key, "since": now - LOOK_BACK}
-    uses = [
-        Use(
-            at=at,
-            amount=Money(minor=minor, currency=currency),
-            declined=None if status in OPEN_ATTEMPTS or status is None else status != AttemptStatus.SUCCEEDED,
-            by_customer=initiator == Initiator.CUSTOMER.value,
-        )
-        for at, minor, currency, status, initiator in tx.execute(_USES, asked)
-    ]
-    return CardUse(budget_key=budget_key, uses=tuple(sorted(uses, key=lambda use: use.at)))
+    asked = {"key": budget_key, "case_id": case_id, "since": now - LOOK_BACK}
+    uses: list[Use] = []
+    elsewhere: list[Refusal] = []
+    for at, minor, currency, status, initiator, told in sorted(tx.execute(_USES, asked), key=itemgetter(0)):
+        declined = None if status in OPEN_ATTEMPTS or status is None else status != AttemptStatus.SUCCEEDED
+        by_customer = initiator == Initiator.CUSTOMER.value
+        use = Use(at=at, amount=Money(minor=minor, currency=currency), declined=declined, by_customer=by_customer)
+        uses.append(use)
+        if declined is False:
+            elsewhere.clear()
+        elif (signals := signals_from(told)) is not None:
+            elsewhere.append(Refusal(at=at, signals=signals))
+    return CardUse(budget_key=budget_key, uses=tuple(uses), elsewhere=tuple(elsewhere))
 
 
 _KEY: BindParameter[str] = bindparam("key")
+_CASE: BindParameter[str] = bindparam("case_id")
 _SINCE = bindparam("since", type_=attempts.c.started_at.type)
 _NOBODY_TOLD = cast(null(), Text)
+_NOTHING_TOLD = cast(null(), attempts.c.signals.type)
 _OURS = select(
     attempts.c.started_at,
     attempts.c.amount_minor,
     attempts.c.currency,
     attempts.c.status,
     literal(Initiator.ENGINE.value, Text),
+    case((attempts.c.case_id != _CASE, attempts.c.signals)),
 ).where(attempts.c.budget_key == _KEY, attempts.c.counts, attempts.c.started_at > _SINCE)
 # Charges from before, or of invoices that never became a case; what is known otherwise is not counted twice. Who started them is not
 # known: they count as the merchant's, which is the stricter reading.
@@ -75,6 +84,7 @@ _IMPORTED = select(
         else_=AttemptStatus.DECLINED.value,
     ),
     _NOBODY_TOLD,
+    _NOTHING_TOLD,
 ).where(
     past_charges.c.budget_key == _KEY,
     past_charges.c.counts,
@@ -88,5 +98,6 @@ _THEIRS = select(
     foreign_charges.c.currency,
     literal(AttemptStatus.DECLINED.value, Text),
     foreign_charges.c.initiator,
+    case((foreign_charges.c.case_id != _CASE, foreign_charges.c.signals)),
 ).where(foreign_charges.c.budget_key == _KEY, foreign_charges.c.counts, foreign_charges.c.at > _SINCE)
 _USES = union_all(_OURS, _THEIRS, _IMPORTED)

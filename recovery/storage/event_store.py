@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
@@ -16,7 +17,9 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
     delete,
+    exists,
     func,
     literal,
     or_,
@@ -27,9 +30,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.sql.dml import ReturningInsert
 
+from recovery.cases.lifecycle import REFUSED, AttemptStatus
 from recovery.storage.columns import word
 from recovery.storage.step_store import FAIR_AMONG, SUSPECT_AFTER
-from recovery.storage.tables import events
+from recovery.storage.tables import attempts, events
 
 KEPT_DAYS = 90
 """Stripe repeats a webhook for three days and lists its events for thirty: an older one never comes again."""
@@ -59,19 +63,26 @@ class StoredEvent:
     received_at: datetime | None = None
     unended: int = 0
     """How many claims in a row nobody ended, this one included: each may have been the end of its worker."""
+    refusal: bool = False
+    """Before it is stored: it tells of a refused charge only, which is nothing new where a call of ours made it."""
 
 
 def store_event(tx: Connection, event: StoredEvent, *, machine_now: datetime) -> bool:
-    """Keep an event; False when it was here already."""
+    """Keep an event; whether it waits to be worked through."""
     return bool(store_events(tx, [event], machine_now=machine_now))
 
 
 def store_events(tx: Connection, batch: Collection[StoredEvent], *, machine_now: datetime) -> set[str]:
-    """Keep several events by one statement; the ids of those that were not here already. An event twice in it is kept once."""
+    """Keep several events by one statement; the ids of those that wait to be worked through, which is none that was here already. An
+    event twice in it is kept once.
+
+    The refusal of a call of ours is kept as done: its worker tells the case what the gateway answered, or its lease lapses, and the
+    attempt is settled by reading. A third of a busy shop's events tells nothing else.
+    """
     told = {event.id: _told(event) for event in batch}
     # In one order everywhere: two of these at once must not wait for each other's rows in turn.
     given = {"told": [told[name] for name in sorted(told)], "machine_now": machine_now}
-    return set(tx.execute(_STORE, given).scalars())
+    return {row.id for row in tx.execute(_STORE, given) if row.state == "waiting"}
 
 
 _TOLD = (
@@ -88,17 +99,29 @@ _TOLD = (
 
 
 def _told(event: StoredEvent) -> dict[str, object]:
-    plain = {"created_at": event.created_at.isoformat(), "content": dict(event.content)}
+    plain = {"created_at": event.created_at.isoformat(), "content": dict(event.content), "refusal": event.refusal}
     return {name: getattr(event, name) for name in _TOLD} | plain
 
 
-def _store() -> ReturningInsert[str]:
+_ANSWERED = (AttemptStatus.IN_FLIGHT, AttemptStatus.SUCCEEDED, *sorted(REFUSED))
+"""Attempts whose worker tells, or has told, what became of them. Of an unknown or processing one the event may be the only trace."""
+
+
+def _store() -> ReturningInsert[str, str]:
     """One text with one value however many events there are: prepared once, where a list of rows is bound field by field."""
     told = func.json_to_recordset(bindparam("told", type_=JSON))
-    rows = told.table_valued(*(Column(name, events.c[name].type) for name in _TOLD)).render_derived(with_types=True)
-    ours = select(*rows.c, bindparam("machine_now", type_=_INSTANT), literal("waiting"))
-    into = pg_insert(events).from_select([*_TOLD, "received_at", "state"], ours)
-    return into.on_conflict_do_nothing().returning(events.c.id)
+    columns = (*(Column(name, events.c[name].type) for name in _TOLD), Column("refusal", Boolean))
+    rows = told.table_valued(*columns).render_derived(with_types=True)
+    ours = exists().where(attempts.c.id == rows.c.idempotency_key, attempts.c.status.in_(map(word, _ANSWERED)))
+    known = and_(rows.c.refusal, ours)
+    found = select(
+        *(rows.c[name] for name in _TOLD),
+        bindparam("machine_now", type_=_INSTANT),
+        case((known, word("done")), else_=WAITING),
+        case((known, literal("known from the answer to our call, or settled by reading"))),
+    )
+    into = pg_insert(events).from_select([*_TOLD, "received_at", "state", "detail"], found)
+    return into.on_conflict_do_nothing().returning(events.c.id, events.c.state)
 
 
 _STORE = _store()

@@ -10,14 +10,13 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     Connection,
-    Executable,
     Integer,
     Row,
     RowMapping,
     Text,
     and_,
     bindparam,
-    exists,
+    case,
     func,
     insert,
     or_,
@@ -28,10 +27,10 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from recovery.cases.case import Decision, Plan
-from recovery.cases.lifecycle import OPEN, OPEN_STEPS, StepKind, StepState
+from recovery.cases.lifecycle import OPEN_STEPS, StepKind, StepState
 from recovery.storage.columns import word
 from recovery.storage.moment import Moment
-from recovery.storage.tables import attempts, cases, events, steps
+from recovery.storage.tables import attempts, cases, steps
 
 PLANNED, IN_FLIGHT = word(StepState.PLANNED), word(StepState.IN_FLIGHT)
 
@@ -143,18 +142,19 @@ _DONE = (
 )
 
 _INSTANT = steps.c.due_at.type
-_NOW, _MACHINE_NOW = bindparam("now", type_=_INSTANT), bindparam("machine_now", type_=_INSTANT)
+NOW, MACHINE_NOW = bindparam("now", type_=_INSTANT), bindparam("machine_now", type_=_INSTANT)
 
 # What makes a step claimable now: planned, due, not held back and not set aside.
 _READY = and_(
     steps.c.state == PLANNED,
-    steps.c.due_at <= _NOW,
-    or_(steps.c.hold_until.is_(None), steps.c.hold_until <= _MACHINE_NOW),
+    steps.c.due_at <= NOW,
+    or_(steps.c.hold_until.is_(None), steps.c.hold_until <= MACHINE_NOW),
     steps.c.set_aside_at.is_(None),
 )
 
 
-def _both(moment: Moment) -> dict[str, Any]:
+def both_clocks(moment: Moment) -> dict[str, Any]:
+    """The values of ``NOW`` and ``MACHINE_NOW``."""
     return {"now": moment.now, "machine_now": moment.machine_now}
 
 
@@ -167,15 +167,18 @@ def claim_steps(
     lease_seconds: float,
     suspects: bool = False,
 ) -> list[ClaimedStep]:
-    """Take due steps of some kinds, oldest first, that nobody else has, for the length of a lease.
+    """Take due steps of some kinds that nobody else has, for the length of a lease: the oldest, but tries by what is at stake.
 
-    The claim is counted before anything is performed. ``suspects`` are those that were begun twice and never ended: they are
-    claimed apart, so that what kills a worker takes no innocent step with it.
+    Of the ``FAIR_AMONG`` oldest tries the greatest amounts come first, so that a rate limit holds back the small ones. Amounts are
+    compared in minor units, whatever the currency: an order of performing needs no exchange rate.
+
+    The claim is counted before anything is performed. ``suspects`` are those that were begun twice and never ended: they are claimed
+    apart, so that what kills a worker takes no innocent step with it.
     """
     lease_until = moment.machine_now + timedelta(seconds=lease_seconds)
     given = {"lease_until": lease_until, "most": limit, "among": max(FAIR_AMONG, limit), "kinds": list(kinds)}
-    rows = tx.execute(_claim(suspects), given | _both(moment)).mappings().all()
-    return sorted((claimed_from(row) for row in rows), key=lambda step: (step.due_at, step.id))
+    rows = tx.execute(_claim(suspects), given | both_clocks(moment)).mappings().all()
+    return [claimed_from(row) for row in sorted(rows, key=lambda row: (-row["stake"], row["due_at"], row["id"]))]
 
 
 @cache  # putting this together takes longer than the database needs for it
@@ -188,14 +191,14 @@ def _claim(suspects: bool) -> ReturningUpdate[Any]:
         claims=steps.c.claims + 1,
         unended=steps.c.unended + 1,
         hold_until=None,
-    ).returning(*CLAIMED, due.c.obligation)
+    ).returning(*CLAIMED, due.c.obligation, due.c.stake)
 
 
 def _in_turns(*, suspects: bool) -> CTE:
-    """The ids of claimable steps, oldest first, one of each customer before the second of any; locked, or passed over if others do."""
+    """The ids of claimable steps, one of each customer before the second of any; locked, or passed over if others do."""
     least_suspect = (steps.c.unended,) if suspects else ()  # a bystander of the deaths is let go before their cause
     oldest = (
-        select(steps.c.id, steps.c.due_at, steps.c.unended, steps.c.case_id)
+        select(steps.c.id, steps.c.kind, steps.c.due_at, steps.c.unended, steps.c.case_id)
         .where(
             _READY,
             steps.c.kind.in_(bindparam("kinds", expanding=True)),
@@ -206,12 +209,15 @@ def _in_turns(*, suspects: bool) -> CTE:
         .subquery()
     )
     place = func.row_number().over(partition_by=cases.c.customer, order_by=(oldest.c.due_at, oldest.c.id))
+    stake = case((oldest.c.kind == word(StepKind.CHARGE_CARD), cases.c.amount_minor), else_=0).label("stake")
     turns = (
-        select(oldest, cases.c.obligation, place.label("turn")).join(cases, cases.c.id == oldest.c.case_id).subquery()
+        select(oldest, cases.c.obligation, stake, place.label("turn"))
+        .join(cases, cases.c.id == oldest.c.case_id)
+        .subquery()
     )
-    order = (*((turns.c.unended,) if suspects else ()), turns.c.turn, turns.c.due_at, turns.c.id)
+    order = (*((turns.c.unended,) if suspects else ()), turns.c.turn, turns.c.stake.desc(), turns.c.due_at, turns.c.id)
     return (
-        select(steps.c.id, turns.c.obligation)
+        select(steps.c.id, turns.c.obligation, turns.c.stake)
         .join(turns, turns.c.id == steps.c.id)
         .where(steps.c.state == PLANNED, steps.c.set_aside_at.is_(None))
         .order_by(*order)
@@ -227,12 +233,12 @@ CLAIMED = tuple(steps.c[name] for name in ClaimedStep.__dataclass_fields__ if na
 
 def claimed_from(row: RowMapping) -> ClaimedStep:
     """The claim that a row of the table holds."""
-    return ClaimedStep(**{**row, "kind": StepKind(row["kind"])})
+    return ClaimedStep(kind=StepKind(row["kind"]), **{name: row[name] for name in row if name not in ("kind", "stake")})
 
 
 def due_kinds(tx: Connection, *, moment: Moment) -> tuple[frozenset[StepKind], frozenset[StepKind]]:
     """The kinds of which at least one step could be claimed now, and of which one suspect: one question, not two claims a kind."""
-    found = tx.execute(_DUE_KINDS, _both(moment)).all()
+    found = tx.execute(_DUE_KINDS, both_clocks(moment)).all()
     return (
         frozenset(StepKind(kind) for kind, suspected in found if not suspected),
         frozenset(StepKind(kind) for kind, suspected in found if suspected),
@@ -240,60 +246,3 @@ def due_kinds(tx: Connection, *, moment: Moment) -> tuple[frozenset[StepKind], f
 
 
 _DUE_KINDS = select(steps.c.kind, steps.c.unended >= SUSPECT_AFTER).distinct().where(_READY)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """What the steps table holds: next due business instant, what is in flight, what is due now, what is held back."""
-
-    next_due_at: datetime | None
-    due: int
-    in_flight: int
-    held: int
-    failing: int
-    set_aside: int
-
-
-def backlog(tx: Connection, *, moment: Moment) -> Backlog:
-    """Count the open steps."""
-    return Backlog(**tx.execute(_counts(), _both(moment)).mappings().one())
-
-
-@cache
-def _counts() -> Executable:
-    set_aside = steps.c.set_aside_at.is_not(None)
-    planned = and_(steps.c.state == PLANNED, ~set_aside)
-    due = and_(planned, steps.c.due_at <= _NOW)
-    held = and_(due, steps.c.hold_until > _MACHINE_NOW)
-    return select(
-        func.min(steps.c.due_at).filter(planned).label("next_due_at"),
-        func.count().filter(due).label("due"),
-        func.count().filter(steps.c.state == IN_FLIGHT, ~set_aside).label("in_flight"),
-        func.count().filter(held).label("held"),
-        func.count().filter(and_(planned, steps.c.failures > 0)).label("failing"),
-        func.count().filter(set_aside).label("set_aside"),
-    ).where(steps.c.state.in_((PLANNED, IN_FLIGHT)))
-
-
-def busy_until(tx: Connection, *, now: datetime) -> tuple[bool, datetime | None]:
-    """Whether a step is due or in flight or an event waits, and when the next step is due: cheap enough to be asked all the time."""
-    busy, next_due_at = tx.execute(_BUSY_NOW, {"now": now}).one()
-    return bool(busy), next_due_at
-
-
-_NOT_ASIDE = steps.c.set_aside_at.is_(None)
-_BUSY_NOW = select(
-    or_(
-        exists().where(events.c.state == word("waiting")),
-        exists().where(steps.c.state == IN_FLIGHT, _NOT_ASIDE),
-        exists().where(steps.c.state == PLANNED, steps.c.due_at <= _NOW, _NOT_ASIDE),
-    ),
-    select(func.min(steps.c.due_at)).where(steps.c.state == PLANNED, _NOT_ASIDE).scalar_subquery(),
-)
-
-
-def orphans(tx: Connection) -> int:
-    """Open cases without a wake-up. Always zero: the database refuses them; counted for the doctor all the same."""
-    waiting = select(steps.c.case_id).where(steps.c.state.in_((PLANNED, IN_FLIGHT)))
-    query = select(func.count()).where(cases.c.state.in_(OPEN), cases.c.id.not_in(waiting)).select_from(cases)
-    return int(tx.execute(query).scalar_one())

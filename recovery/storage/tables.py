@@ -68,6 +68,7 @@ cases = Table(
     _instant("subscribed_at", nullable=True),
     Column("interval", Text),
     Column("interval_count", Integer, nullable=False, server_default=text("1")),
+    Column("trial", Boolean),
     _instant("woken_at", nullable=True),
     Column("card", JSONB(none_as_null=True)),
     Column("tried_card", JSONB(none_as_null=True)),

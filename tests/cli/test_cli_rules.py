@@ -3,12 +3,14 @@
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from building import CONFIG, MONDAY, Life, wired
 from commanding import Run
 
+from recovery.cases.lifecycle import StepKind
 from recovery.runtime.clock import SharedClock
 
 pytest_plugins = ["command_fixtures"]
@@ -85,6 +87,24 @@ def test_open_cases_are_moved_only_when_told_to(life: Life, run: Run, tmp_path: 
     assert moved.policy.startswith("shorter-")
     assert moved.exhausted is not None
     assert "0 open cases" in run("policy", "migrate")[1]
+
+
+def test_a_case_that_moves_is_in_the_segments_of_its_new_policy(life: Life, run: Run, tmp_path: Path) -> None:
+    """Only a reading is planned: the preview tells what else changes, and the move does what the preview told."""
+    case_id = life.fail("in_1", minor=90_000, subscribed_at=MONDAY - timedelta(days=50))
+    assert life.case(case_id).segment == "new+large"
+    policy = tmp_path / "config" / "recovery.toml"
+    vip = '[[segments]]\nname = "vip"\nwho = { amount_minor_min = { usd = 50000 } }\nchange = { horizon_days = 40 }\n'
+    written = policy.read_text().replace("usd = 50000", "usd = 100000", 1).replace('"default"', '"other"', 1)
+    policy.write_text(f"{written}\n{vip}")
+    code, out, err = run("policy", "migrate", "--json")
+    assert code == 0, err
+    told = json.loads(out)["cases"][0]
+    assert "segments new+vip; the silent part ends 17 Oct instead of 05 Oct" in told["reason"], told
+    assert run("policy", "migrate", "--apply")[0] == 0
+    moved = life.case(case_id)
+    assert (moved.segment, moved.horizon_at) == ("new+vip", moved.failed_at + timedelta(days=40))
+    assert moved.step(StepKind.REFRESH_CARD) is not None
 
 
 def test_why_tells_what_holds_and_what_is_to_come(life: Life, run: Run) -> None:

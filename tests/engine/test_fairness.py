@@ -1,6 +1,7 @@
 """One customer's flood does not make the others wait for all of it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from building import Life, wired
@@ -27,6 +28,24 @@ def test_steps_take_turns_by_customer(life: Life) -> None:
         claimed = claim_steps(tx, tuple(StepKind), moment=life.door.moment(), limit=4, lease_seconds=60)
     assert {step.case_id for step in claimed} >= set(others)
     assert {step.case_id for step in claimed} & set(flood) == set(flood[:2])
+
+
+def test_the_greatest_amounts_go_first_where_only_some_can_go(life: Life) -> None:
+    """Due last, and behind more others than a claim takes: what the gateway's rate lets through is spent on what is at stake."""
+    small = [life.fail(f"in_{number}", minor=900 + number) for number in range(6)]
+    large = life.fail("in_large", minor=90_000)
+    for each in (*small, large):
+        life.refresh(each)
+    with life.wiring.database.begin() as tx:
+        tx.execute(text("UPDATE steps SET due_at = :at WHERE kind = 'charge_card'"), {"at": life.at})
+        tx.execute(
+            text("UPDATE steps SET due_at = due_at + interval '1 hour' WHERE kind = 'charge_card' AND case_id = :id"),
+            {"id": large},
+        )
+    life.at += timedelta(days=1)
+    with life.wiring.database.begin() as tx:
+        claimed = claim_steps(tx, (StepKind.CHARGE_CARD,), moment=life.door.moment(), limit=2, lease_seconds=60)
+    assert [step.case_id for step in claimed] == [large, small[-1]]
 
 
 def test_events_take_turns_by_customer(life: Life) -> None:

@@ -20,10 +20,11 @@ from recovery.intake.events import Intake
 from recovery.runtime.clock import machine_now
 from recovery.storage import tables
 from recovery.storage.aside_store import replay_steps, steps_set_aside
+from recovery.storage.backlog_queries import backlog
 from recovery.storage.event_store import StoredEvent, event_counts, events_set_aside, replay_set_aside, store_event
 from recovery.storage.lease_store import extend_leases
 from recovery.storage.overdue_store import overdue_count, overdue_steps
-from recovery.storage.step_store import ClaimedStep, backlog, claim_steps
+from recovery.storage.step_store import ClaimedStep, claim_steps
 
 
 @pytest.fixture

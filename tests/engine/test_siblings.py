@@ -167,4 +167,4 @@ def test_the_dearest_try_of_a_batch_goes_first(life: Life) -> None:
             tried.append(step.case_id)
 
     perform_due(life.door, {StepKind.CHARGE_CARD: Noted()}, batch=10, threads=1)
-    assert tried == [yen, large, small]
+    assert tried == [large, yen, small]

@@ -36,12 +36,16 @@ def _says(log: Path, text: str) -> bool:
     return log.exists() and text in log.read_text()
 
 
-def test_group_stops_in_reverse_order_and_logs(tmp_path: Path) -> None:
-    note = tmp_path / "order"
+def test_group_is_told_together_to_stop_and_logs(tmp_path: Path) -> None:
+    note = tmp_path / "told"
     code = (
-        "import signal, sys, time\n"
+        "import pathlib, signal, sys, time\n"
+        "note = pathlib.Path(sys.argv[2])\n"
         "def end(*_):\n"
-        "    open(sys.argv[2], 'a').write(sys.argv[1])\n"
+        "    note.open('a').write(sys.argv[1])\n"
+        "    while len(note.read_text()) < 3:\n"  # until all of them know
+        "        time.sleep(0.01)\n"
+        "    print('went by itself', flush=True)\n"
         "    sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, end)\n"
         "print('up', flush=True)\n"
@@ -49,11 +53,11 @@ def test_group_stops_in_reverse_order_and_logs(tmp_path: Path) -> None:
     )
     with ProcessGroup(tmp_path / "logs") as group:
         for name in ("a", "b", "c"):
-            process = group.start(name, [sys.executable, "-S", "-c", code, name, str(note)])
+            process = group.start(name, [sys.executable, "-S", "-c", code, name, str(note)], stop_seconds=5)
             group.wait_ready(process, partial(_says, process.log, "up"))
         tree = process.tree()
         assert tree
-    assert note.read_text() == "cba"
+    assert all(_says(tmp_path / "logs" / f"{name}.log", "went by itself") for name in ("a", "b", "c"))
     assert not any(member.is_running() for member in tree)
 
 

@@ -3,12 +3,12 @@
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.elements import ClauseElement
 
-from recovery.storage import event_store, step_store
+from recovery.storage import backlog_queries, event_store, step_store
 from recovery.storage.connect import connect
 
 ASKED: tuple[tuple[ClauseElement, set[str]], ...] = (
     (step_store._DUE_KINDS, {"ix_steps_due"}),
-    (step_store._BUSY_NOW, {"ix_steps_due", "ix_steps_leases", "ix_events_waiting"}),
+    (backlog_queries._BUSY_NOW, {"ix_steps_due", "ix_steps_leases", "ix_events_waiting"}),
     (event_store._WAITING, {"ix_events_waiting"}),
     (event_store._claim(suspects=False), {"ix_events_waiting"}),
 )

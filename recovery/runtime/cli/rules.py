@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy import Connection
 
 from recovery.cases.case import Case, Decision
 from recovery.cases.facts import PolicyMoved
 from recovery.cases.lifecycle import State, StepKind
-from recovery.cases.project import replanned
+from recovery.cases.project import moved, replanned
 from recovery.cases.rules import Rules
 from recovery.declines.networks import NetworkRules, RulePack
 from recovery.engine.advance import advance
@@ -20,6 +21,7 @@ from recovery.runtime.cli.explain import Refused
 from recovery.runtime.cli.output import cells, console, grid, instant, said, said_json
 from recovery.runtime.cli.session import command_stack
 from recovery.runtime.knowledge import load_file
+from recovery.storage.card_store import card_use
 from recovery.storage.case_store import load_case
 from recovery.storage.planned_queries import PlannedTry, open_cases_of_policies, planned_tries
 
@@ -166,10 +168,8 @@ def migrate(
         now = door.clock()
         with door.database.connect() as tx:
             pinned = [each for each in open_cases_of_policies(tx, but=book.current) if not case or each[0] in case]
-            planned = {each.case.id: each for each in planned_tries(tx, now=now)}
-            changes = [
-                _migrated(planned.get(case_id), case_id, book.rules_for(tx, book.current), now) for case_id, _ in pinned
-            ]
+            rules = book.rules_for(tx, book.current)
+            changes = [_migrated(tx, case_id, rules, version=book.current, now=now) for case_id, _ in pinned]
         if apply:
             for case_id, _ in pinned:
                 advance(door, case_id, PolicyMoved(version=book.current, moved_at=now))
@@ -192,19 +192,15 @@ def _silent_try(decision: Decision) -> datetime | None:
     return next((plan.due_at for plan in decision.plan if plan.kind is StepKind.CHARGE_CARD), None)
 
 
-def _migrated(planned: PlannedTry | None, case_id: str, rules: Rules, now: datetime) -> _Change:
-    if planned is None:
-        return _Change(
-            case_id=case_id, card="", before=None, after=None, reason="no try is planned; only the pin changes"
-        )
-    decision = replanned(planned.case, rules, planned.usage, now=now, horizon=True)
-    if decision is None:
-        return _Change(
-            case_id=case_id, card="", before=planned.due_at, after=planned.due_at, reason="what is planned stands"
-        )
-    after = _silent_try(decision)
-    card = planned.case.card.brief() if planned.case.card else ""
-    return _Change(case_id=case_id, card=card, before=planned.due_at, after=after, reason=str(decision.reason))
+def _migrated(tx: Connection, case_id: str, rules: Rules, *, version: str, now: datetime) -> _Change:
+    case = load_case(tx, case_id)
+    usage = card_use(tx, case.card.budget_key if case.card else None, case_id=case_id, now=now)
+    planned = case.step(StepKind.CHARGE_CARD)
+    before = planned.due_at if planned else None
+    decision = moved(case, rules, usage, version=version, now=now)
+    after = _silent_try(decision) if decision.plan else before
+    card = case.card.brief() if case.card else ""
+    return _Change(case_id=case_id, card=card, before=before, after=after, reason=str(decision.reason))
 
 
 def _say_changes(title: str, changes: list[_Change]) -> None:

@@ -60,7 +60,9 @@ class _BoundController(Controller):
 def catch_mail(world: WorldLink) -> Iterator[tuple[Caught, int]]:
     """An SMTP server on a free loopback port; gives what it caught and the port."""
     caught = Caught()
-    bound = socket.socket()
+    # Named, for asyncio sends at once only where it knows that this is TCP: each email would else wait forty milliseconds for an
+    # acknowledgement that the client delays.
+    bound = socket.socket(proto=socket.IPPROTO_TCP)
     bound.bind(("127.0.0.1", 0))
     controller = _BoundController(_Handler(caught, world), bound)
     controller.start()

@@ -12,8 +12,8 @@ from recovery.reporting.report import View, report
 from recovery.reporting.table import TOTAL, Figure, Row
 from recovery.runtime.demo.catcher import Caught
 from recovery.storage import outcome_queries as queries
+from recovery.storage.backlog_queries import orphans
 from recovery.storage.event_store import event_counts
-from recovery.storage.step_store import orphans
 
 _REVERSALS: dict[str, EntryKind] = {
     "refund": EntryKind.REFUNDED,

@@ -1,0 +1,33 @@
+"""What other cases were told about the same card. Without it an invoice would present a card that the network, asked about another
+one, wants left alone: its advice and its refusals are about the card, whoever's invoice brought them.
+"""
+
+from datetime import datetime, timedelta
+
+from recovery.cases.case import Case
+from recovery.cases.rules import CardUse, Rules
+from recovery.declines.classify import DeclineClass
+from recovery.declines.signals import Card
+from recovery.values import replace
+
+
+def advised_until(card: Card | None, usage: CardUse, rules: Rules) -> datetime | None:
+    """Until when the network advised on other cases to leave the card alone; None where it did not."""
+    waits = (
+        refusal.at + timedelta(hours=hours)
+        for refusal in usage.elsewhere
+        if (hours := rules.verdict(refusal.signals, card, refusal.at).wait_hours)
+    )
+    return max(waits, default=None)
+
+
+def buried(case: Case, card: Card, usage: CardUse, rules: Rules) -> Case:
+    """The case with the card among its dead ones where another case was told never to try it again.
+
+    Not where only that entry was mistyped, and not for details that may have been renewed since.
+    """
+    for refusal in usage.elsewhere:
+        verdict = rules.verdict(refusal.signals, card, refusal.at)
+        if verdict.decline_class is DeclineClass.NEVER_AGAIN and not verdict.typed and not case.is_dead(card):
+            return replace(case, dead_cards=(*case.dead_cards, card))
+    return case

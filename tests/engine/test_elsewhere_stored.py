@@ -1,0 +1,53 @@
+"""What other cases' declines say of a card is found by its number, over customers, on a real database."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from building import Life, wired
+from sqlalchemy import text
+
+from recovery.cases.lifecycle import StepKind
+from recovery.storage.card_store import card_use
+
+
+@pytest.fixture
+def life(database_url: str) -> Iterator[Life]:
+    with wired(database_url) as wiring:
+        yield Life(wiring)
+
+
+def same_number(life: Life, one: str, other: str) -> None:
+    """Both cases' invoices are paid by one card, saved by two customers."""
+    with life.wiring.database.begin() as tx:
+        key = tx.execute(text("SELECT budget_key FROM foreign_charges WHERE case_id = :id"), {"id": other}).scalar_one()
+        for table in ("foreign_charges", "attempts"):
+            tx.execute(text(f"UPDATE {table} SET budget_key = :key WHERE case_id = :id"), {"key": key, "id": one})
+
+
+def test_a_card_that_is_lost_for_one_customer_is_not_tried_for_another(life: Life) -> None:
+    theirs, ours = life.fail("in_1", code="lost_card"), life.fail("in_2")
+    same_number(life, theirs, ours)
+    life.refresh(ours)
+    assert life.case(ours).is_dead(life.case(ours).card)  # type: ignore[arg-type]
+    assert life.case(ours).step(StepKind.CHARGE_CARD) is None
+
+
+def test_a_card_that_paid_since_is_alive(life: Life) -> None:
+    theirs, ours = life.fail("in_1"), life.fail("in_2")
+    life.attempt(theirs, life.declined("lost_card"))
+    life.at += timedelta(days=1)
+    with life.wiring.database.begin() as tx:
+        key = tx.execute(text("SELECT budget_key FROM attempts")).scalar_one()
+        tx.execute(text("UPDATE attempts SET started_at = started_at - interval '1 hour'"))
+        first = card_use(tx, key, case_id=ours, now=life.at)
+        assert [refusal.signals.decline_code for refusal in first.elsewhere] == ["insufficient_funds", "lost_card"]
+        assert card_use(tx, key, case_id=theirs, now=life.at).elsewhere == (), "its own are known to it"
+        tx.execute(
+            text(
+                "INSERT INTO past_charges (charge_id, budget_key, amount_minor, currency, at, succeeded, counts) "
+                "VALUES ('ch_later', :key, 100, 'usd', :at, true, true)"
+            ),
+            {"key": key, "at": life.at},
+        )
+        assert card_use(tx, key, case_id=ours, now=life.at).elsewhere == ()
