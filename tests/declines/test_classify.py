@@ -89,7 +89,7 @@ def test_no_advice_lifts_a_code_after_which_no_silent_try_can_help() -> None:
     ],
 )
 def test_a_code_that_no_file_knows_is_named_whatever_decides(brand: str, signals: dict[str, str], unknown: str) -> None:
-    found = verdict(brand, **signals)
+    found = verdict(brand, **signals)  # type: ignore[arg-type]
     assert found.unknown == (f"unknown {unknown}",)
     assert f"no file knows the {unknown}" in found.brief()
 
