@@ -2,19 +2,16 @@
 reasons that are never shown.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 
-class Sentence:
+class Sentence(partial[str]):
     """Words that are made when asked for. What makes them must depend on values only, so that they read the same at any time."""
 
-    __slots__ = ("_made",)
-
-    def __init__(self, made: Callable[[], str]) -> None:
-        self._made = made
+    __slots__ = ()
 
     def __str__(self) -> str:
-        return self._made()
+        return self()
 
 
 Told = str | Sentence

@@ -31,6 +31,7 @@ def quick(kind: type[_T]) -> type[_T]:
     made.__qualname__, made.__name__ = f"{kind.__qualname__}.__init__", "__init__"
     made.__module__, made.__annotations__ = kind.__module__, kind.__init__.__annotations__
     type.__setattr__(kind, "__init__", made)  # the type checker lets nobody assign a method
+    type.__setattr__(kind, "__eq__", _compared(kind))
     return kind
 
 
@@ -63,6 +64,22 @@ def _written(kind: type, *, takes: str, begins: str, ends: str) -> Callable[...,
     ]
     exec("\n".join(source), known)  # noqa: S102 - as dataclasses write their own constructors
     return known["made"]  # type: ignore[no-any-return]
+
+
+def _compared(kind: type) -> Callable[[object, object], object]:
+    """Compares as a dataclass does, but a value with itself at once and others without lists of their fields: most are the same."""
+    known: dict[str, Any] = {}
+    alike = " and ".join(f"self.{each.name} == other.{each.name}" for each in _fields(kind) if each.compare)
+    source = [
+        "def __eq__(self, other):",
+        "    if self is other:",
+        "        return True",
+        "    if other.__class__ is not self.__class__:",
+        "        return NotImplemented",
+        f"    return {alike}",
+    ]
+    exec("\n".join(source), known)  # noqa: S102
+    return known["__eq__"]  # type: ignore[no-any-return]
 
 
 _BECOME = object.__dict__["__class__"].__set__

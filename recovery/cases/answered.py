@@ -18,7 +18,17 @@ from recovery.cases.between import next_between
 from recovery.cases.case import Attempt, Case, Decision, Plan, Purpose
 from recovery.cases.choosing import fresh_waits
 from recovery.cases.customer import after_wish
-from recovery.cases.lifecycle import OPEN, OPEN_ATTEMPTS, AttemptStatus, Review, State, StepKind
+from recovery.cases.lifecycle import (
+    DUNNING,
+    OPEN,
+    OPEN_ATTEMPTS,
+    REVIEW,
+    SILENT,
+    AttemptStatus,
+    Review,
+    State,
+    StepKind,
+)
 from recovery.cases.money_moves import paid
 from recovery.cases.planning import next_silent, refresh_now, to_review
 from recovery.cases.rules import CardUse, Rules
@@ -108,12 +118,12 @@ def _follow(
 
 
 def _refused(case: Case, attempt: Attempt, *, now: datetime, rules: Rules, usage: CardUse, why: Told) -> Decision:
-    if case.state is not State.REVIEW and fresh_waits(case, rules.policy):
+    if case.state is not REVIEW and fresh_waits(case, rules.policy):
         return refresh_now(case, now=now, why=f"{why}; meanwhile fresh details appeared, which are read again at once")
-    if case.state is not State.REVIEW and _may_be_cured(case, attempt):
+    if case.state is not REVIEW and _may_be_cured(case, attempt):
         why = f"{why}; its billing address was corrected, which is weighed against the refusal at once"
         return refresh_now(case, now=now, why=why)
-    if case.state is not State.SILENT:
+    if case.state is not SILENT:
         stays = Sentence(lambda: f"{why}; the case stays in {case.state.value}")
         return _refused_between(case, now=now, rules=rules, why=stays)
     if attempt.purpose is Purpose.BACKUP_CARD:
@@ -133,7 +143,7 @@ def _may_be_cured(case: Case, attempt: Attempt) -> bool:
 
 def _refused_between(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decision:
     """A try was refused after the silent options were exhausted: the letters go on, and perhaps one payday more."""
-    if case.state is not State.DUNNING:
+    if case.state is not DUNNING:
         return Decision(case=case, reason=why)
     case, letter = after_wish(case, now=now, rules=rules)
     if case.wished_at is not None:  # the try that was refused took the place of the one that the customer asked for

@@ -12,6 +12,8 @@ from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineClass
 from recovery.timing.courtesy import Courtesy, decent_from
 
+_NO_WAIT = timedelta(0)
+
 
 def campaign_of(case: Case, rules: Rules) -> Campaign:
     """The letters that the case gets, by its segment and its last decline."""
@@ -41,7 +43,7 @@ def next_letter(case: Case, *, now: datetime, rules: Rules) -> Plan | None:
 def held_back(case: Case, rules: Rules) -> timedelta:
     """How long all letters wait where only the customer can cure the decline, if the policy says so."""
     alone = case.exhausted is not None and case.exhausted.rule in ONLY_CUSTOMER
-    return timedelta(days=rules.policy.dunning.only_customer_wait_days if alone else 0)
+    return timedelta(days=rules.policy.dunning.only_customer_wait_days) if alone else _NO_WAIT
 
 
 def tries_between(case: Case) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from recovery.cases.correcting import Correction, revived
 from recovery.cases.holdout import Arm
@@ -37,14 +38,8 @@ class Purpose(StrEnum):
     CUSTOMER_DATE = "customer_date"
 
 
-SOURCE_OF = {
-    Purpose.SILENT: Source.SILENT_RETRY,
-    Purpose.REFRESHED_CARD: Source.REFRESHED_CARD,
-    Purpose.BACKUP_CARD: Source.BACKUP_CARD,
-    Purpose.BETWEEN_EMAILS: Source.SILENT_RETRY,
-    Purpose.CUSTOMER_DATE: Source.CUSTOMER_AFTER_EMAIL,
-}
-"""Who is credited with a charge of ours. A card that the customer chose is the customer's doing, asked or unasked."""
+SILENT_TRY: Final = Purpose.SILENT
+"""By a name of its own, as the states are (see ``lifecycle``)."""
 
 _OWN_BUDGET = frozenset({Purpose.BACKUP_CARD, Purpose.CUSTOMER_CARD, Purpose.CUSTOMER_DATE, Purpose.BETWEEN_EMAILS})
 """Purposes that use up none of the policy's silent attempts; the networks' budgets hold for all."""
@@ -233,7 +228,7 @@ class Case:
         if card.payment_method == self.choice and not self.was_presented(card):
             return Purpose.CUSTOMER_CARD
         if self.was_tried(card):
-            return Purpose.SILENT
+            return SILENT_TRY
         if self.is_backup(card):
             return Purpose.BACKUP_CARD
         if self.corrections and revived(self, card):

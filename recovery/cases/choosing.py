@@ -7,7 +7,7 @@ default; the other cards as backups, where policy and consent allow. Details kno
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from recovery.cases.case import Case, Purpose
+from recovery.cases.case import SILENT_TRY, Case
 from recovery.cases.correcting import lifted
 from recovery.cases.facts import CardRefreshed, ChargeDue
 from recovery.cases.lifecycle import State
@@ -102,7 +102,7 @@ def is_fresh(case: Case, card: Card, policy: Policy) -> bool:
 
 def is_untried(case: Case, card: Card) -> bool:
     """Whether charging these details now would be something new: other details, or the customer's own wish."""
-    return case.purpose_of(card) is not Purpose.SILENT and not case.is_dead(card)
+    return case.purpose_of(card) is not SILENT_TRY and not case.is_dead(card)
 
 
 def needs_agreement(case: Case, card: Card, policy: Policy) -> bool:

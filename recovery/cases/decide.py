@@ -11,7 +11,18 @@ from recovery.cases.case import Case, Decision, Entry, Plan
 from recovery.cases.closing import kept_open
 from recovery.cases.fresh_first import fresh_first, in_passing
 from recovery.cases.keeping import keep_card
-from recovery.cases.lifecycle import MISSING_LOOKED_FOR, NEXT, OPEN, EntryKind, Review, State, StepKind
+from recovery.cases.lifecycle import (
+    DUNNING,
+    MISSING_LOOKED_FOR,
+    NEXT,
+    OPEN,
+    REVIEW,
+    SILENT,
+    EntryKind,
+    Review,
+    State,
+    StepKind,
+)
 from recovery.cases.oddities import with_oddities
 from recovery.cases.opening import opened_by
 from recovery.cases.planning import exhaust, refresh_now, to_review
@@ -21,7 +32,9 @@ from recovery.cases.rules import CardUse, Rules
 from recovery.cases.showing import with_cards
 from recovery.declines.signals import Signals
 from recovery.sentences import Sentence, Told
-from recovery.values import replace
+from recovery.values import maker, replace
+
+_decision, _plan, _entry = maker(Decision), maker(Plan), maker(Entry)
 
 
 class BrokenInvariant(RuntimeError):
@@ -35,7 +48,7 @@ def decide(case: Case, fact: facts.Fact, *, now: datetime, rules: Rules, usage: 
     own = rules.for_case(case)
     decision: Decision = _HANDLERS[type(fact)](with_cards(case, fact), fact, now, own, usage)
     state = decision.case.state
-    if state is State.DUNNING:
+    if state is DUNNING:
         decision = kept_open(case, decision, rules=own)
     elif state is not case.state and state not in OPEN:
         decision = regrouping.wake(decision, now=now, usage=usage)
@@ -49,11 +62,11 @@ def _check(before: Case, decision: Decision) -> None:
     after = decision.case
     if after.state is not before.state and after.state not in NEXT[before.state]:
         raise BrokenInvariant(f"case {before.id}: {before.state} must not become {after.state}")
-    if after.state is State.DUNNING and after.exhausted is None:
+    if after.state is DUNNING and after.exhausted is None:
         raise BrokenInvariant(f"case {before.id} would ask the customer without being exhausted")
     if decision.email is not None:
         asks_why = decision.email == after.reason_mail and leaving.has_left(after)
-        if after.exhausted is None or not (after.state is State.DUNNING or asks_why):
+        if after.exhausted is None or not (after.state is DUNNING or asks_why):
             raise BrokenInvariant(f"case {before.id} would write to the customer in state {after.state}")
     if decision.start is not None and before.open_attempt is not None:
         raise BrokenInvariant(f"case {before.id} would start a second attempt")
@@ -90,7 +103,7 @@ def _failure(case: Case, fact: facts.PaymentFailed, *, now: datetime, rules: Rul
         return Decision(case=known, reason=f"{why}; it counts against the card's budget, the plan stands")
     why = f"{why}; {rules.policy.holdout.brief(case.arm)}" if case.arm else why
     parts = money_moves.part_entries(known, fact.obligation.succeeded)
-    entry = Entry(
+    entry = _entry(
         kind=EntryKind.AT_RISK,
         amount=sum((part.amount for part in parts), case.amount),
         occurred_at=case.failed_at,
@@ -101,10 +114,10 @@ def _failure(case: Case, fact: facts.PaymentFailed, *, now: datetime, rules: Rul
         why = f"{why}; the payment is not by card, which is not supported"
         held = to_review(known, Review.NOT_BY_CARD, now=now, rules=rules, why=why)
         return replace(held, entries=(entry, *parts))
-    return Decision(
+    return _decision(
         case=known,
         reason=Sentence(lambda: f"{why}; {verdict.brief()}; the card is read again first"),
-        plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=now),),
+        plan=(_plan(kind=StepKind.REFRESH_CARD, due_at=now),),
         entries=(entry, *parts),
     )
 
@@ -158,7 +171,7 @@ def _mail_resumed(case: Case, _fact: facts.MailResumed, now: datetime, rules: Ru
 
 
 def _escalation_due(case: Case, _f: facts.EscalationDue, now: datetime, rules: Rules, _usage: CardUse) -> Decision:
-    if case.state is not State.REVIEW:
+    if case.state is not REVIEW:
         return Decision(case=case, reason=f"nothing to escalate: the case is {case.state.value}")
     again = now + timedelta(days=rules.policy.review_days)
     count = case.escalations + 1
@@ -173,7 +186,7 @@ def _close_due(case: Case, fact: facts.CloseDue, now: datetime, rules: Rules, _u
     ended = money_moves.ended_by_reading(case, fact.obligation, now=now)
     if ended is not None:
         return ended
-    if case.state is not State.DUNNING:
+    if case.state is not DUNNING:
         return Decision(case=case, reason=f"not closed: the case is {case.state.value}")
     if case.open_attempt is not None or fact.obligation.pending:
         later = now + timedelta(days=1)
@@ -191,7 +204,7 @@ def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Ru
         again = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now + timedelta(days=1)),)
     if case.state not in OPEN:
         return Decision(case=case, reason=f"{why}; the case has ended", plan=again)
-    if case.state is State.REVIEW:
+    if case.state is REVIEW:
         return Decision(case=case, reason=f"{why}; a person must still look", plan=again)
     held = to_review(case, Review.GONE, now=now, rules=rules, why=why)
     return replace(held, plan=held.plan + again)
@@ -205,13 +218,13 @@ def _person_decided(case: Case, fact: facts.PersonDecided, now: datetime, rules:
         return money_moves.lose(case, now=now, why=why)
     if fact.to is State.WITHDRAWN:
         return money_moves.withdraw(case, now=now, why=why)
-    if case.state is not State.REVIEW:
+    if case.state is not REVIEW:
         return Decision(case=case, reason=f"{why}; the case needs no review, its plan stands")
     case = replace(case, review=None)
     if case.exhausted is not None:
         held = case.exhausted
         return exhaust(case, held.rule, now=now, rules=rules, why=why, detail=held.detail)
-    resumed = replace(case, state=State.SILENT)
+    resumed = replace(case, state=SILENT)
     refreshed = refresh_now(resumed, now=now, why=f"{why}; the card is read again, then the case goes on")
     return replace(refreshed, cancel=frozenset({StepKind.ESCALATE}))
 

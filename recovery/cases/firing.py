@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from recovery.cases import facts
 from recovery.cases.between import purpose_between
-from recovery.cases.case import Attempt, Case, Decision, Entry, Plan, Purpose
+from recovery.cases.case import SILENT_TRY, Attempt, Case, Decision, Entry, Plan, Purpose
 from recovery.cases.choosing import is_untried, needs_agreement, next_card, noticed, turned_to
 from recovery.cases.correcting import revived
 from recovery.cases.customer import after_wish
 from recovery.cases.elsewhere import buried
-from recovery.cases.lifecycle import OPEN, AttemptStatus, Rule, State, StepKind
+from recovery.cases.lifecycle import DUNNING, OPEN, REVIEW, SILENT, AttemptStatus, Rule, StepKind
 from recovery.cases.money_moves import at_risk_is, ended_by_reading, part_entries, total_of
 from recovery.cases.obligation import Obligation
 from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent, spent
@@ -49,7 +49,7 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     if isinstance(fact.updater, Closed) and fact.asked is not None:
         case = _closed(case, fact.asked)
     card = next_card(case, fact.card, rules.policy)
-    if case.state is State.REVIEW:
+    if case.state is REVIEW:
         held = Decision(case=case, reason="the card was read again; a person must still look")
         goes_on = resumed(case, card, now=now, rules=rules, usage=usage) or held
         return replace(goes_on, entries=entries + goes_on.entries)
@@ -65,7 +65,7 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
     if case.open_attempt is not None:
         return Decision(case=case, reason="the card was read again; an attempt is still open and decides what follows")
     if card is None:
-        if case.state is State.DUNNING:
+        if case.state is DUNNING:
             return Decision(case=case, reason="no usable card is on file; the customer is asked already")
         detail = "no usable card is on file"
         return spent(replace(case, card=None), Rule.NO_CARD, now=now, rules=rules, why="card read again", detail=detail)
@@ -76,7 +76,7 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
         anew = "its billing address was corrected" if revived(case, card) else None
         why = Sentence(lambda: f"card read again: {anew or told(compared(case.tried_card, card, case.wallet))}")
         return charge_fresh(known, now=now, rules=rules, usage=usage, why=why)
-    if case.state is State.DUNNING:
+    if case.state is DUNNING:
         return Decision(case=known, reason="card read again: unchanged; the customer is asked already")
     planned = case.step(StepKind.CHARGE_CARD)
     # One in flight is no plan: it may be the very step that is being decided, and it ends with this decision.
@@ -98,7 +98,7 @@ def _by_updater(
     """What the updater's answer about the card that is next ends, unless there is something new to charge all the same."""
     if not isinstance(fact.updater, Closed | ContactCardholder) or card is None or not card.same_details(fact.asked):
         return None
-    if case.state is not State.SILENT or case.open_attempt is not None or is_untried(case, card):
+    if case.state is not SILENT or case.open_attempt is not None or is_untried(case, card):
         return None
     why = f"the updater was asked about {card.brief()}"
     return spent(_on(case, card), Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=told(fact.updater))
@@ -106,7 +106,7 @@ def _by_updater(
 
 def _other_brand(case: Case, card: Card, *, now: datetime, rules: Rules) -> Decision:
     why = f"card read again: it was {case.brand_before(card)} and is {card.brand} now"
-    if case.state is State.DUNNING:
+    if case.state is DUNNING:
         return Decision(case=case, reason=f"{why}; that needs the customer's agreement; the customer is asked already")
     detail = "after a change of brand a charge without the customer needs a new agreement"
     return spent(case, Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=detail)
@@ -142,8 +142,8 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
     if card is None or case.is_dead(card) or needs_agreement(case, card, rules.policy):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
     purpose, case = case.purpose_of(card), _on(case, card)
-    if purpose is Purpose.SILENT:
-        if case.state is State.DUNNING:
+    if purpose is SILENT_TRY:
+        if case.state is DUNNING:
             return _fire_between(case, card, now=now, rules=rules, usage=usage)
         case = _judged_anew(case, now=now, rules=rules)
         held = _held_back(case, card, now=now, rules=rules, usage=usage)
@@ -151,7 +151,7 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
             return held
     slot = may_fire(case, purpose, now=now, rules=rules, usage=usage)
     if isinstance(slot, str):
-        if purpose is Purpose.SILENT:
+        if purpose is SILENT_TRY:
             return next_silent(case, now=now, rules=rules, usage=usage, why=f"not tried: {slot}")
         return charge_fresh(case, now=now, rules=rules, usage=usage, why=f"not tried: {slot}")
     return _begin(case, card, purpose, slot=slot, now=now)
@@ -173,7 +173,7 @@ def _fire_between(case: Case, card: Card, *, now: datetime, rules: Rules, usage:
 
 def _in_the_way(case: Case, obligation: Obligation, *, now: datetime, rules: Rules) -> Decision | None:
     """What forbids any try on the invoice now: a person's turn, an open attempt, or somebody else who tries."""
-    if case.state is State.REVIEW:
+    if case.state is REVIEW:
         return Decision(case=case, reason="not tried: a person must look first")
     busy = case.open_attempt
     if busy is not None:
@@ -181,7 +181,7 @@ def _in_the_way(case: Case, obligation: Obligation, *, now: datetime, rules: Rul
     other = obligation.gateway_retry_at
     if other is not None and other > now:
         why = f"not tried: the gateway itself means to retry {other:%d %b %H:%M} UTC; its retries should be off"
-        if case.state is State.SILENT and other + GATEWAY_MARGIN > case.horizon_at:
+        if case.state is SILENT and other + GATEWAY_MARGIN > case.horizon_at:
             detail = f"the gateway's own retry lies beyond the horizon of {rules.policy.horizon_days} days"
             return exhaust(case, Rule.HORIZON, now=now, rules=rules, why=why, detail=detail)
         later = (Plan(kind=StepKind.CHARGE_CARD, due_at=other + GATEWAY_MARGIN),)
@@ -198,7 +198,7 @@ def _held_back(case: Case, card: Card, *, now: datetime, rules: Rules, usage: Ca
         assert case.verdict is not None
         why = f"not tried: {case.verdict.brief()}, by the edition now in force"
         return next_silent(case, now=now, rules=rules, usage=usage, why=why)
-    if case.state is State.SILENT and usage.elder is not None:
+    if case.state is SILENT and usage.elder is not None:
         return _behind(case, usage.elder, now=now, rules=rules)
     return None
 
@@ -237,7 +237,7 @@ def _begin(case: Case, card: Card, purpose: Purpose, *, slot: Slot, now: datetim
         started_at=now,
         purpose=purpose,
         status=AttemptStatus.IN_FLIGHT,
-        decline_class=case.verdict.decline_class if case.verdict and purpose is Purpose.SILENT else None,
+        decline_class=case.verdict.decline_class if case.verdict and purpose is SILENT_TRY else None,
         zone=slot.zone,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from recovery.cases import facts
-from recovery.cases.case import SOURCE_OF, Attempt, Case, Decision, Entry
+from recovery.cases.case import Attempt, Case, Decision, Entry, Purpose
 from recovery.cases.lifecycle import OPEN, AttemptStatus, EntryKind, Source, State, StepKind
 from recovery.cases.obligation import Charge, Obligation, ObligationStatus
 from recovery.cases.planning import ALL_STEPS
@@ -190,10 +190,20 @@ def _perhaps_ours(case: Case, charge: Charge) -> bool:
     return same and charge.created_at >= attempt.started_at.replace(microsecond=0)
 
 
+_SOURCE_OF = {
+    Purpose.SILENT: Source.SILENT_RETRY,
+    Purpose.REFRESHED_CARD: Source.REFRESHED_CARD,
+    Purpose.BACKUP_CARD: Source.BACKUP_CARD,
+    Purpose.BETWEEN_EMAILS: Source.SILENT_RETRY,
+    Purpose.CUSTOMER_DATE: Source.CUSTOMER_AFTER_EMAIL,
+}
+"""Who is credited with a charge of ours. A card that the customer chose is the customer's doing, asked or unasked."""
+
+
 def _source(case: Case, charge: Charge, attempt: Attempt | None) -> Source:
     if attempt is not None:
-        if attempt.purpose in SOURCE_OF:
-            return SOURCE_OF[attempt.purpose]
+        if attempt.purpose in _SOURCE_OF:
+            return _SOURCE_OF[attempt.purpose]
     elif charge.initiator is Initiator.GATEWAY:
         return Source.GATEWAY_RETRY
     done_at = attempt.started_at if attempt is not None else charge.created_at

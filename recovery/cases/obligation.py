@@ -90,12 +90,12 @@ class Obligation:
     @property
     def succeeded(self) -> tuple[Charge, ...]:
         """The charges that brought money."""
-        return self._of(ChargeStatus.SUCCEEDED)
+        return self._of(ChargeStatus.SUCCEEDED) if self.charges else ()
 
     @property
     def pending(self) -> tuple[Charge, ...]:
         """The charges that are accepted but undecided."""
-        return self._of(ChargeStatus.PENDING)
+        return self._of(ChargeStatus.PENDING) if self.charges else ()
 
     @property
     def last_failure(self) -> Charge | None:
@@ -104,4 +104,4 @@ class Obligation:
         return failed[-1] if failed else None
 
     def _of(self, status: ChargeStatus) -> tuple[Charge, ...]:
-        return tuple([charge for charge in self.charges if charge.status is status]) if self.charges else ()
+        return tuple([charge for charge in self.charges if charge.status is status])

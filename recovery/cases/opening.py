@@ -10,7 +10,9 @@ from recovery.cases.rules import Rules
 from recovery.cases.segments import Standing, segment_of
 from recovery.declines.classify import Verdict
 from recovery.declines.signals import Card, Signals
-from recovery.values import replace
+from recovery.values import maker, replace
+
+_case = maker(Case)
 
 
 def opened_case(
@@ -31,7 +33,7 @@ def opened_case(
     standing = Standing.of(obligation, failed_at=failed_at)
     segment = segment_of(rules.policy.segments, standing)
     arm = rules.policy.holdout.arm_of(obligation.customer, before=arm_before)
-    return Case(
+    return _case(
         id=case_id,
         gateway=gateway,
         obligation=obligation.id,

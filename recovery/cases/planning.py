@@ -1,13 +1,12 @@
 """What to do next with a case that is still owed. Without it each fact would grow a schedule of its own."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from recovery.cases.asking import fresh_question, silent_slot
 from recovery.cases.between import held_back, next_between, next_letter
-from recovery.cases.case import Case, Decision, Exhausted, Plan, Purpose
+from recovery.cases.case import SILENT_TRY, Case, Decision, Exhausted, Plan, Purpose
 from recovery.cases.choosing import backups, default_card, is_untried, needs_agreement, next_card
-from recovery.cases.lifecycle import SPENT, AttemptStatus, Review, Rule, State, StepKind
+from recovery.cases.lifecycle import DUNNING, REVIEW, SILENT, SPENT, AttemptStatus, Review, Rule, StepKind
 from recovery.cases.policy import RETRIED
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
@@ -62,7 +61,7 @@ def next_silent(case: Case, *, now: datetime, rules: Rules, usage: CardUse, why:
         ended = spent(case, Rule.HORIZON, now=now, rules=rules, why=Sentence(pushed), detail=detail)
         return replace(ended, slot=slot)
     return _decision(
-        case=case if case.state is State.SILENT else replace(case, state=State.SILENT),
+        case=case if case.state is SILENT else replace(case, state=SILENT),
         reason=Sentence(lambda: f"{why}; {verdict.brief()}; next try {told(slot)}: {slot.reason}"),
         plan=(_plan(kind=StepKind.CHARGE_CARD, due_at=slot.at),),
         cancel=_READING,
@@ -94,7 +93,7 @@ def may_fire(case: Case, purpose: Purpose, *, now: datetime, rules: Rules, usage
     """Check at the moment of firing what was true at planning: the slot when the try may go out, else what forbids it."""
     assert case.card is not None
     assert usage.budget_key == case.card.budget_key, "a card's try is judged by another card's use"
-    if purpose is Purpose.SILENT:
+    if purpose is SILENT_TRY:
         if now > case.horizon_at:
             return f"the horizon of {rules.policy.horizon_days} days has passed"
         if case.silent_tries >= rules.policy.silent_attempts_max:
@@ -138,7 +137,7 @@ def backup_turn(case: Case, *, now: datetime, rules: Rules, why: Told) -> Decisi
 def exhaust(case: Case, rule: Rule, *, now: datetime, rules: Rules, why: Told, detail: str) -> Decision:
     """The silent options are used up: hand the case to dunning, with its first letter planned and an end in sight."""
     exhausted = case.exhausted or Exhausted(rule=rule, at=now, detail=detail)
-    asked = replace(case, state=State.DUNNING, exhausted=exhausted)
+    asked = replace(case, state=DUNNING, exhausted=exhausted)
     ends_at = now + held_back(asked, rules) + timedelta(days=rules.policy.dunning.wait_days)
     following = (next_letter(asked, now=now, rules=rules), next_between(asked, now=now, rules=rules))
     plan = [_plan(kind=StepKind.CLOSE_CASE, due_at=ends_at), *(each for each in following if each is not None)]
@@ -159,7 +158,7 @@ def to_review(case: Case, because: Review, *, now: datetime, rules: Rules, why: 
     """A person must look; until then nothing is tried and nobody is written to, unless another card is all that was missing."""
     escalates_at = now + timedelta(days=rules.policy.review_days)
     return Decision(
-        case=replace(case, state=State.REVIEW, review=because),
+        case=replace(case, state=REVIEW, review=because),
         reason=f"{why}; a person must look, escalated {escalates_at:%d %b} if nobody does",
         plan=(Plan(kind=StepKind.ESCALATE, due_at=escalates_at),),
         cancel=ALL_STEPS - {StepKind.ESCALATE, StepKind.SETTLE_ATTEMPT},
@@ -169,7 +168,7 @@ def to_review(case: Case, because: Review, *, now: datetime, rules: Rules, why: 
 def told(slot: Slot) -> str:
     """A slot's instant for reasons, in the issuer's time."""
     assert slot.at is not None
-    return f"{slot.at.astimezone(ZoneInfo(slot.zone)):%a %d %b %H:%M} {slot.zone}"
+    return f"{slot.question.window.local(slot.at):%a %d %b %H:%M} {slot.zone}"
 
 
 def refresh_now(case: Case, *, now: datetime, why: Told) -> Decision:
@@ -193,7 +192,7 @@ def _wait_for_fresh_card(case: Case, *, now: datetime, rules: Rules, why: Told) 
         due_at = since + timedelta(days=days[0]) if days else None
         if due_at is not None and due_at <= case.horizon_at:
             return Decision(
-                case=replace(case, state=State.SILENT),
+                case=replace(case, state=SILENT),
                 reason=Sentence(lambda: f"{because}; the card is read again {due_at:%a %d %b %H:%M} UTC"),
                 plan=(Plan(kind=StepKind.REFRESH_CARD, due_at=due_at),),
                 cancel=_TRYING,
@@ -219,10 +218,11 @@ def _curable(case: Case, rules: Rules) -> bool:
 
 def _tries_in_class(case: Case, kind: DeclineClass) -> int:
     """Silent tries spent after declines of one class: the first failure was not ours and is not counted."""
-    silent, processing = Purpose.SILENT, AttemptStatus.PROCESSING
     return sum(
         [
-            a.status in SPENT and a.purpose is silent and (a.decline_class is kind or a.status is processing)
+            a.status in SPENT
+            and a.purpose is SILENT_TRY
+            and (a.decline_class is kind or a.status is AttemptStatus.PROCESSING)
             for a in case.attempts
         ]
     )

@@ -12,7 +12,7 @@ from recovery.timing.budgets import Use, budget_brief, earliest, rooms
 from recovery.timing.windows import SEARCH_DAYS, Stretch, Window
 from recovery.values import maker, quick
 
-_NO_TIME = timedelta(0)
+_NO_TIME, _ONE_DAY = timedelta(0), timedelta(days=1)
 
 _ANOTHER_DAY = timedelta(days=2)
 """So long after an instant the local day is another one anywhere, though a clock were changed by a whole day meanwhile."""
@@ -140,7 +140,7 @@ def _spaced(question: Question, last_try_at: datetime, at: datetime, moves: list
     if question.window.local(at).date() > last_day:
         return at
     moves.append(_move(at=at))
-    return question.window.instant(last_day + timedelta(days=1), time.min)
+    return question.window.instant(last_day + _ONE_DAY, time.min)
 
 
 def _spread(question: Question, at: datetime, ends: datetime | None) -> timedelta:

@@ -16,13 +16,14 @@ from recovery.runtime.cli import main
 from recovery.runtime.knowledge import load_knowledge, rules_of, version_of
 from recovery.runtime.worlds import START_AT, load_world, world_names
 from recovery.simulation.answers import Answer, Verdict, decline
-from recovery.simulation.backtest.account import Account, Tried, signals_of
+from recovery.simulation.backtest.account import Account, Tried
 from recovery.simulation.backtest.breaches import breaches
 from recovery.simulation.backtest.compare import NOTHING, ORACLE, OURS, Played, compare, judged, one_life, strategies
 from recovery.simulation.backtest.lives import Ending
 from recovery.simulation.backtest.many import PART, Plan, backtest
 from recovery.simulation.backtest.pairs import Pairs
 from recovery.simulation.backtest.policies import STRIPE_RHYTHM
+from recovery.simulation.backtest.shown import signals_of
 from recovery.simulation.backtest.tally import Tally, wilson
 from recovery.simulation.world import World, build_world
 from recovery.simulation.world.parameters import Cause

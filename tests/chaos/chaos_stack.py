@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import requests
 from chaos_proxy import Proxy
 from chaos_servers import Server, served
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from urllib3.exceptions import HTTPError
 
 from recovery.runtime.celery_app import Bell, doorbell, make_app
 from recovery.runtime.clock import SharedClock
@@ -137,7 +137,7 @@ class Installation:
             while self.clock.now() < until:
                 try:
                     driver.run(until)
-                except (SQLAlchemyError, requests.RequestException):
+                except (SQLAlchemyError, HTTPError):
                     time.sleep(0.1)  # the database is away: so is everything else's
         finally:
             app.close()

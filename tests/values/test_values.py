@@ -53,6 +53,14 @@ def test_what_is_missing_or_unknown_is_told_as_ever(make: type[Quick]) -> None:
         make(name="n", other=1)  # type: ignore[call-arg]
 
 
+def test_values_compare_by_their_fields_and_with_their_own_kind_alone() -> None:
+    value = Quick(name="n", kind="k")
+    assert value == Quick(name="n", kind="k")
+    for other in ({"name": "m"}, {"number": 4}, {"kind": None}):
+        assert value != replace(value, **other)
+    assert value.__eq__("n") is NotImplemented
+
+
 def test_a_default_made_anew_for_each_value_is_refused() -> None:
     @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
     class Listed:

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
 from recovery.cases.wallet import KeptCard, Place, Wallet, ordered
-from recovery.declines.signals import Card, Initiator, Signals
+from recovery.declines.signals import Card, Initiator
 from recovery.money import Money
 from recovery.simulation.answers import (
     GATEWAY_REFUSES_AFTER,
@@ -22,6 +22,7 @@ from recovery.simulation.answers import (
     PastTry,
     Verdict,
 )
+from recovery.simulation.backtest.shown import card_of, on_file, signals_of
 from recovery.simulation.sandbox.store import DEFAULT_SEED, derived_id
 from recovery.simulation.world.build import World
 from recovery.simulation.world.people import CardFace, Person
@@ -40,11 +41,26 @@ class Tried:
     @property
     def approved(self) -> bool:
         """Whether money moved."""
-        return self.answer.verdict is Verdict.APPROVED
+        return self.answer.verdict is _APPROVED
 
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A card that the gateway holds: as it is, since when, as the engine reads it, and as a charge is sent with it."""
+
+    face: CardFace
+    since: datetime
+    card: Card
+    sent: CardOnFile
+
+
+_APPROVED, _OPEN, _CUSTOMER = Verdict.APPROVED, ObligationStatus.OPEN, Initiator.CUSTOMER
 
 # Made for every try.
 _charge, _tried, _authorization, _past_try = maker(Charge), maker(Tried), maker(Authorization), maker(PastTry)
+# Made for every life.
+_obligation, _held, _kept_card, _wallet = maker(Obligation), maker(_Held), maker(KeptCard), maker(Wallet)
 
 
 class Account:
@@ -69,8 +85,9 @@ class Account:
         self.person = person
         self._default = person.card
         self._named = person.card if person.names_own_card else None
-        self._attached: dict[str, tuple[CardFace, datetime]] = {person.card.fingerprint: (person.card, person.since)}
         self._wallet: Wallet | None = None
+        self._attached: dict[str, _Held] = {}
+        self.attach(person.card, person.since)
         self._number = 0
         self._refused: dict[str, tuple[int, int, str]] = {}
         self.history: dict[str, tuple[PastTry, ...]] = {}
@@ -85,7 +102,7 @@ class Account:
     @property
     def owed(self) -> bool:
         """Whether the invoice is open and the subscription alive."""
-        return self._obligation.status is ObligationStatus.OPEN and self._obligation.subscription_live
+        return self._obligation.status is _OPEN and self._obligation.subscription_live
 
     @property
     def on_file(self) -> CardFace:
@@ -107,19 +124,19 @@ class Account:
 
     def face_of(self, payment_method: str) -> CardFace:
         """The card behind a payment method, as it is now."""
-        return self._attached[payment_method][0]
+        return self._attached[payment_method].face
 
     def _read_wallet(self) -> Wallet:
-        placed = [(self._default, Place.CUSTOMER), *((face, Place.ATTACHED) for face, _ in self._attached.values())]
+        placed = [(self._default, Place.CUSTOMER), *((held.face, Place.ATTACHED) for held in self._attached.values())]
         if self._named is not None:
             placed.insert(0, (self._named, Place.SUBSCRIPTION))
         kept: dict[str, KeptCard] = {}
         for face, place in placed:
             name = self._method(face)
             if name not in kept:
-                saved_at = self._attached[name][1].replace(microsecond=0)
-                kept[name] = KeptCard(card=card_of(face, name), place=place, saved_at=saved_at)
-        return Wallet(default=self._card_of(self.on_file), cards=ordered(list(kept.values())))
+                held = self._attached[name]
+                kept[name] = _kept_card(card=held.card, place=place, saved_at=held.since.replace(microsecond=0))
+        return _wallet(default=self._held(self.on_file).card, cards=ordered(list(kept.values())))
 
     def _method(self, face: CardFace) -> str:
         """The payment method of a card; new details of the first card stay under its name."""
@@ -127,8 +144,8 @@ class Account:
         first = renewed is not None and face.fingerprint == renewed.fingerprint
         return self.person.card.fingerprint if first else face.fingerprint
 
-    def _card_of(self, face: CardFace) -> Card:
-        return card_of(face, self._method(face))
+    def _held(self, face: CardFace) -> _Held:
+        return self._attached[self._method(face)]
 
     def update(self, renewed: CardFace) -> None:
         """The network tells new details of the card that failed."""
@@ -136,19 +153,22 @@ class Account:
             self._named = renewed
         if self._default == self.person.card:
             self._default = renewed
-        name = self.person.card.fingerprint
-        self._attached[name] = (renewed, self._attached[name][1])
-        self._wallet = None
+        self._hold(renewed, self._held(renewed).since)
 
     def attach(self, face: CardFace, at: datetime) -> None:
         """A card is saved, but no default."""
-        self._attached.setdefault(self._method(face), (face, at))
+        if self._method(face) not in self._attached:
+            self._hold(face, at)
+
+    def _hold(self, face: CardFace, since: datetime) -> None:
+        name = self._method(face)
+        self._attached[name] = _held(face=face, since=since, card=card_of(face, name), sent=on_file(face))
         self._wallet = None
 
     def save(self, face: CardFace, at: datetime) -> None:
         """The customer saves a card in the portal: only the default changes."""
         self.attach(face, at)
-        self._default = face
+        self._default, self._wallet = face, None
 
     def cancel(self) -> None:
         """The subscription ends; the invoice stays open but is no longer collected."""
@@ -156,16 +176,17 @@ class Account:
 
     def charge(self, at: datetime, face: CardFace, *, initiator: Initiator, key: str | None = None) -> Tried:
         """Try to pay the invoice. A customer is present and can authenticate; everybody else is not."""
-        question = self._question(at, face, on_session=initiator is Initiator.CUSTOMER)
+        held = self._held(face)
+        question = self._question(at, held.sent, on_session=initiator is _CUSTOMER)
         answer = NOT_SENT if self._gateway_refuses(question) else self._world.answer(question)
         self._number += 1
-        approved = answer.verdict is Verdict.APPROVED
+        approved = answer.verdict is _APPROVED
         charge = _charge(
             id=f"ch_{self._number}",
             status=ChargeStatus.SUCCEEDED if approved else ChargeStatus.FAILED,
             amount=self._obligation.remaining,
             created_at=at.replace(microsecond=0) if at.microsecond else at,  # gateways tell whole seconds
-            card=self._card_of(face),
+            card=held.card,
             signals=None if approved else signals_of(answer),
             initiator=initiator,
             idempotency_key=key,
@@ -179,17 +200,17 @@ class Account:
             )
         return tried
 
-    def _question(self, at: datetime, face: CardFace, *, on_session: bool) -> Authorization:
+    def _question(self, at: datetime, card: CardOnFile, *, on_session: bool) -> Authorization:
         owed = self._obligation.remaining
         return _authorization(
-            card=on_file(face),
+            card=card,
             customer=self._obligation.customer,
             invoice=self._obligation.id,
             amount_minor=owed.minor,
             currency=owed.currency,
             at=at,
             on_session=on_session,
-            history=self.history.get(face.fingerprint, ()),
+            history=self.history.get(card.fingerprint, ()),
         )
 
     def _gateway_refuses(self, question: Authorization) -> bool:
@@ -218,7 +239,7 @@ class Account:
 def _opening(person: Person) -> Obligation:
     """The invoice of the renewal, named as the sandbox names it."""
     customer, invoice = _names(person.email)
-    return Obligation(
+    return _obligation(
         id=invoice,
         customer=customer,
         status=ObligationStatus.OPEN,
@@ -239,49 +260,3 @@ def _opening(person: Person) -> Obligation:
 def _names(email: str) -> tuple[str, str]:
     customer = derived_id(DEFAULT_SEED, "cus", email, 1)
     return customer, derived_id(DEFAULT_SEED, "in", customer, 1)
-
-
-@lru_cache(maxsize=64)
-def on_file(face: CardFace) -> CardOnFile:
-    """A card's details as a charge is sent with them."""
-    return CardOnFile(
-        payment_method=face.fingerprint,
-        fingerprint=face.fingerprint,
-        brand=face.brand,
-        funding=face.funding,
-        country=face.country,
-        exp_month=face.exp_month,
-        exp_year=face.exp_year,
-        last4=face.last4,
-    )
-
-
-@lru_cache(maxsize=64)
-def card_of(face: CardFace, payment_method: str) -> Card:
-    """A card's details as the engine reads them."""
-    return Card(
-        payment_method=payment_method,
-        brand=face.brand,
-        funding=face.funding,
-        country=face.country,
-        last4=face.last4,
-        exp_month=face.exp_month,
-        exp_year=face.exp_year,
-        fingerprint=face.fingerprint,
-    )
-
-
-@lru_cache(maxsize=4096)
-def signals_of(answer: Answer) -> Signals:
-    """What the engine reads of a decline."""
-    blocked = answer.verdict is Verdict.BLOCKED
-    return Signals(
-        error_code=answer.code or "card_declined",
-        decline_code=answer.decline_code,
-        advice_code=answer.advice_code,
-        network_decline_code=answer.network_decline_code,
-        network_advice_code=answer.network_advice_code,
-        outcome_type="blocked" if blocked else "issuer_declined",
-        outcome_reason=answer.reason,
-        reached_network=not blocked,
-    )

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 
 from recovery.declines.signals import Initiator
 from recovery.simulation.answers import Authorization
-from recovery.simulation.backtest.account import Tried, on_file
+from recovery.simulation.backtest.account import Tried
 from recovery.simulation.backtest.lives import Ending, Scene, life_ends_at, play
 from recovery.simulation.backtest.policies import Nothing
+from recovery.simulation.backtest.shown import on_file
 from recovery.simulation.world.build import World
 from recovery.simulation.world.issuers import approves
 from recovery.simulation.world.parameters import Cause

@@ -32,7 +32,7 @@ from recovery.cases.rules import Rules
 from recovery.cases.wallet import Wallet
 from recovery.declines.signals import Initiator
 from recovery.simulation.answers import Verdict
-from recovery.simulation.backtest.account import Tried, signals_of
+from recovery.simulation.backtest.account import Tried
 from recovery.simulation.backtest.lives import Scene
 from recovery.simulation.world.people import CardFace
 from recovery.values import maker
@@ -42,6 +42,7 @@ CUSTOMER_DAYS = 14
 
 # Made for every try.
 _charge_due, _attempt_answered, _declined = maker(ChargeDue), maker(AttemptAnswered), maker(Declined)
+_payment_failed, _card_refreshed = maker(PaymentFailed), maker(CardRefreshed)
 
 
 class Nothing:
@@ -154,7 +155,7 @@ class EnginePolicy:
         account = self._scene.account
         if self._course is None:
             self._course = Course(self._opened(tried), rules=self._rules)
-        self._course.tell(PaymentFailed(charge=tried.charge, obligation=account.obligation), now=now)
+        self._course.tell(_payment_failed(charge=tried.charge, obligation=account.obligation), now=now)
 
     def card_changed(self, now: datetime) -> None:
         """An event about the customer's cards."""
@@ -189,7 +190,7 @@ class EnginePolicy:
                 due = _charge_due(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
                 self._charge(course, due, now)
             case StepKind.REFRESH_CARD:
-                read = CardRefreshed(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
+                read = _card_refreshed(obligation=obligation, card=wallet.default, cards=wallet.cards, step_id=step)
                 course.tell(read, now=now)
             case StepKind.SEND_EMAIL | StepKind.ASK_REASON:
                 why = plan.kind is StepKind.ASK_REASON
@@ -228,6 +229,8 @@ class EnginePolicy:
 def _engine_answer(tried: Tried) -> EngineAnswer:
     if tried.approved:
         return Succeeded(charge=tried.charge)
+    signals = tried.charge.signals
+    assert signals is not None, "a refused charge tells why"
     if tried.answer.verdict is Verdict.AUTHENTICATION:
-        return NeedsCustomer(signals=signals_of(tried.answer), charge_id=tried.charge.id)
-    return _declined(signals=signals_of(tried.answer), charge_id=tried.charge.id)
+        return NeedsCustomer(signals=signals, charge_id=tried.charge.id)
+    return _declined(signals=signals, charge_id=tried.charge.id)

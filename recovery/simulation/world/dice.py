@@ -54,9 +54,9 @@ def dice(seed: int, *name: object) -> Dice:
     return Dice(_text(seed, name))
 
 
-def chance(seed: int, *name: object) -> float:
+def chance(seed: int, name: str) -> float:
     """One number in 0..1 for a name."""
-    digest = blake2b(_text(seed, name), digest_size=8).digest()
+    digest = blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "little") >> 11) * _SHARE
 
 
