@@ -128,9 +128,7 @@ def _advised_until(case: Case) -> datetime:
     return (since or case.failed_at) + timedelta(hours=wait_hours)
 
 
-def _method_changed(
-    case: Case, fact: facts.PaymentMethodChanged, now: datetime, _rules: Rules, _usage: CardUse
-) -> Decision:
+def _method_changed(case: Case, fact: facts.PaymentMethodChanged, now: datetime, _r: Rules, _u: CardUse) -> Decision:
     if case.state not in OPEN:
         return Decision(case=case, reason=f"{fact.what}; the case has ended")
     return refresh_now(correcting.noted(case, fact), now=now, why=f"{fact.what}; the card is read again at once")
