@@ -14,6 +14,8 @@ _FORBID: Any = {"extra": "forbid"}
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
+_ONE_DAY = timedelta(days=1)
+
 _SEARCH_MONTHS = 3
 """Every rule pays at least once in two months."""
 
@@ -87,11 +89,15 @@ def rule_mistake(rule: str) -> str | None:
 
 
 def _of_month(rules: PayRules, window: Window, year: int, month: int, *, debit: bool) -> Iterator[Payday]:
+    """The paydays that fall in a month, also those that a day off moved into it from the month before."""
     clock = rules.debit_from_time if debit and rules.debit_from_time else rules.from_time
+    first = date(year, month, 1)
+    before = (first - _ONE_DAY).replace(day=1)
     days: dict[date, str] = {}
     for rule in rules.rules:
-        for day in _days(rule, window, date(year, month, 1)):
-            days.setdefault(day, rule)
+        for day in (*_days(rule, window, before), *_days(rule, window, first)):
+            if (day.year, day.month) == (year, month):
+                days.setdefault(day, rule)
     for day in sorted(days):
         yield Payday(at=window.instant(day, clock), day=day, rule=days[day].replace("_", " ").replace(":", " "))
 
