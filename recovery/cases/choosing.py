@@ -7,7 +7,7 @@ default; the other cards as backups, where policy and consent allow. Details kno
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from recovery.cases.case import SILENT_TRY, Case
+from recovery.cases.case import SILENT_TRY, Case, Purpose
 from recovery.cases.correcting import lifted
 from recovery.cases.facts import CardRefreshed, ChargeDue
 from recovery.cases.lifecycle import State
@@ -106,8 +106,16 @@ def is_untried(case: Case, card: Card) -> bool:
 
 
 def needs_agreement(case: Case, card: Card, policy: Policy) -> bool:
-    """Whether a stored card became one of another brand: its merchant-initiated charge needs the cardholder's new agreement."""
-    return not policy.cards.charge_after_brand_change and case.brand_before(card) is not None
+    """Whether charging a stored card without the customer needs the cardholder's agreement first.
+
+    It became one of another brand; or it is news of an updater or a backup, issued where nothing is charged without the customer.
+    What was tried already is judged by its decline, what the customer chose by their choice.
+    """
+    if not policy.cards.charge_after_brand_change and case.brand_before(card) is not None:
+        return True
+    if card.country not in policy.cards.customer_only_countries:
+        return False
+    return case.purpose_of(card) in (Purpose.REFRESHED_CARD, Purpose.BACKUP_CARD)
 
 
 def default_card(case: Case) -> Card | None:

@@ -5,7 +5,7 @@ It keeps what ``engine.advance`` keeps in rows: the case, its open steps and wha
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from recovery.cases.case import Attempt, Case, Decision, Plan, WaitingStep
 from recovery.cases.choosing import card_read
@@ -25,12 +25,10 @@ from recovery.cases.facts import (
 )
 from recovery.cases.lifecycle import LETTERS, OPEN, OPEN_ATTEMPTS, SPENT, AttemptStatus, StepKind
 from recovery.cases.rules import NO_USE, CardUse, Refusal, Rules
+from recovery.declines.networks import LOOK_BACK
 from recovery.declines.signals import Initiator
 from recovery.timing.budgets import Use
 from recovery.values import maker, replace
-
-LOOK_BACK = timedelta(days=31)
-"""One day more than the longest window that a network rolls (30 days), as the database looks back."""
 
 _URGENT = tuple(StepKind)
 _NEEDS_USE: frozenset[type] = frozenset({AttemptAnswered, CardRefreshed, ChargeDue})

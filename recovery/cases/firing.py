@@ -71,7 +71,7 @@ def _with_card(case: Case, card: Card | None, *, now: datetime, rules: Rules, us
         return spent(replace(case, card=None), Rule.NO_CARD, now=now, rules=rules, why="card read again", detail=detail)
     known = _on(case, card)
     if needs_agreement(case, card, rules.policy):
-        return _other_brand(known, card, now=now, rules=rules)
+        return _without_agreement(known, card, now=now, rules=rules)
     if is_untried(case, card):
         anew = "its billing address was corrected" if revived(case, card) else None
         why = Sentence(lambda: f"card read again: {anew or told(compared(case.tried_card, card, case.wallet))}")
@@ -104,11 +104,17 @@ def _by_updater(
     return spent(_on(case, card), Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=told(fact.updater))
 
 
-def _other_brand(case: Case, card: Card, *, now: datetime, rules: Rules) -> Decision:
-    why = f"card read again: it was {case.brand_before(card)} and is {card.brand} now"
+def _without_agreement(case: Case, card: Card, *, now: datetime, rules: Rules) -> Decision:
+    before = case.brand_before(card)
+    found = f"it was {before} and is {card.brand} now" if before else f"now {card.brief()}, issued in {card.country}"
+    why = f"card read again: {found}"
     if case.state is DUNNING:
         return Decision(case=case, reason=f"{why}; that needs the customer's agreement; the customer is asked already")
-    detail = "after a change of brand a charge without the customer needs a new agreement"
+    detail = (
+        "after a change of brand a charge without the customer needs a new agreement"
+        if before
+        else "cards issued there are not charged without the customer"
+    )
     return spent(case, Rule.ONLY_CUSTOMER, now=now, rules=rules, why=why, detail=detail)
 
 

@@ -95,7 +95,10 @@ class Cards:
 
     With ``newer_default`` a customer's default that was saved later than the subscription's own card is the customer's choice.
     With ``make_default`` a card of the customer's choice that paid becomes the subscription's own. At most ``backups_max`` other
-    cards are tried, once each. ``charge_after_brand_change`` when the merchant's terms cover it.
+    cards are tried, once each. ``charge_after_brand_change`` when the merchant's terms cover it. Cards issued in one of
+    ``customer_only_countries`` are never charged silently: India's banks want the cardholder's mandate (Reserve Bank of India,
+    e-mandate framework of October 2021), and Stripe does not retry such cards (docs.stripe.com/billing/revenue-recovery/smart-retries,
+    read 2026-11).
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
@@ -104,6 +107,7 @@ class Cards:
     backup: BackupUse = BackupUse.WITH_CONSENT
     backups_max: Annotated[int, Ge(0), Le(10)] = 2
     charge_after_brand_change: bool = False
+    customer_only_countries: tuple[str, ...] = ("IN",)
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: it keeps what its segments resolve to

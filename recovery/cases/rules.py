@@ -8,7 +8,7 @@ from functools import cached_property
 from recovery.cases.case import Case
 from recovery.cases.holdout import Arm
 from recovery.cases.policy import Policy
-from recovery.declines.classify import DeclineTable, Verdict, classify
+from recovery.declines.classify import DeclineTable, Verdict, classify, with_the_customer
 from recovery.declines.networks import NetworkRules
 from recovery.declines.signals import Card, Signals
 from recovery.timing.banks import Banks
@@ -48,7 +48,10 @@ class Rules:
             if len(self._verdicts) >= _VERDICTS_KEPT_MAX:
                 self._verdicts.clear()
             pack = self.networks.in_force(brand, at, country)
-            found = self._verdicts[asked] = classify(signals, table=self.declines, pack=pack)
+            found = classify(signals, table=self.declines, pack=pack)
+            if country is not None and country in self.policy.cards.customer_only_countries:
+                found = with_the_customer(found, country)
+            self._verdicts[asked] = found
         return found
 
     def for_case(self, case: Case) -> "Rules":

@@ -1,11 +1,13 @@
 """Why a charge failed and what that allows. Without it decisions would rest on one vendor's message strings.
 
 Precedence when signals disagree: network decline code or network advice code, then the gateway's advice code,
-then its decline code, then its error code (docs.stripe.com/declines/card, read 2026). A network code that only permits
-another try says why the last one failed; it does not lift what the gateway's own signal forbids.
+then its decline code, then its error code (docs.stripe.com/declines/card, read 2026). What only permits another try never lifts what
+another signal forbids: a network code that does says why the last try failed, and of the gateway's advice and its code the stricter one
+decides, so that "try again later" opens neither a lost card nor one whose customer must authenticate.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -76,19 +78,27 @@ class Verdict:
     """The class of one decline, the signal that decided it, and the least wait that the network demands.
 
     ``typed`` when only this entry of the card is dead, not the card; ``address`` when a correction revives it: see DeclineRule.
+    ``unknown`` names every code that was given and that no file knows, whichever signal decided.
     """
 
     decline_class: DeclineClass
     by: str
     reason: str
     wait_hours: int = 0
-    known: bool = True
     typed: bool = False
     address: bool = False
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether the files know every code that was given."""
+        return not self.unknown
 
     def brief(self) -> str:
-        """For reasons: what decided, and what it means."""
-        return f"{self.by} means {self.decline_class.value.replace('_', ' ')}: {self.reason}"
+        """For reasons: what decided, and what it means; then what was given besides and means nothing here."""
+        told = f"{self.by} means {self.decline_class.value.replace('_', ' ')}: {self.reason}"
+        besides = [name.removeprefix("unknown ") for name in self.unknown if name != self.by]
+        return f"{told}; no file knows the {', the '.join(besides)}" if besides else told
 
 
 _BY_ADVICE = {
@@ -98,15 +108,69 @@ _BY_ADVICE = {
     Advice.ASK_CUSTOMER: DeclineClass.AUTHENTICATE,
 }
 
+_ODD = re.compile(r"[^A-Za-z0-9_.-]+")
+_CODE_LENGTH_MAX = 40
+"""No gateway's code is longer; what is not a code at all must not fill reasons and flags."""
+
 _BY_CAUSE = {Because.NO_FUNDS: DeclineClass.WAIT_FOR_FUNDS, Because.ISSUER_ILL: DeclineClass.ISSUER_ILL}
 
 _DETAILS = (DeclineClass.STALE_CARD, DeclineClass.WRONG_DETAILS)
 
 _MAY_TRY = (DeclineClass.WAIT_FOR_FUNDS, DeclineClass.ISSUER_ILL, DeclineClass.CAREFUL)
 
+_STRICTEST_FIRST = (
+    DeclineClass.NEVER_AGAIN,
+    DeclineClass.OUR_MISTAKE,
+    DeclineClass.BLOCKED,
+    DeclineClass.AUTHENTICATE,
+    DeclineClass.WRONG_DETAILS,
+    DeclineClass.STALE_CARD,
+)
+"""How the gateway's advice and its code are weighed against each other; classes that allow trying come after all of these."""
+
 
 def classify(signals: Signals, *, table: DeclineTable, pack: RulePack) -> Verdict:
     """Decide what one decline allows, by the network's rules in force and the gateway's table."""
+    told = _judged(signals, table, pack)
+    unknown = tuple(_unknown(signals, table, pack))
+    return replace(told, unknown=unknown) if unknown else told
+
+
+def with_the_customer(verdict: Verdict, country: str) -> Verdict:
+    """The verdict for a card issued where nothing may be charged without the customer: what silent tries might cure, only they can.
+
+    Details that are out of date stay dead; newer ones need the customer as well, so that none are waited for.
+    """
+    waits = verdict.decline_class is DeclineClass.STALE_CARD
+    if not waits and verdict.decline_class not in _MAY_TRY:
+        return verdict
+    return replace(
+        verdict,
+        decline_class=DeclineClass.WRONG_DETAILS if waits else DeclineClass.AUTHENTICATE,
+        by=f"a card issued in {country}",
+        reason=f"cards issued there are not charged without the customer ({verdict.by}: {verdict.reason})",
+    )
+
+
+def _unknown(signals: Signals, table: DeclineTable, pack: RulePack) -> Iterator[str]:
+    """The names of the codes that no file knows."""
+    code = signals.decline_code or signals.error_code
+    if code and code not in table.codes:
+        yield f"unknown code {_clean(code)}"
+    if signals.advice_code and signals.advice_code not in table.advice:
+        yield f"unknown advice {_clean(signals.advice_code)}"
+    network, advice = signals.network_decline_code, signals.network_advice_code
+    if network and network not in pack.decline_codes and network not in pack.plain_decline_codes:
+        yield f"unknown {pack.network} decline code {_clean(network)}"
+    if advice and advice not in pack.advice_codes:
+        yield f"unknown {pack.network} advice code {_clean(advice)}"
+
+
+def _clean(code: str) -> str:
+    return _ODD.sub("?", code)[:_CODE_LENGTH_MAX]
+
+
+def _judged(signals: Signals, table: DeclineTable, pack: RulePack) -> Verdict:
     network = (
         (
             f"{pack.name()} decline code {signals.network_decline_code}",
@@ -158,7 +222,7 @@ def _by_gateway(signals: Signals, table: DeclineTable, wait_hours: int) -> Verdi
     advice = table.advice.get(signals.advice_code or "")
     code = signals.decline_code or signals.error_code
     row = table.codes.get(code or "")
-    if advice is not None and not (row is not None and _stricter(row, advice)):
+    if advice is not None and not (row is not None and _goes_before(row, advice)):
         by = f"advice {signals.advice_code}"
         told = Verdict(decline_class=advice.decline_class, by=by, reason=advice.reason, wait_hours=wait_hours)
         return _finer(told, signals, table)
@@ -168,10 +232,9 @@ def _by_gateway(signals: Signals, table: DeclineTable, wait_hours: int) -> Verdi
     unknown = table.unknown
     return Verdict(
         decline_class=unknown.decline_class,
-        by=f"unknown code {code}" if code else "no code",
+        by=f"unknown code {_clean(code)}" if code else "no code",
         reason=unknown.reason,
         wait_hours=wait_hours,
-        known=code is None,
     )
 
 
@@ -189,6 +252,9 @@ def _finer(told: Verdict, signals: Signals, table: DeclineTable) -> Verdict:
     return replace(told, typed=row.typed, address=row.address)
 
 
-def _stricter(row: DeclineRule, advice: DeclineRule) -> bool:
-    """ "Try again later" says when, not why: the finer class of the code stays, as long as it allows trying."""
-    return advice.decline_class is DeclineClass.CAREFUL and row.decline_class in _MAY_TRY
+def _goes_before(row: DeclineRule, advice: DeclineRule) -> bool:
+    """Whether the code decides and not the advice: the stricter one does; where both allow trying, the code, as it says why."""
+    asked, told = row.decline_class, advice.decline_class
+    if told in _MAY_TRY:
+        return asked not in _MAY_TRY or told is DeclineClass.CAREFUL
+    return asked in _STRICTEST_FIRST and _STRICTEST_FIRST.index(asked) < _STRICTEST_FIRST.index(told)

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Le, MinLen
 
 _FORBID: Any = {"extra": "forbid"}
+
+LOOK_BACK = timedelta(days=31)
+"""How far back a card's tries are read: one day more than the longest window that any network rolls. No cap may reach further."""
 
 
 class Advice(StrEnum):
@@ -48,7 +51,7 @@ class Cap:
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     tries_max: Annotated[int, Ge(1)]
-    window_hours: Annotated[int, Ge(1)]
+    window_hours: Annotated[int, Ge(1), Le(LOOK_BACK // timedelta(hours=1))]
     per_amount: bool
     counted: Counted = Counted.ATTEMPTS
     customer_tries: bool = True
@@ -73,6 +76,10 @@ class CodeRule:
     hours: Annotated[int, Ge(0)] = 0
     because: Because | None = None
     typed: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.advice is Advice.WAIT) != (self.hours > 0):
+            raise ValueError("hours belong to the advice wait, which needs them: hours = 24")
 
 
 class FeeFor(StrEnum):
@@ -109,7 +116,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePack:
-    """One edition of one network's retry rules. ``brands`` are the gateway's names of the cards it governs."""
+    """One edition of one network's retry rules. ``brands`` are the gateway's names of the cards it governs.
+
+    ``plain_decline_codes`` are known, demand nothing and tell no reason that is finer than the gateway's word.
+    """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     network: str
@@ -121,6 +131,7 @@ class RulePack:
     fees: tuple[Fee, ...] = ()
     decline_codes: Mapping[str, CodeRule] = field(default_factory=dict)
     advice_codes: Mapping[str, CodeRule] = field(default_factory=dict)
+    plain_decline_codes: tuple[str, ...] = ()
     regional: tuple[Region, ...] = ()
 
     def name(self) -> str:
@@ -153,7 +164,10 @@ OTHER_BRANDS = "other"
 
 @dataclass(frozen=True, kw_only=True)  # without slots: it keeps what it found
 class NetworkRules:
-    """All known editions. The one in force at the sending instant applies to everybody, whatever policy a case has."""
+    """All known editions. The one in force at the sending instant applies to everybody, whatever policy a case has.
+
+    Before a network's first known edition that one applies: what must never be tried again was so before we wrote it down.
+    """
 
     packs: Sequence[RulePack]
 
@@ -164,7 +178,7 @@ class NetworkRules:
     def in_force(self, brand: str | None, at: datetime, country: str | None = None) -> RulePack:
         """The pack that governs a brand at an instant, for a card's country; unknown brands fall to the pack for "other".
 
-        Raises LookupError when no edition is in force, which loading the files rules out.
+        Raises LookupError when no pack governs the brand, which loading the files rules out.
         """
         asked = (brand, country, at.date())
         found = self._found.get(asked)
@@ -174,7 +188,7 @@ class NetworkRules:
 
     def _in_force(self, brand: str | None, day: date) -> RulePack:
         for wanted in (brand, OTHER_BRANDS):
-            dated = [p for p in self.packs if wanted in p.brands and p.in_force_from <= day]
-            if dated:
-                return max(dated, key=lambda p: p.in_force_from)
-        raise LookupError(f"no network rules in force for {brand} on {day}")
+            editions = sorted((p for p in self.packs if wanted in p.brands), key=lambda p: p.in_force_from)
+            if editions:
+                return next((p for p in reversed(editions) if p.in_force_from <= day), editions[0])
+        raise LookupError(f"no network rules for {brand}")

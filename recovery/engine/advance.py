@@ -44,7 +44,14 @@ from recovery.storage.case_store import (
     save_decision,
 )
 from recovery.storage.email_store import finish_email, insert_email, with_mailed
-from recovery.storage.flag_store import CHARGING_HALTED, LETTERS_REFUSED, MAIL_ILL, UNKNOWN_CODE, lower_flag, raise_flag
+from recovery.storage.flag_store import (
+    CHARGING_HALTED,
+    LETTERS_REFUSED,
+    MAIL_ILL,
+    count_unknown_code,
+    lower_flag,
+    raise_flag,
+)
 from recovery.storage.foreign_store import note_foreign_charges
 from recovery.storage.lease_store import extend_leases
 from recovery.storage.message_store import note_messages
@@ -228,8 +235,9 @@ def _raise_flags(tx: Connection, before: Case, fact: Fact, decision: Decision, m
         raise_flag(tx, CHARGING_HALTED, decision.halt, at=moment.now)
         log.error("charging_halted", detail=decision.halt)
     verdict = decision.case.verdict
-    if verdict is not None and not verdict.known and decision.case.signals is not before.signals:
-        raise_flag(tx, f"{UNKNOWN_CODE}{verdict.by}", verdict.by, at=moment.now)
+    if verdict is not None and decision.case.signals is not before.signals:
+        for name in verdict.unknown:
+            count_unknown_code(tx, name, at=moment.now)
     # Letters refused in a row are the operator's matter, not their customers'. Last of all: every worker writes this row.
     if isinstance(fact, EmailRefused):
         raise_flag(tx, LETTERS_REFUSED, fact.detail, at=moment.now)

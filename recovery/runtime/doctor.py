@@ -178,7 +178,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
     yield _foreign_retries(flags.get(GATEWAY_RETRIES_SEEN))
     unknown = [f"{flag.detail} ({flag.times} times)" for name, flag in flags.items() if name.startswith(UNKNOWN_CODE)]
     if unknown:
-        remedy = "add them to declines.toml; until then they count as the generic decline"
+        remedy = "add them to declines.toml, codes of a network to its file; until then they say nothing"
         yield Finding(subject="decline codes", health=Health.WARNING, detail=", ".join(unknown), remedy=remedy)
     if events["set_aside"]:
         listed = "; ".join(f"{event.id} {event.kind}: {event.detail}" for event in set_aside)

@@ -1,6 +1,6 @@
 """What counts against a card, over all cases and whoever tried. Without it each case would believe itself alone on the card."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import itemgetter
 
 from sqlalchemy import (
@@ -21,15 +21,13 @@ from sqlalchemy import (
 
 from recovery.cases.lifecycle import OPEN_ATTEMPTS, AttemptStatus
 from recovery.cases.rules import CardUse, Refusal
+from recovery.declines.networks import LOOK_BACK
 from recovery.declines.signals import Initiator
 from recovery.money import Money
 from recovery.storage.codec import signals_from
 from recovery.storage.past_tables import past_charges
 from recovery.storage.tables import attempts, foreign_charges
 from recovery.timing.budgets import Use
-
-LOOK_BACK_DAYS = 31
-"""One day more than the longest window that a network rolls (30 days)."""
 
 
 def lock_card(tx: Connection, budget_key: str) -> None:
@@ -41,12 +39,12 @@ _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(text(":key"), 0)
 
 
 def card_use(tx: Connection, budget_key: str | None, *, case_id: str, now: datetime) -> CardUse:
-    """All attempts on a card in the last LOOK_BACK_DAYS that count: ours on any case, the gateway's, the customer's; and what was said
+    """All attempts on a card in the time looked back that count: ours on any case, the gateway's, the customer's; and what was said
     of it on other cases than this one.
     """
     if budget_key is None:
         return CardUse(budget_key="", uses=())
-    asked = {"key": budget_key, "case_id": case_id, "since": now - timedelta(days=LOOK_BACK_DAYS)}
+    asked = {"key": budget_key, "case_id": case_id, "since": now - LOOK_BACK}
     uses: list[Use] = []
     elsewhere: list[Refusal] = []
     for at, minor, currency, status, initiator, told in sorted(tx.execute(_USES, asked), key=itemgetter(0)):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from recovery.storage.flag_table import flags
@@ -11,6 +11,8 @@ from recovery.storage.flag_table import flags
 CHARGING_HALTED = "charging_halted"
 GATEWAY_RETRIES_SEEN = "gateway_retries_seen"
 UNKNOWN_CODE = "unknown_code:"
+UNKNOWN_CODES_MAX = 100
+"""A gateway that invents a code for each decline must not fill the table of flags."""
 CONFIRMED = "confirmed:"
 GATEWAY_ACCOUNT = "gateway_account"
 BACKFILLED = "backfilled"
@@ -39,6 +41,16 @@ def raise_flag(tx: Connection, name: str, detail: str, *, at: datetime) -> int:
     again = {"detail": detail, "seen_at": at, "times": flags.c.times + 1}
     counted = statement.on_conflict_do_update(index_elements=["name"], set_=again).returning(flags.c.times)
     return int(tx.execute(counted).scalar_one())
+
+
+def count_unknown_code(tx: Connection, name: str, *, at: datetime) -> None:
+    """Count a code that no file knows, under its name; further names than can be read at a glance are counted together."""
+    flag = f"{UNKNOWN_CODE}{name}"
+    if not is_raised(tx, flag):
+        listed = select(func.count()).select_from(flags).where(flags.c.name.startswith(UNKNOWN_CODE))
+        if tx.execute(listed).scalar_one() >= UNKNOWN_CODES_MAX:
+            flag, name = f"{UNKNOWN_CODE}others", "others"
+    raise_flag(tx, flag, name, at=at)
 
 
 def lower_flag(tx: Connection, *names: str) -> bool:

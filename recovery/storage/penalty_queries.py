@@ -2,16 +2,17 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, text
 
 from recovery.cases.lifecycle import OPEN_ATTEMPTS
+from recovery.declines.networks import LOOK_BACK
 from recovery.money import Money
 from recovery.storage.report_sums import Span
 
-LOOKED_BACK: Final = timedelta(days=31)
+LOOKED_BACK: Final = LOOK_BACK
 """How far back from a try: longer than any window of a network. What forbids a card for ever is looked for as far back, so that the
 months of a year add up to it."""
 

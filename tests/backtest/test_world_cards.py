@@ -38,6 +38,8 @@ class Lived:
         at = trouble.updated_at
         if at is None or trouble.renewed is None or trouble.renewed.brand != self.person.card.brand:
             return None
+        if self.person.home.place.country == "IN":
+            return None  # news of a card that is charged only with its holder
         over = self.case.ended_at or at + 2 * OPENS
         if self.case.source is Source.REFRESHED_CARD:
             over += OPENS  # it is what ended the case

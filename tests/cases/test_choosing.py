@@ -155,6 +155,30 @@ def test_another_brand_needs_the_holders_agreement_unless_the_policy_says_otherw
     assert StepKind.CHARGE_CARD in plans(read(opened(EXPIRED), seen, policy=policy))
 
 
+def test_a_card_issued_in_india_is_charged_only_when_its_holder_chose_it() -> None:
+    home = replace(CARD, country="IN")
+    renewed = replace(home, fingerprint="fp_7", exp_year=2031)
+    case = replace(opened(EXPIRED), card=home, tried_card=home, dead_cards=(home,))
+    found = read(case, wallet(kept(renewed, Place.SUBSCRIPTION)))
+    assert (found.case.state, StepKind.CHARGE_CARD in plans(found)) == (State.DUNNING, False)
+    assert "now visa" in str(found.reason)
+    assert "issued in IN" in str(found.reason)
+    backup = kept(replace(OTHER, country="IN"), Place.ATTACHED, consent=True)
+    assert StepKind.CHARGE_CARD not in plans(read(opened(LOST), wallet(OWN, backup), policy=allowing(BackupUse.ALWAYS)))
+    chosen = kept(replace(OTHER, country="IN"), Place.CUSTOMER, at=FAILED_AT + timedelta(hours=1))
+    assert StepKind.CHARGE_CARD in plans(read(opened(), wallet(OWN, chosen)))
+
+
+def test_a_try_on_a_card_issued_in_india_that_an_older_release_planned_is_not_made() -> None:
+    home = replace(CARD, country="IN")
+    case = replace(opened(), card=home, tried_card=home)
+    assert case.verdict is not None
+    assert case.verdict.decline_class in rules().policy.ladders
+    due = read(case, wallet(kept(home, Place.SUBSCRIPTION)), due=True)
+    assert (due.start, due.case.state) == (None, State.DUNNING)
+    assert "cards issued there are not charged without the customer" in str(due.reason)
+
+
 REBRANDED = replace(CARD, brand="mastercard", fingerprint="fp_7", last4="0007", exp_year=2031)
 
 

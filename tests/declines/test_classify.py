@@ -52,7 +52,11 @@ def test_an_unknown_code_is_the_generic_decline_and_said_to_be_unknown() -> None
     [
         ({"decline_code": "insufficient_funds", "network_decline_code": "41"}, DeclineClass.NEVER_AGAIN),
         ({"decline_code": "insufficient_funds", "network_decline_code": "54"}, DeclineClass.STALE_CARD),
-        ({"decline_code": "lost_card", "advice_code": "try_again_later"}, DeclineClass.CAREFUL),
+        ({"decline_code": "lost_card", "advice_code": "try_again_later"}, DeclineClass.NEVER_AGAIN),
+        ({"decline_code": "authentication_required", "advice_code": "try_again_later"}, DeclineClass.AUTHENTICATE),
+        ({"decline_code": "duplicate_transaction", "advice_code": "try_again_later"}, DeclineClass.OUR_MISTAKE),
+        ({"decline_code": "lost_card", "advice_code": "confirm_card_data"}, DeclineClass.NEVER_AGAIN),
+        ({"decline_code": "expired_card", "advice_code": "do_not_try_again"}, DeclineClass.NEVER_AGAIN),
         ({"decline_code": "insufficient_funds", "advice_code": "try_again_later"}, DeclineClass.WAIT_FOR_FUNDS),
         ({"decline_code": "insufficient_funds", "advice_code": "do_not_try_again"}, DeclineClass.NEVER_AGAIN),
         ({"error_code": "expired_card"}, DeclineClass.STALE_CARD),
@@ -61,6 +65,46 @@ def test_an_unknown_code_is_the_generic_decline_and_said_to_be_unknown() -> None
 def test_the_networks_word_comes_before_the_gateways(signals: dict[str, str], expected: DeclineClass) -> None:
     made = classify(Signals(**signals), table=known().declines, pack=known().networks.in_force("visa", AT))  # type: ignore[arg-type]
     assert made.decline_class is expected
+
+
+def test_no_advice_lifts_a_code_after_which_no_silent_try_can_help() -> None:
+    hopeless = [code for code, row in known().declines.codes.items() if row.decline_class not in RETRIED]
+    for code in hopeless:
+        for advice in (None, *known().declines.advice):
+            for network in (None, "51", "91", "62"):
+                found = verdict(decline_code=code, advice_code=advice, network_decline_code=network)
+                assert found.decline_class not in RETRIED, (code, advice, network)
+
+
+@pytest.mark.parametrize(
+    ("brand", "signals", "unknown"),
+    [
+        ("visa", {"decline_code": "brand_new_code", "advice_code": "try_again_later"}, "code brand_new_code"),
+        ("visa", {"decline_code": "brand_new_code", "network_decline_code": "51"}, "code brand_new_code"),
+        ("visa", {"decline_code": "brand_new_code", "network_decline_code": "41"}, "code brand_new_code"),
+        ("visa", {"decline_code": "do_not_honor", "advice_code": "hope"}, "advice hope"),
+        ("visa", {"decline_code": "do_not_honor", "network_decline_code": "Q9"}, "visa decline code Q9"),
+        ("mastercard", {"decline_code": "lost_card", "network_advice_code": "44"}, "mastercard advice code 44"),
+        ("amex", {"decline_code": "do_not_honor", "network_decline_code": "555"}, "other decline code 555"),
+    ],
+)
+def test_a_code_that_no_file_knows_is_named_whatever_decides(brand: str, signals: dict[str, str], unknown: str) -> None:
+    found = verdict(brand, **signals)  # type: ignore[arg-type]
+    assert found.unknown == (f"unknown {unknown}",)
+    assert f"no file knows the {unknown}" in found.brief()
+
+
+def test_names_of_unknown_codes_are_short_and_clean() -> None:
+    found = verdict(decline_code="<b>x" + "y" * 100, network_decline_code="51")
+    assert found.unknown == ("unknown code ?b?x" + "y" * 36,)
+    assert not verdict(decline_code="do_not_honor", network_decline_code="05").unknown, "the most common code of all"
+
+
+def test_before_the_first_edition_of_a_network_the_earliest_holds() -> None:
+    then = datetime(2019, 1, 1, tzinfo=UTC)
+    assert verdict(at=then, network_decline_code="R0").by == "visa-2025-05 decline code R0"
+    assert verdict("mastercard", then, network_advice_code="03").decline_class is DeclineClass.NEVER_AGAIN
+    assert known().networks.in_force("amex", then).name() == "other-default"
 
 
 def test_mastercards_advice_waits_and_ends() -> None:

@@ -203,6 +203,15 @@ def test_an_unknown_code_is_counted_once_a_decline_not_once_a_fact(life: Life) -
     assert flag.times == 1
 
 
+def test_codes_that_nobody_knows_fill_no_table(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recovery.storage.flag_store.UNKNOWN_CODES_MAX", 2)
+    for number in range(4):
+        life.fail(f"in_{number}", code=f"invented_{number}")
+    with life.wiring.database.connect() as tx:
+        told = {flag.detail: flag.times for flag in read_flags(tx, UNKNOWN_CODE)}
+    assert told == {"unknown code invented_0": 1, "unknown code invented_1": 1, "others": 2}
+
+
 def test_an_answer_that_comes_twice_finishes_its_step_and_changes_nothing(life: Life) -> None:
     case_id = life.fail("in_1")
     life.attempt(case_id, life.declined())

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 from sim_books import Booked
-from sim_issuers import ADDRESS_CODES, DEAD_CODES, ONLY_CUSTOMER_CODES
+from sim_issuers import ADDRESS_CODES, DEAD_CODES, NEVER_AGAIN_CODES, ONLY_CUSTOMER_CODES
 from sim_view import Row, View
 
 from recovery.cases.obligation import ChargeStatus
@@ -124,11 +124,25 @@ def _holidays(country: str, market: str | None, year: int) -> Any:
     return holidays.country_holidays(country, years=year, categories=wanted)
 
 
+READ = timedelta(hours=1)
+"""An invoice's charges are read before each try; one that is so much older is in the reading, however long its worker slept."""
+
+
 def _earlier(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
-    """Our charges that began before, and the failure that opened the case, with the instants we count them at."""
-    before = [(a.started_at, c) for a, c in view.ours() if a.started_at < attempt.started_at and not c.beyond]
-    first = view.books.charges.get(f"ch_first_{attempt.case_id.removeprefix('case_')}")
-    return ([(first.at, first)] if first else []) + before
+    """The charges that we knew of, with the instants we count them at: ours, others' failed ones on this invoice, and each open case's
+    failure. What others paid is a part of the invoice at most.
+    """
+    mine = attempt.case_id.removeprefix("case_")
+    opened = {f"ch_first_{name}" for name, case in view.cases.items() if case.opened_at <= attempt.started_at}
+    ours = [(a.started_at, c) for a, c in view.ours() if a.started_at < attempt.started_at and not c.beyond]
+    read = [
+        (charge.at, charge)
+        for charge in view.books.charges.values()
+        if charge.key not in view.attempts and charge.at < attempt.started_at and not charge.beyond
+        if charge.status is ChargeStatus.FAILED
+        if charge.id in opened or (charge.obligation == mine and charge.at < attempt.started_at - READ)
+    ]
+    return read + ours
 
 
 def _budget(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
@@ -161,13 +175,24 @@ def _details(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
             yield f"{attempt.id} presents details that were declined as {code}"
         if code in ONLY_CUSTOMER_CODES and old is mine[-1][1]:
             yield f"{attempt.id} repeats what only the customer can cure ({code})"
+    yield from _elsewhere(view, attempt, charge)
     yield from _corrected(view, attempt, charge, [c for _, c in mine if charge.card.same_details(c.card)])
-    if not mine or attempt.purpose != "silent":
-        return
-    at, last = max(mine, key=lambda pair: pair[0])
-    advice = last.signals.network_advice_code if last.signals and last.status is ChargeStatus.FAILED else None
-    if advice == "26" and last.card.brand == "mastercard" and attempt.started_at < at + timedelta(hours=48):
-        yield f"{attempt.id} began {attempt.started_at}, within 48 h of {at}"
+
+
+def _elsewhere(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
+    """What the network said of the card on any invoice holds on this one, until the card has paid."""
+    same = [(at, c) for at, c in _earlier(view, attempt) if c.card.budget_key == charge.card.budget_key]
+    paid_at = max((at for at, c in same if c.status is ChargeStatus.SUCCEEDED), default=None)
+    for at, old in same:
+        if old.signals is None or old.status is not ChargeStatus.FAILED or (paid_at is not None and at <= paid_at):
+            continue
+        if old.key is not None and attempt.started_at < at + READ:
+            continue  # what came of it may not have been heard yet
+        if old.signals.decline_code in NEVER_AGAIN_CODES:
+            yield f"{attempt.id} presents a card that was {old.signals.decline_code} on {old.obligation}"
+        advised = old.signals.network_advice_code == "26" and old.card.brand == "mastercard"
+        if advised and attempt.started_at < at + timedelta(hours=48):
+            yield f"{attempt.id} began {attempt.started_at}, within 48 h of {at} on {old.obligation}"
 
 
 def _corrected(view: View, attempt: Row, charge: Booked, before: list[Booked]) -> Iterator[str]:

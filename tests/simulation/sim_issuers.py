@@ -38,6 +38,9 @@ RARE: Final = ("duplicate", "blocked")
 DEAD_CODES: Final = frozenset({"expired_card", "lost_card", "incorrect_cvc"})
 """After one of these the same details must never be presented again."""
 
+NEVER_AGAIN_CODES: Final = frozenset({"lost_card"})
+"""After one of these the card itself must never be presented again, on no invoice."""
+
 ADDRESS_CODES: Final = frozenset({"incorrect_zip"})
 """After one of these the same entry may be presented once more, when its address was corrected since."""
 

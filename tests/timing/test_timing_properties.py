@@ -120,6 +120,15 @@ def test_no_try_goes_beyond_a_budget(scenario: Scenario) -> None:
             counted.append(Use(at=step.at, amount=scenario.amount, declined=True))
 
 
+@settings(max_examples=100, deadline=None)
+@given(scenarios())
+def test_no_card_issued_in_india_is_tried_silently(scenario: Scenario) -> None:
+    plan, _ = played(replace(scenario, card=replace(scenario.card, country="IN"), zone=None))
+    assert not plan.tries
+    assert "charge_card" not in {step.kind for step in plan.steps}
+    assert plan.state in (State.DUNNING, State.REVIEW)
+
+
 @settings(max_examples=150, deadline=None)
 @given(scenarios())
 def test_no_try_comes_before_the_network_s_advice(scenario: Scenario) -> None:
