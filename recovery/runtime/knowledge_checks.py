@@ -2,7 +2,7 @@
 shape could still leave a country without any hour to try in."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from recovery.cases.policy import Policy
 from recovery.declines.classify import DeclineClass
 from recovery.declines.networks import OTHER_BRANDS, RulePack
 from recovery.storage.codec import policy_json
-from recovery.timing.banks import BankHours, Banks
+from recovery.timing.banks import SHARED_MIN, BankHours, Banks
 from recovery.timing.calendars import unknown_calendar
 from recovery.timing.paydays import Paydays, rule_mistake
+from recovery.timing.zones import apart
 
 Mistakes = list[tuple[tuple[Any, ...], str]]
 """The key of each mistake, and what is wrong with it and what to do."""
@@ -40,8 +41,14 @@ def bank_mistakes(banks: Banks) -> Mistakes:
             found.append((key, f"opens ({hours.opens}) must be before closes ({hours.closes}); correct one of them"))
         if not set(hours.weekend) <= set(range(7)) or len(set(hours.weekend)) == 7:
             found.append(((*key, "weekend"), "weekdays are 0 (Monday) to 6, and one must be left open"))
+        if not any(map(_no_zone, hours.zones)) and len(hours.zones) > 1 and hours.shared < SHARED_MIN:
+            reason = f"its zones are {apart(hours.zones) / timedelta(hours=1):g} hours apart: less than an hour is open in all"
+            found.append(((*key, "zones"), f"{reason}; leave out those where the fewest people live"))
         if calendar := unknown_calendar(hours.days, country):
             found.append((key, f"{calendar}; leave it out, or use one that it has"))
+    opens, closes = banks.default.opens, banks.default.closes
+    if opens >= closes:
+        found.append((("default",), f"opens ({opens}) must be before closes ({closes}); correct one of them"))
     for country, regions in banks.regions.items():
         found += [(("regions", country, name), no) for name, zone in regions.items() if (no := _no_zone(zone))]
     if not any(not risk.countries and not risk.funding for risk in banks.risks):

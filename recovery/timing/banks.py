@@ -6,15 +6,16 @@ to 05:00 in the issuer's country (recurly.com/blog, card declines by time of day
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, MinLen
 
 from recovery.declines.classify import DeclineClass
-from recovery.timing.calendars import BankDays
+from recovery.timing.calendars import BankDays, weekend_of
 from recovery.timing.windows import Stretches, Terms, Window
+from recovery.timing.zones import apart, zones_of
 
 _FORBID: Any = {"extra": "forbid"}
 
@@ -39,6 +40,25 @@ class BankHours:
     def days(self) -> BankDays:
         """The working days."""
         return BankDays(weekend=self.weekend, holidays=self.holidays, market=self.market, subdivision=self.subdivision)
+
+    @property
+    def shared(self) -> timedelta:
+        """How long banks are open in all zones at once on a working day; nothing or less where these are too far apart."""
+        day = date.min
+        return datetime.combine(day, self.closes) - datetime.combine(day, self.opens) - apart(self.zones)
+
+
+SHARED_MIN = timedelta(hours=1)
+"""A country whose zones share less could hardly ever be tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """Opening hours in countries that nobody has listed, in their own local time."""
+
+    __pydantic_config__: ClassVar[Any] = _FORBID
+    opens: time = time(10, 0)
+    closes: time = time(15, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +106,7 @@ class Risk:
 
 @dataclass(frozen=True, kw_only=True)  # without slots: it keeps its windows
 class Banks:
-    """Bank hours by ISO 3166 country, the hours for an unknown country, the weights, and zones by part of a country."""
+    """Bank hours by ISO 3166 country, those of countries that are not listed and of no known country, the weights, zones by region."""
 
     __pydantic_config__: ClassVar[Any] = _FORBID
     edition: str
@@ -94,6 +114,7 @@ class Banks:
     unknown: BankHours
     countries: Mapping[str, BankHours]
     risks: Annotated[tuple[Risk, ...], MinLen(1)]
+    default: Counter = Counter()
     regions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
@@ -105,9 +126,28 @@ class Banks:
         """Few kinds of tries differ in their hours: those that do not share one window, and the days that it has cut."""
         return {}
 
+    @cached_property
+    def _unlisted(self) -> dict[str, BankHours]:
+        """Made when first asked for; there are no more than there are countries in the time zone database."""
+        return {}
+
     def of(self, country: str | None) -> BankHours:
         """The hours that apply to cards issued in a country."""
-        return self.countries.get(country or "", self.unknown)
+        return self.known(country) or self.unknown
+
+    def known(self, country: str | None) -> BankHours | None:
+        """A country's own hours: as listed, else the default ones in all of its zones and on its own working days.
+
+        None for no country, for one that nobody knows, and where an unlisted one's zones share no hour (Antarctica).
+        """
+        found = self.countries.get(country or "") or self._unlisted.get(country or "")
+        if found is None and country and (zones := zones_of(country)):
+            made = BankHours(
+                zones=zones, opens=self.default.opens, closes=self.default.closes, weekend=weekend_of(country)
+            )
+            if made.shared >= SHARED_MIN:
+                found = self._unlisted[country] = made
+        return found
 
     def zone_of(self, country: str | None, region: str | None) -> str | None:
         """The zone of a part of a country (a state or province), or None where it is not known."""
@@ -115,7 +155,7 @@ class Banks:
 
     def is_zone_of(self, country: str | None, zone: str | None) -> bool:
         """Whether a zone is one of a country's."""
-        known = self.countries.get(country or "")
+        known = self.known(country)
         return known is not None and (zone in known.zones or zone in self.regions.get(country or "", {}).values())
 
     def risk_of(self, country: str | None, funding: str | None) -> Risk:
@@ -156,7 +196,8 @@ class Banks:
         return found
 
     def _terms(self, country: str | None, funding: str | None, after: DeclineClass | None) -> Terms:
-        hours = self.of(country)
+        known = self.known(country)
+        hours = known or self.unknown
         risk = self.risk_of(country, funding)
         bands = tuple(
             Stretches(name=band.name, starts=band.starts, ends=band.ends, weight=band.weight, every_day=band.every_day)
@@ -164,7 +205,7 @@ class Banks:
             if not band.after or after in band.after
         )
         return Terms(
-            country=country if country in self.countries else None,
+            country=country if known else None,
             days=hours.days,
             opens=hours.opens,
             closes=hours.closes,

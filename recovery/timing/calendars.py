@@ -49,6 +49,21 @@ class BankDays:
         raise ValueError(f"no bank of {country} works for {_CLOSED_DAYS_MAX} days around {day}")
 
 
+def weekend_of(country: str) -> tuple[int, ...]:
+    """The weekdays (Monday is 0) on which a country's banks rest; Saturday and Sunday where the library does not know it."""
+    if country not in _SUPPORTED:
+        return _SATURDAY_SUNDAY
+    calendar_ = holidays.country_holidays(country)
+    off = tuple(day.weekday() for day in _SOME_WEEK if calendar_.is_weekend(day))
+    # Where the law on labour has Sunday alone, banks work half of Saturday or not at all.
+    return _SATURDAY_SUNDAY if off in ((), (6,)) else off
+
+
+_SATURDAY_SUNDAY = (5, 6)
+
+_SOME_WEEK = tuple(date(2026, 6, 1) + timedelta(days=number) for number in range(7))
+"""Later than any weekend that was moved (the Emirates', in 2022)."""
+
 _LANGUAGE = "en_US"
 """Every calendar that is translated has it. Left open, the library takes the machine's: a reason would read differently on each."""
 

@@ -53,7 +53,7 @@ def test_every_decision_of_a_whole_life_names_rule_edition_budgets_and_rejected_
     ]
     assert [grounds.signal for _, _, grounds in told][-1] == "code lost_card"
     looked = [grounds for _, _, grounds in told if grounds.banks]
-    assert {(grounds.banks, grounds.paydays) for grounds in looked} == {("2026-11", "2026-11")}
+    assert {(grounds.banks, grounds.paydays) for grounds in looked} == {("2026-11-22", "2026-11")}
     rejected = {slot for grounds in looked for slot in grounds.rejected}
     assert rejected == {"Fri 11 Sep 09:00 America/New_York: issuer off-hours (risk 0.2 above 0.15)"}
 

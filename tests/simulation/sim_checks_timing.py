@@ -63,7 +63,7 @@ def _window(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
         return
     country = charge.card.country
     knowledge = view.rules_at(attempt.started_at)
-    hours = knowledge.banks.countries.get(country or "", knowledge.banks.unknown)
+    hours = knowledge.banks.of(country)
     case = view.cases[attempt.case_id.removeprefix("case_")]
     policy = policy_from(view.policies[case.policy]).of(case.segment)
     followed = _followed(view, attempt, charge) if attempt.purpose == "silent" else set()
