@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recovery.cases.answers import Declined, NeedsCustomer
-from recovery.cases.case import Attempt, Case, Decision, Plan
+from recovery.cases.case import Attempt, Case, Decision, Plan, Purpose
 from recovery.cases.course import Course
 from recovery.cases.decide import decide
 from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, PaymentFailed, PolicyMoved
@@ -145,22 +145,37 @@ def moved(case: Case, rules: Rules, usage: CardUse, *, version: str, now: dateti
     return decide(case, PolicyMoved(version=version, moved_at=now), now=now, rules=rules, usage=usage)
 
 
-def replanned(case: Case, rules: Rules, usage: CardUse, *, now: datetime) -> Decision | None:
-    """What would be planned now for a silent case under these rules; None where it is on no ladder and has no try planned."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What becomes of a planned try: when it is made, None if it is not, and why."""
+
+    at: datetime | None
+    reason: str
+
+
+def foreseen(case: Case, rules: Rules, usage: CardUse, *, now: datetime) -> Foreseen | None:
+    """What these rules make of a case's planned try, whatever it is for; None where none is planned or one is under way.
+
+    A ladder is planned anew. Everything else (fresh details, another card, a payday or a chosen day between letters) is decided as it
+    will be when it comes due.
+    """
     planned = case.step(StepKind.CHARGE_CARD)
-    if (
-        case.state is not State.SILENT
-        or case.signals is None
-        or case.open_attempt
-        or planned is None
-        or planned.in_flight
-    ):
+    if planned is None or planned.in_flight or case.open_attempt is not None or case.card is None:
         return None
-    verdict = rules.verdict(case.signals, case.tried_card, max(now, planned.due_at))
-    if case.verdict is None or case.verdict.decline_class not in RETRIED:
-        return None
-    own = rules.for_case(case)
-    return next_silent(replace(case, verdict=verdict), now=now, rules=own, usage=usage, why="planned anew")
+    at = max(now, planned.due_at)
+    climbs = case.verdict is not None and case.verdict.decline_class in RETRIED and case.signals is not None
+    if climbs and case.state is State.SILENT and case.purpose_of(case.card) is Purpose.SILENT:
+        assert case.signals is not None
+        judged = replace(case, verdict=rules.verdict(case.signals, case.tried_card, at))
+        decision = next_silent(judged, now=now, rules=rules.for_case(case), usage=usage, why="planned anew")
+        goes_on = decision.case.state is State.SILENT
+    else:
+        decision = decide(case, _performed(case, StepKind.CHARGE_CARD, 0), now=at, rules=rules, usage=usage)
+        if decision.start is not None:
+            return Foreseen(at=at, reason=str(decision.reason))
+        goes_on = True
+    due = next((plan.due_at for plan in decision.plan if plan.kind is StepKind.CHARGE_CARD), None)
+    return Foreseen(at=due if goes_on else None, reason=str(decision.reason))
 
 
 def _play(course: Course, opening: str, *, now: datetime) -> Projection:

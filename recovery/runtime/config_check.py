@@ -74,8 +74,10 @@ def _with_line(folder: Path, mistake: str) -> str:
         return mistake
     unreadable, undefined = _UNREADABLE.search(mistake), _UNDEFINED.search(mistake)
     line = int(unreadable[1]) if unreadable else _line_of(path, told["key"])
+    if "(at end of document)" in mistake:
+        line = len(path.read_text(encoding="utf-8").splitlines())
     line = _line_with(path, undefined[1], after=line or 1) if undefined else line
-    return f"{path}:{line}: {told['rest']}" if line else mistake
+    return f"{path}:{line or 1}: {told['rest']}"
 
 
 def _line_with(path: Path, name: str, *, after: int) -> int | None:

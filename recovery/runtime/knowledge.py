@@ -14,6 +14,7 @@ from recovery.cases.policy import Policy
 from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineTable
 from recovery.declines.networks import NetworkRules, RulePack
+from recovery.runtime.code_checks import banks_codes, pack_codes, payday_codes, policy_codes
 from recovery.runtime.knowledge_checks import (
     Mistakes,
     bank_mistakes,
@@ -83,14 +84,14 @@ def load_knowledge(folder: Path, *, policy_file: Path | None = None) -> Knowledg
     if banks is not None:
         found = bank_mistakes(banks)
         unsound = bool(found)
-        mistakes += _placed(folder / BANKS_FILE, found)
+        mistakes += _placed(folder / BANKS_FILE, found + banks_codes(banks))
     if paydays is not None:
-        mistakes += _placed(folder / PAYDAYS_FILE, payday_mistakes(paydays))
+        mistakes += _placed(folder / PAYDAYS_FILE, payday_mistakes(paydays) + payday_codes(paydays))
     if policy is not None:
         found = segment_mistakes(policy)
         if not found and banks is not None and not unsound:
             found = threshold_mistakes(policy, banks)
-        mistakes += _placed(policy_path, found)
+        mistakes += _placed(policy_path, found + policy_codes(policy))
     if policy is not None:
         policy = _with_campaigns(folder, policy, mistakes)
     if mistakes or policy is None or declines is None or banks is None or paydays is None:
@@ -122,6 +123,8 @@ def load_packs(folder: Path, mistakes: list[str]) -> list[RulePack]:
     read = [(path, pack) for path in files if (pack := _file(path, RulePack, mistakes)) is not None]
     for path, found in pack_mistakes(folder / NETWORKS_FOLDER, read):
         mistakes += _placed(path, found)
+    for path, pack in read:
+        mistakes += _placed(path, pack_codes(pack))
     return [pack for _, pack in read]
 
 
@@ -166,8 +169,8 @@ def _placed(path: Path, found: Mistakes) -> list[str]:
     lines = places(path.read_text(encoding="utf-8")) if path.is_file() else {}
     told = []
     for key, reason in found:
-        line = line_of(lines, key)
-        where = f"{path}:{line}" if line is not None else str(path)
+        line = line_of(lines, key) or 1  # what is missing altogether is told at the top
+        where = f"{path}:{line}" if path.is_file() else str(path)
         told.append(f"{where}: {'.'.join(str(part) for part in key) or '(the file as a whole)'}: {reason}")
     return told
 

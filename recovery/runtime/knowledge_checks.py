@@ -1,6 +1,7 @@
 """What shapes cannot express: zones that exist, hours that are in order, rules that reach every card. Without it a file of the right
 shape could still leave a country without any hour to try in."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
@@ -88,7 +89,11 @@ def segment_mistakes(policy: Policy) -> Mistakes:
             found.append(((*key, "change"), "a segment changes neither name, segments nor holdout; leave them out"))
             continue
         try:
-            _policy_reader().validate_python(policy_json(policy.of(segment.name)))
+            with warnings.catch_warnings(
+                action="ignore"
+            ):  # of a value that does not fit, which the reader tells in full
+                changed = policy_json(policy.of(segment.name))
+            _policy_reader().validate_python(changed)
         except ValidationError as error:
             found += [
                 ((*key, "change"), f"{'.'.join(str(p) for p in d['loc'])}: {d['msg']}; correct it")
@@ -176,8 +181,14 @@ def pack_mistakes(folder: Path, read: Sequence[tuple[Path, RulePack]]) -> list[t
             (folder, [((), f'no file has "{OTHER_BRANDS}" among its brands from {FROM_THE_START} on; {remedy}')])
         )
     seen: dict[tuple[str, date], str] = {}
+    names: dict[str, Path] = {}
     for path, pack in read:
         mistakes: Mistakes = []
+        first = names.setdefault(pack.name(), path)
+        if first is not path:
+            mistakes.append(
+                (("edition",), f"{first.name} is {pack.name()} already; give each edition a name of its own")
+            )
         if not pack.caps:
             mistakes.append((("caps",), "at least one cap is needed; add [[caps]]"))
         for brand in pack.brands:

@@ -44,6 +44,15 @@ def test_a_plan_as_json_is_the_same_every_time(run: Run) -> None:
         (("--segment", "princes"), "is none of"),
         (("--amount", "49.001"), "no amount"),
         (("--failed-at", "2026-11-20T23:40:00"), "offset is missing"),
+        (("--failed-at", "9999-12-31T23:40:00Z"), "--failed-at: 9999-12-31T23:40:00Z cannot be planned"),
+        (("--failed-at", "0001-01-01T00:00:00+10:00"), "give an instant of the years 2000 to 2099"),
+        (("--country", "usa"), "--country: 'USA' is no country of ISO 3166; write it as US"),
+        (("--country", "XX"), "'XX' is no country"),
+        (("--currency", "XYZ"), "--currency: 'xyz' is no currency of ISO 4217"),
+        (("--brand", "vista"), "--brand: 'vista' is none of amex"),
+        (("--funding", "debbit"), "--funding: 'debbit' is no kind of funding"),
+        (("--code", ""), "--code: it is empty"),
+        (("--network-code", " "), "--network-code: it is empty"),
     ],
 )
 def test_a_wrong_option_is_told(run: Run, words: tuple[str, str], told: str) -> None:
@@ -51,6 +60,31 @@ def test_a_wrong_option_is_told(run: Run, words: tuple[str, str], told: str) -> 
     result = run(*asked)
     assert result.code == 2
     assert told in " ".join(result.err.replace("│", " ").split())
+
+
+def test_codes_are_read_as_gateways_write_them_and_old_failures_by_the_earliest_edition(run: Run) -> None:
+    for words, told in (
+        (("--network-code", "r0", "--failed-at", "2019-01-01T00:00:00Z"), "visa-2025-05 decline code R0"),
+        (("--brand", "mastercard", "--advice-code", "3"), "mastercard-2025-01 advice code 03"),
+        (("--code", "LOST_CARD", "--advice-code", "try_again_later"), "code lost_card"),
+    ):
+        plan = json.loads(run(*ASKED, *words, "--json").out)
+        assert told in plan["opening"]
+        assert plan["steps"] == [] or not any(step["attempt"] for step in plan["steps"])
+        assert plan["unknown"] == []
+
+
+def test_a_code_that_no_file_knows_is_planned_and_said_to_be_unknown(run: Run) -> None:
+    told = run(*ASKED, "--code", "code_of_tomorrow", "--advice-code", "77")
+    assert told.code == 0
+    words = " ".join(told.out.split())
+    assert "unknown code code_of_tomorrow, unknown visa advice code 77: in no file" in words
+
+
+def test_a_zone_needs_its_country(run: Run) -> None:
+    told = run("plan", "--code", "do_not_honor", "--zone", "Asia/Tokyo")
+    assert told.code == 2
+    assert "a zone needs its country; add --country" in " ".join(told.err.replace("│", " ").split())
 
 
 def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(

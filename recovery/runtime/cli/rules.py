@@ -1,9 +1,8 @@
 """Commands about network rules and the policy. Without them a new edition or policy would show its effect only in production."""
 
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +12,9 @@ from sqlalchemy import Connection
 from recovery.cases.case import Case, Decision
 from recovery.cases.facts import PolicyMoved
 from recovery.cases.lifecycle import State, StepKind
-from recovery.cases.project import moved, replanned
+from recovery.cases.project import foreseen, moved
 from recovery.cases.rules import Rules
+from recovery.declines.differing import differences
 from recovery.declines.networks import NetworkRules, RulePack
 from recovery.engine.advance import advance
 from recovery.runtime.cli.explain import Refused
@@ -29,8 +29,6 @@ rules_app = typer.Typer(no_args_is_help=True, help="The networks' rules.")
 policy_app = typer.Typer(no_args_is_help=True, help="The policy that cases are pinned on.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-_ALWAYS = date(2020, 1, 1)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -90,7 +88,7 @@ def diff(
                 if _governed(planned.case, book.networks, now) == after.network
                 if (change := _moved(planned, book.rules_for(tx, planned.case.policy), before, after, now)) is not None
             ]
-    lines = list(_differences(before, after))
+    lines = differences(before, after)
     if json:
         said_json({"old": before.name(), "new": after.name(), "rules": lines, "steps": [c.values() for c in changes]})
         return
@@ -118,42 +116,21 @@ def _governed(case: Case, networks: NetworkRules, now: datetime) -> str | None:
 
 
 def _moved(planned: PlannedTry, rules: Rules, before: RulePack, after: RulePack, now: datetime) -> _Change | None:
-    """What would be planned under each edition alone; None where it is the same."""
+    """What would become of the try under each edition alone; None where it is the same."""
     old, new = (
-        replanned(planned.case, replace(rules, networks=_only(pack, rules.networks)), planned.usage, now=now)
+        foreseen(planned.case, replace(rules, networks=_only(pack, rules.networks)), planned.usage, now=now)
         for pack in (before, after)
     )
-    if old is None or new is None:
-        return None
-    first, second = _silent_try(old), _silent_try(new)
-    if first == second:
+    if old is None or new is None or old.at == new.at:
         return None
     assert planned.case.card is not None
-    return _Change(
-        case_id=planned.case.id, card=planned.case.card.brief(), before=first, after=second, reason=str(new.reason)
-    )
+    card = planned.case.card.brief()
+    return _Change(case_id=planned.case.id, card=card, before=old.at, after=new.at, reason=new.reason)
 
 
 def _only(pack: RulePack, networks: NetworkRules) -> NetworkRules:
     others = tuple(each for each in networks.packs if each.network != pack.network)
-    return NetworkRules(packs=(*others, replace(pack, in_force_from=_ALWAYS)))
-
-
-def _differences(before: RulePack, after: RulePack) -> Iterator[str]:
-    if before.caps != after.caps:
-        told = [", ".join(f"{cap.tries_max} in {cap.span}" for cap in pack.caps) for pack in (before, after)]
-        yield f"caps: {told[0]} → {told[1]}"
-    for what in ("decline_codes", "advice_codes"):
-        old, new = getattr(before, what), getattr(after, what)
-        for code in sorted(set(old) | set(new)):
-            was, now = (f"{rules[code].advice.value}" if code in rules else "no rule" for rules in (old, new))
-            hours = [f" ({rules[code].hours} h)" if code in rules and rules[code].hours else "" for rules in (old, new)]
-            if was + hours[0] != now + hours[1]:
-                yield f"{what.replace('_', ' ')[:-1]} {code}: {was}{hours[0]} → {now}{hours[1]}"
-    if before.fees != after.fees:
-        yield "the fees differ"
-    if before.regional != after.regional:
-        yield "the regional rules differ"
+    return NetworkRules(packs=(*others, pack))
 
 
 @policy_app.command("migrate")

@@ -23,10 +23,12 @@ from recovery.runtime.demo.outcome import outcome_of
 from recovery.runtime.demo.visitors import Visitors
 from recovery.runtime.demo.world_link import WorldLink
 from recovery.runtime.embedded import embedded_postgres, embedded_valkey
-from recovery.runtime.processes import ProcessGroup
+from recovery.runtime.processes import ProcessGroup, StartedProcess
 from recovery.runtime.worlds import DEFAULT_WORLD, START_AT
 from recovery.storage.connect import connect
 from recovery.storage.migrate import upgrade
+
+_COMMAND = (sys.executable, "-m", "recovery.runtime.cli")
 
 CALL_SECONDS = 6.0
 SETTLE_MARGIN_SECONDS = 1.0
@@ -77,22 +79,23 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
     """Start everything the demo needs in a directory of its own; end it all with the block, whatever happens."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recovery-demo-")))
-        database_url, broker_url = _servers(stack, home, note)
-        database = connect(database_url)
-        stack.callback(database.dispose)
         clock = SharedClock(home / "clock")
         clock.set(START_AT)
         sandbox_port, web_port = _free_ports(2)
         world = WorldLink(f"http://127.0.0.1:{sandbox_port}")
         stack.callback(world.close)
         caught, smtp_port = stack.enter_context(catch_mail(world))
-        ports = {"sandbox_port": sandbox_port, "web_port": web_port, "smtp_port": smtp_port}
-        environment = _environment(home, database_url=database_url, broker_url=broker_url, **ports)
+        environment = _environment(home, sandbox_port=sandbox_port, web_port=web_port, smtp_port=smtp_port)
+        # The servers start beside the first process, and end after all that need them.
+        servers = stack.enter_context(ExitStack())
         group = stack.enter_context(ProcessGroup(home / "logs"))
-        note("starting sandbox, web, worker and beat")
-        _start(group, environment, options, sandbox_port=sandbox_port, web_port=web_port)
-        app = make_app(broker_url, ring_seconds=1.0)
-        stack.callback(app.close)
+        sandbox = _start_sandbox(group, environment, options, sandbox_port=sandbox_port, web_port=web_port)
+        database_url, broker_url = _servers(servers, home, note)
+        environment |= {"RECOVERY_DATABASE_URL": database_url, "RECOVERY_BROKER_URL": broker_url}
+        database = connect(database_url)
+        servers.callback(database.dispose)
+        _start_others(group, environment, sandbox, note, sandbox_port=sandbox_port, web_port=web_port)
+        app = stack.enter_context(make_app(broker_url, ring_seconds=1.0))
         ring = doorbell(app)
         operator = Operator(database=database, clock=clock.now, ring=ring, reads_lists=bool(options.faults))
         visitors = Visitors(caught=caught, clock=clock.now)
@@ -134,16 +137,12 @@ def _servers(stack: ExitStack, home: Path, note: Callable[[str], None]) -> tuple
     return database_url, broker_url
 
 
-def _environment(
-    home: Path, *, database_url: str, broker_url: str, sandbox_port: int, web_port: int, smtp_port: int
-) -> dict[str, str]:
-    """The settings of the demo's processes; nothing of the caller's own RECOVERY_ settings gets through."""
+def _environment(home: Path, *, sandbox_port: int, web_port: int, smtp_port: int) -> dict[str, str]:
+    """The settings of the demo's processes but its servers'; nothing of the caller's own RECOVERY_ settings gets through."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RECOVERY_")}
     webhook_secret = f"whsec_{secrets.token_hex(16)}"
     ours = {
         "RECOVERY_DATA_DIR": str(home),
-        "RECOVERY_DATABASE_URL": database_url,
-        "RECOVERY_BROKER_URL": broker_url,
         "RECOVERY_CLOCK_FILE": str(home / "clock"),
         "RECOVERY_STRIPE_SECRET_KEY": "sk_test_sandbox",
         "RECOVERY_STRIPE_WEBHOOK_SECRETS": webhook_secret,
@@ -165,21 +164,30 @@ def _environment(
     return kept | ours
 
 
-def _start(
+def _start_sandbox(
     group: ProcessGroup, environment: dict[str, str], options: DemoOptions, *, sandbox_port: int, web_port: int
-) -> None:
-    command = [sys.executable, "-m", "recovery.runtime.cli"]
+) -> StartedProcess:
     world = ["--port", str(sandbox_port), "--seed", str(options.seed), "--customers", str(options.customers)]
     webhook = ["--webhook", f"http://127.0.0.1:{web_port}/webhooks/stripe", "--start-at", START_AT.isoformat()]
     days = ["--days", str(options.days), "--world", options.world]
-    started = [
-        group.start("sandbox", [*command, "sandbox", *world, *webhook, *days], env=environment),
-        group.start("web", [*command, "web"], env=environment),
-        group.start("worker", [*command, "worker"], env=environment),
-        group.start("beat", [*command, "beat"], env=environment),
-    ]
-    group.wait_ready(started[0], f"http://127.0.0.1:{sandbox_port}/_sandbox/state", seconds=60)
-    group.wait_ready(started[1], f"http://127.0.0.1:{web_port}/readyz", seconds=60)
+    return group.start("sandbox", [*_COMMAND, "sandbox", *world, *webhook, *days], env=environment)
+
+
+def _start_others(
+    group: ProcessGroup,
+    environment: dict[str, str],
+    sandbox: StartedProcess,
+    note: Callable[[str], None],
+    *,
+    sandbox_port: int,
+    web_port: int,
+) -> None:
+    note("starting web, worker and beat")
+    web = group.start("web", [*_COMMAND, "web"], env=environment)
+    group.start("worker", [*_COMMAND, "worker"], env=environment)
+    group.wait_ready(sandbox, f"http://127.0.0.1:{sandbox_port}/_sandbox/state", seconds=60)
+    group.wait_ready(web, f"http://127.0.0.1:{web_port}/readyz", seconds=60)
+    group.start("beat", [*_COMMAND, "beat"], env=environment)  # last: nothing waits for it
 
 
 def _free_ports(count: int) -> list[int]:
