@@ -7,6 +7,7 @@ from datetime import datetime
 
 from recovery.cases.answers import Declined, NeedsCustomer
 from recovery.cases.case import Attempt, Case, Decision, Plan, Purpose
+from recovery.cases.choosing import card_read
 from recovery.cases.course import Course
 from recovery.cases.decide import decide
 from recovery.cases.facts import AttemptAnswered, CardRefreshed, ChargeDue, Fact, PaymentFailed, PolicyMoved
@@ -154,7 +155,8 @@ class Foreseen:
 
 
 def foreseen(case: Case, rules: Rules, usage: CardUse, *, now: datetime) -> Foreseen | None:
-    """What these rules make of a case's planned try, whatever it is for; None where none is planned or one is under way.
+    """What these rules make of a case's planned try, whatever it is for; None where none is planned, one is under way, or another card
+    than the one that ``usage`` is of has its turn.
 
     A ladder is planned anew. Everything else (fresh details, another card, a payday or a chosen day between letters) is decided as it
     will be when it comes due.
@@ -170,7 +172,12 @@ def foreseen(case: Case, rules: Rules, usage: CardUse, *, now: datetime) -> Fore
         decision = next_silent(judged, now=now, rules=rules.for_case(case), usage=usage, why="planned anew")
         goes_on = decision.case.state is State.SILENT
     else:
-        decision = decide(case, _performed(case, StepKind.CHARGE_CARD, 0), now=at, rules=rules, usage=usage)
+        fact = _performed(case, StepKind.CHARGE_CARD, 0)
+        assert isinstance(fact, ChargeDue)
+        turn = card_read(case, fact, now=at, rules=rules)
+        if turn is not None and turn.budget_key != usage.budget_key:
+            return None
+        decision = decide(case, fact, now=at, rules=rules, usage=usage)
         if decision.start is not None:
             return Foreseen(at=at, reason=str(decision.reason))
         goes_on = True

@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cases_support import CARD, MORNING_AFTER, OPEN_HOUR, OWED, asked, opened, rules, waiting
+from cases_support import CARD, MORNING_AFTER, OPEN_HOUR, OTHER, OWED, asked, opened, rules, waiting
 
 from recovery.cases.case import Case
 from recovery.cases.lifecycle import StepKind
 from recovery.cases.project import foreseen
 from recovery.cases.rules import CardUse, Rules
+from recovery.cases.wallet import KeptCard, Place
 from recovery.declines.networks import Advice, CodeRule, NetworkRules
 from recovery.declines.signals import Signals
 from recovery.timing.budgets import Use
@@ -59,3 +60,9 @@ def test_a_code_that_becomes_final_is_foreseen(kind: str) -> None:
 )
 def test_where_nothing_is_planned_nothing_is_foreseen(case: Case) -> None:
     assert foreseen(case, under(), USED, now=OPEN_HOUR) is None
+
+
+def test_nothing_is_said_of_a_card_whose_use_was_not_looked_up() -> None:
+    chosen = (KeptCard(card=CARD, place=Place.SUBSCRIPTION), KeptCard(card=OTHER, place=Place.CUSTOMER))
+    turned = replace(asked(opened(NO_FUNDS)), steps=PLANNED, wallet=chosen, choice=OTHER.payment_method)
+    assert foreseen(turned, under(), USED, now=OPEN_HOUR) is None
