@@ -75,7 +75,7 @@ def make_person(seed: int, index: int, parameters: Parameters, *, start_at: date
     fails_at = (start_at + timedelta(days=random.random() * window)).replace(microsecond=0)
     price, annual = random.choice(place.prices_minor), random.random() < parameters.annual_share
     trouble = make_trouble(seed, index, parameters, home=home, fails_at=fails_at)
-    card = face(seed, index, place, number="first", at=fails_at)
+    card = face(seed, index, place, parameters, number="first", at=fails_at)
     token = trouble.cause is Cause.FUNDS and dice(seed, "token", index).random() < parameters.token_share
     if trouble.cause is Cause.EXPIRED or token:
         card = expired_face(card, fails_at)
@@ -89,7 +89,7 @@ def make_person(seed: int, index: int, parameters: Parameters, *, start_at: date
         interval="year" if annual else "month",
         names_own_card=random.random() < parameters.subscription_default_share,
         card=card,
-        other_card=face(seed, index, place, number="other", at=fails_at),
+        other_card=face(seed, index, place, parameters, number="other", at=fails_at),
         payday_rule=random.choice(place.paydays),
         payday_hour=_payday_hour(random, parameters),
         fails_at=fails_at,

@@ -59,6 +59,10 @@ def _causes() -> dict[Cause, float]:
     }
 
 
+def _brands() -> dict[str, float]:
+    return {"visa": 0.55, "mastercard": 0.37, "amex": 0.08}
+
+
 def _reactions() -> dict[Reaction, float]:
     return {Reaction.PAYS: 0.28, Reaction.CHANGES_CARD: 0.15, Reaction.CANCELS: 0.07, Reaction.NOTHING: 0.50}
 
@@ -74,9 +78,12 @@ class Parameters:
     )
     causes: Mapping[Cause, Share] = field(default_factory=_causes)
     reactions: Mapping[Reaction, Share] = field(default_factory=_reactions)
+    brands: Mapping[str, Share] = field(default_factory=_brands)
 
     failures_within_days: float = 10.0
     annual_share: Share = 0.2
+    mandate_share: Share = 0.8
+    """How many failures in India are for the cardholder's missing mandate, whatever else the causes say."""
     subscription_default_share: Share = 0.5
     """How many subscriptions name their own payment method, which the portal does not change."""
 
@@ -140,5 +147,5 @@ class Parameters:
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name}: {low} must not be above {high}")
-        if sum(self.causes.values()) <= 0 or sum(self.reactions.values()) <= 0:
-            raise ValueError("causes and reactions need at least one share above zero")
+        if any(sum(shares.values()) <= 0 for shares in (self.causes, self.reactions, self.brands)):
+            raise ValueError("causes, reactions and brands need at least one share above zero each")

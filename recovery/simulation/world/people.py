@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recovery.simulation.world.dice import dice, drawn
-from recovery.simulation.world.parameters import Cause
+from recovery.simulation.world.parameters import Cause, Parameters
 from recovery.simulation.world.places import Home, Place
 
-_BRANDS = {"visa": 0.55, "mastercard": 0.37, "amex": 0.08}
 _LAST4_MAX = 9999
 
 
@@ -86,12 +85,12 @@ class Person:
         return self.home.zone
 
 
-def face(seed: int, index: int, place: Place, *, number: str, at: datetime) -> CardFace:
+def face(seed: int, index: int, place: Place, parameters: Parameters, *, number: str, at: datetime) -> CardFace:
     """The card of a person by its number (`first`, `other`, `renewed`), valid at `at`."""
     random = dice(seed, "card", index, number)
     digest = hashlib.blake2b(f"{seed}/{index}/{number}".encode(), digest_size=8).hexdigest()
     return CardFace(
-        brand=drawn(random, _BRANDS),
+        brand=drawn(random, parameters.brands),
         funding="debit" if random.random() < place.debit_share else "credit",
         country=place.country,
         exp_month=random.randint(1, 12),

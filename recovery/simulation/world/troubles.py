@@ -36,15 +36,14 @@ CODES: Mapping[Cause, Mapping[str, float]] = {
     Cause.AUTHENTICATION: {"authentication_required": 1.0},
     Cause.CVC: {"incorrect_cvc": 1.0},
 }
-_MANDATE_COUNTRY = "IN"  # recurring charges there need the cardholder's mandate: most fail for authentication
-_MANDATE_SHARE = 0.8
+_MANDATE_COUNTRY = "IN"  # recurring charges there need the cardholder's mandate
 
 
 def make_trouble(seed: int, index: int, parameters: Parameters, *, home: Home, fails_at: datetime) -> Trouble:
     """The hidden truth about one person's card."""
     random = dice(seed, "trouble", index)
     cause = drawn(random, parameters.causes)
-    if home.place.country == _MANDATE_COUNTRY and random.random() < _MANDATE_SHARE:
+    if home.place.country == _MANDATE_COUNTRY and random.random() < parameters.mandate_share:
         cause = Cause.AUTHENTICATION
     trouble = Trouble(cause=cause, first_code=drawn(random, CODES[cause]))
     if cause is Cause.FUNDS:
@@ -57,7 +56,7 @@ def make_trouble(seed: int, index: int, parameters: Parameters, *, home: Home, f
     if cause is Cause.VELOCITY:
         return replace(trouble, ends_at=_local_midnight(fails_at, home.zone))
     if cause in (Cause.EXPIRED, Cause.REISSUED):
-        renewed = _renewed(seed, index, home.place, cause=cause, at=fails_at)
+        renewed = _renewed(seed, index, home.place, parameters, cause=cause, at=fails_at)
         if cause is Cause.REISSUED and dice(seed, "brand", index).random() < parameters.brand_change_share:
             renewed = replace(renewed, brand="mastercard" if renewed.brand == "visa" else "visa")
         return replace(trouble, renewed=renewed, updated_at=_update(random, parameters, fails_at))
@@ -70,10 +69,10 @@ def expired_face(card: CardFace, at: datetime) -> CardFace:
     return replace(card, exp_month=before.month, exp_year=before.year)
 
 
-def _renewed(seed: int, index: int, place: Place, *, cause: Cause, at: datetime) -> CardFace:
+def _renewed(seed: int, index: int, place: Place, parameters: Parameters, *, cause: Cause, at: datetime) -> CardFace:
     """A new expiry on the same number, or a new number."""
-    first = face(seed, index, place, number="first", at=at)
-    fresh = face(seed, index, place, number="renewed", at=at)
+    first = face(seed, index, place, parameters, number="first", at=at)
+    fresh = face(seed, index, place, parameters, number="renewed", at=at)
     if cause is Cause.EXPIRED:
         return replace(first, exp_month=fresh.exp_month, exp_year=at.year + 4)
     return replace(fresh, brand=first.brand, funding=first.funding, exp_year=at.year + 4)
