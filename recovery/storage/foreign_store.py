@@ -20,8 +20,8 @@ def note_foreign_charges(tx: Connection, case: Case, charges: Iterable[Charge], 
     """
     if case.open_attempt is not None:
         return
-    ours = {attempt.charge_id for attempt in case.attempts} | {attempt.id for attempt in case.attempts}
-    known = ours.union(noted)
+    keys = {attempt.id for attempt in case.attempts}
+    known = {attempt.charge_id for attempt in case.attempts}.union(noted)
     rows = [
         {
             "charge_id": charge.id,
@@ -35,7 +35,7 @@ def note_foreign_charges(tx: Connection, case: Case, charges: Iterable[Charge], 
             "counts": charge.signals is None or charge.signals.reached_network,
         }
         for charge in charges
-        if charge.status is ChargeStatus.FAILED and charge.id not in known and charge.idempotency_key not in ours
+        if charge.status is ChargeStatus.FAILED and charge.id not in known and charge.idempotency_key not in keys
     ]
     if rows:
         tx.execute(pg_insert(foreign_charges).on_conflict_do_nothing(), rows)

@@ -166,7 +166,8 @@ def _budget(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
 
 
 def _details(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
-    mine = [(at, c) for at, c in _earlier(view, attempt) if c.obligation == charge.obligation]
+    earlier = [(at, c) for at, c in _earlier(view, attempt) if c.obligation == charge.obligation]
+    mine = [(at, c) for at, c in earlier if c.key in view.attempts or c.id.startswith("ch_first_")]
     for _, old in mine:
         code = old.signals.decline_code if old.signals and old.status is ChargeStatus.FAILED else None
         if not charge.card.same_details(old.card):

@@ -1,0 +1,36 @@
+"""Charges of others count against the card whatever became of our own tries, on a real database."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from building import Life, wired
+
+from recovery.cases.answers import NotSent
+from recovery.cases.facts import PaymentFailed
+from recovery.cases.obligation import ChargeStatus
+from recovery.declines.signals import Initiator, Signals
+from recovery.storage.card_store import card_use
+
+
+@pytest.fixture
+def life(database_url: str) -> Iterator[Life]:
+    with wired(database_url) as wiring:
+        yield Life(wiring)
+
+
+@pytest.mark.parametrize("key", [None, "another-app-s-key"])
+def test_a_charge_of_others_counts_after_a_try_of_ours_that_was_never_sent(life: Life, key: str | None) -> None:
+    """A try without a charge has no charge's id, and a charge of others has no key: that made the one pass for the other."""
+    case_id = life.fail("in_1")
+    life.attempt(case_id, NotSent(detail="the network was away"))
+    life.at += timedelta(hours=1)
+    refused = {"status": ChargeStatus.FAILED, "signals": Signals(decline_code="do_not_honor"), "idempotency_key": key}
+    theirs = replace(life.paid_by(case_id, initiator=Initiator.CUSTOMER), **refused)  # type: ignore[arg-type]
+    life.tell(case_id, PaymentFailed(charge=theirs, obligation=life.owed(case_id)))
+    card = life.case(case_id).card
+    assert card is not None
+    with life.wiring.database.connect() as tx:
+        uses = card_use(tx, card.budget_key, case_id=case_id, now=life.at).uses
+    assert [use.by_customer for use in uses] == [False, True], "the first failure, and theirs"
