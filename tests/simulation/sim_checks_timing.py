@@ -87,7 +87,7 @@ def _followed(view: View, attempt: Row, charge: Booked) -> set[DeclineClass]:
     own row does not tell: it speaks of how that attempt itself was declined in the end.
     """
     name = attempt.case_id.removeprefix("case_")
-    mine = [(at, c) for at, c in _earlier(view, attempt) if c.obligation == name]
+    mine = _own(view, attempt)
     failed = [c for c in view.books.of(name) if c.status is ChargeStatus.FAILED and not c.beyond]
     others = [(c.at, c) for c in failed if c.at < attempt.started_at]
     newest = []
@@ -145,6 +145,13 @@ def _earlier(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
     return read + ours
 
 
+def _own(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
+    """What the case itself went by: its failure, and our tries of it. What others try meanwhile changes no plan."""
+    name = attempt.case_id.removeprefix("case_")
+    earlier = ((at, c) for at, c in _earlier(view, attempt) if c.obligation == name)
+    return [(at, c) for at, c in earlier if c.key in view.attempts or c.id.startswith("ch_first_")]
+
+
 def _budget(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     pack = view.rules_at(attempt.started_at).networks.in_force(
         charge.card.brand, attempt.started_at, charge.card.country
@@ -166,8 +173,7 @@ def _budget(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
 
 
 def _details(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
-    earlier = [(at, c) for at, c in _earlier(view, attempt) if c.obligation == charge.obligation]
-    mine = [(at, c) for at, c in earlier if c.key in view.attempts or c.id.startswith("ch_first_")]
+    mine = _own(view, attempt)
     for _, old in mine:
         code = old.signals.decline_code if old.signals and old.status is ChargeStatus.FAILED else None
         if not charge.card.same_details(old.card):
