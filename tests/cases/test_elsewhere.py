@@ -96,9 +96,7 @@ def test_what_was_said_is_judged_by_the_edition_at_the_try(day: int, forbidden: 
     """Visa's 57 is never tried again from 25 October 2026 on, whenever it was said."""
     now = OPEN_HOUR.replace(day=day)
     told = Signals(error_code="card_declined", decline_code="do_not_honor", network_decline_code="57")
-    usage = CardUse(
-        budget_key=CARD.budget_key, uses=(), elsewhere=(Refusal(at=now - timedelta(days=2), signals=told),)
-    )
+    usage = CardUse(budget_key=CARD.budget_key, uses=(), elsewhere=(Refusal(at=now - timedelta(days=2), signals=told),))
     fact = facts.ChargeDue(obligation=owed(), card=CARD, step_id=1)
     decision = decide(opened(), fact, now=now, rules=rules(), usage=usage)
     assert decision.case.is_dead(CARD) is forbidden

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sim_books import Booked
-from sim_issuers import DEAD_CODES, wait_hours
+from sim_issuers import dead_details, never_again, wait_hours
 from sim_view import LATE, Row, View
 
 from recovery.cases.wallet import Place, Wallet
@@ -136,7 +136,7 @@ def _overlooked(view: View) -> Iterator[str]:
                 continue  # decision 0014
             if _left_alone(view, card, since=at, until=case.ended_at - NOTICED):
                 continue
-            if _died(view, customer, card):
+            if _died(view, customer, card, case.ended_at):
                 continue  # on another of the customer's invoices
             if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
                 continue
@@ -165,10 +165,11 @@ def _slips(view: View) -> Iterator[str]:
                 yield f"the address of {card.brief()} was corrected {at} and {case.id} was lost without a try {case.ended_at}"
 
 
-def _died(view: View, customer: str, card: Card) -> bool:
-    """Whether any charge of the customer's was refused for good on these details."""
-    charges = [c for i in view.books.invoices.values() if i.customer == customer for c in view.books.of(i.id)]
-    return any(c.signals and c.signals.decline_code in DEAD_CODES and card.same_details(c.card) for c in charges)
+def _died(view: View, customer: str, card: Card, until: datetime) -> bool:
+    """Whether any charge of the customer's was refused for good on these details, or the card by its network whoever's charge it was."""
+    mine = {i.id for i in view.books.invoices.values() if i.customer == customer}
+    same = [c for c in view.books.charges.values() if card.same_details(c.card)]
+    return any(never_again(c, until) or (c.obligation in mine and dead_details(c, until)) for c in same)
 
 
 def _told(view: View, at: datetime, customer: str, card: Card, *, until: datetime) -> bool:
