@@ -166,7 +166,7 @@ def _slips(view: View) -> Iterator[str]:
 
 
 def _died(view: View, customer: str, card: Card, until: datetime) -> bool:
-    """Whether any charge of the customer's was refused for good on these details, or the card by its network whoever's charge it was."""
+    """Whether any charge of the customer's was refused for good on these details, or the card by its network on anybody's."""
     mine = {i.id for i in view.books.invoices.values() if i.customer == customer}
     same = [c for c in view.books.charges.values() if card.same_details(c.card)]
     return any(never_again(c, until) or (c.obligation in mine and dead_details(c, until)) for c in same)
