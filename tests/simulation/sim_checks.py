@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sim_books import Called
 from sim_checks_cards import cards
+from sim_checks_letters import letters
 from sim_checks_pages import pages
 from sim_checks_standing import standing
 from sim_checks_timing import timing
@@ -34,6 +35,7 @@ def judge(run: Run) -> list[str]:
         timing,
         cards,
         pages,
+        letters,
         standing,
     )
     return [f"{check.__name__}: {what}" for check in checks for what in check(view)]
@@ -79,6 +81,7 @@ def no_haste(view: View) -> Iterator[str]:
             if call.key in view.attempts and older.key in view.attempts and _number(view, call) <= _number(view, older):
                 yield f"{call.key} was sent after {older.key}"
         started = view.attempts[call.key].started_at if call.key in view.attempts else call.at
+        yield from _stale(view, call) if call.key in view.attempts else ()
         slept = call.machine_at - view.intended_at(call.key)
         if slept > LATE:
             yield f"{call.key} was sent {slept} after its intent: its lease had ended long before"
@@ -86,6 +89,17 @@ def no_haste(view: View) -> Iterator[str]:
         ended = [at for at in (invoice.paid_at, invoice.ended_at, invoice.subscription_ended_at) if at]
         if any(at < started - LATE for at in ended):
             yield f"{call.key} began {started} although the invoice ended at {min(ended)}"
+
+
+def _stale(view: View, call: Called) -> Iterator[str]:
+    """Nobody tries while another charge is processing, nor for another sum than is owed, once a reading could show it."""
+    intended = view.intended_at(call.key)
+    if call.behind is not None and call.behind < intended - LATE:
+        yield f"{call.key} was sent although another charge was processing since {call.behind}"
+    attempt = view.attempts[call.key]
+    owed = {sum_ for at, sum_ in view.books.owed[call.obligation] if intended - LATE <= at <= intended}
+    if (attempt.amount_minor, attempt.currency) not in {(sum_.minor, sum_.currency) for sum_ in owed}:
+        yield f"{call.key} was for {attempt.amount_minor} {attempt.currency}, owed were {', '.join(map(str, owed))}"
 
 
 def _number(view: View, call: Called) -> int:
