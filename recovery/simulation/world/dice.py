@@ -40,6 +40,10 @@ class Dice:
         """A number between two others."""
         return low + (high - low) * self.random()
 
+    def by_magnitude(self, low: float, high: float) -> float:
+        """A number between two others above 0, as likely from 1 to 10 as from 10 to 100: many small ones and few large."""
+        return low * (high / low) ** self.random()
+
     def randint(self, low: int, high: int) -> int:
         """A whole number, both ends included."""
         return low + int(self.random() * (high - low + 1))
