@@ -91,6 +91,20 @@ class Called:
     lands_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailed:
+    """One email as it reached its customer's mail server."""
+
+    message_id: str
+    at: datetime
+    machine_at: datetime
+
+    @property
+    def email_id(self) -> str:
+        """Our own name of it, which its Message-ID begins with."""
+        return self.message_id.strip("<>").partition("@")[0]
+
+
 @dataclass(slots=True)
 class Books:
     """All of it."""

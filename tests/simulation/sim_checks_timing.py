@@ -95,11 +95,21 @@ def _followed(view: View, attempt: Row, charge: Booked) -> set[DeclineClass]:
         on_card = [pair for pair in told if charge.card.same_details(pair[1].card)]
         newest += [max(on_card or told, key=lambda pair: pair[0])[1]] if told else []
     late = [c for a, c in view.ours() if a.case_id == attempt.case_id and c.beyond]
-    codes = {c.signals.decline_code for c in (*newest, *late) if c.signals is not None}
-    return {_CLASSES.get(code or "", DeclineClass.CAREFUL) for code in codes}
+    signals = [c.signals for c in (*newest, *late) if c.signals is not None]
+    by_network = {_BY_NETWORK[s.network_decline_code] for s in signals if s.network_decline_code in _BY_NETWORK}
+    return by_network | {_CLASSES.get(s.decline_code or "", DeclineClass.CAREFUL) for s in signals}
 
 
-_CLASSES = {"insufficient_funds": DeclineClass.WAIT_FOR_FUNDS, "processing_error": DeclineClass.ISSUER_ILL}
+_CLASSES = {
+    "insufficient_funds": DeclineClass.WAIT_FOR_FUNDS,
+    "card_velocity_exceeded": DeclineClass.WAIT_FOR_FUNDS,
+    "withdrawal_count_limit_exceeded": DeclineClass.WAIT_FOR_FUNDS,
+    "processing_error": DeclineClass.ISSUER_ILL,
+    "issuer_not_available": DeclineClass.ISSUER_ILL,
+    "try_again_later": DeclineClass.ISSUER_ILL,
+}
+_BY_NETWORK = dict.fromkeys(("51", "61", "65"), DeclineClass.WAIT_FOR_FUNDS)
+_BY_NETWORK |= dict.fromkeys(("91", "96"), DeclineClass.ISSUER_ILL)
 
 
 def _weight(hours: Any, country: str | None, zone: str, at: datetime) -> float:
@@ -133,7 +143,8 @@ def _earlier(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
     failure. What others paid is a part of the invoice at most.
     """
     mine = attempt.case_id.removeprefix("case_")
-    opened = {f"ch_first_{name}" for name, case in view.cases.items() if case.opened_at <= attempt.started_at}
+    open_then = [name for name, case in view.cases.items() if case.opened_at <= attempt.started_at]
+    opened = {first.id for name in open_then if (first := view.opening(name)) is not None}
     ours = [(a.started_at, c) for a, c in view.ours() if a.started_at < attempt.started_at and not c.beyond]
     read = [
         (charge.at, charge)
@@ -149,7 +160,7 @@ def _own(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
     """What the case itself went by: its failure, and our tries of it. What others try meanwhile changes no plan."""
     name = attempt.case_id.removeprefix("case_")
     earlier = ((at, c) for at, c in _earlier(view, attempt) if c.obligation == name)
-    return [(at, c) for at, c in earlier if c.key in view.attempts or c.id.startswith("ch_first_")]
+    return [(at, c) for at, c in earlier if c.key in view.attempts or c is view.opening(name)]
 
 
 def _budget(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
@@ -197,9 +208,13 @@ def _elsewhere(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
             continue  # what came of it may not have been heard yet
         if old.signals.decline_code in NEVER_AGAIN_CODES:
             yield f"{attempt.id} presents a card that was {old.signals.decline_code} on {old.obligation}"
-        advised = old.signals.network_advice_code == "26" and old.card.brand == "mastercard"
-        if advised and attempt.started_at < at + timedelta(hours=48):
-            yield f"{attempt.id} began {attempt.started_at}, within 48 h of {at} on {old.obligation}"
+        advised = _NOT_BEFORE.get(old.signals.network_advice_code or "", 0) if old.card.brand == "mastercard" else 0
+        if attempt.started_at < at + timedelta(hours=advised):
+            yield f"{attempt.id} began {attempt.started_at}, within {advised} h of {at} on {old.obligation}"
+
+
+_NOT_BEFORE = {"24": 1, "25": 24, "26": 48, "27": 96, "28": 144, "29": 192, "30": 240}
+"""Mastercard's advice when to come again at the earliest, in hours."""
 
 
 def _corrected(view: View, attempt: Row, charge: Booked, before: list[Booked]) -> Iterator[str]:

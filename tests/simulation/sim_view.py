@@ -1,18 +1,48 @@
-"""What a finished run left behind, in one value: the engine's tables as plain rows beside the gateway's books."""
+"""What a finished run left behind, in one value: the engine's tables as plain rows beside the gateway's books.
+
+Simulated runs and runs of real processes alike come to the checkers in this form: without it each would need checkers of its own.
+"""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sim_books import Booked, Books
-from sim_play import Run
-from sqlalchemy import text
+from sim_books import Booked, Books, Mailed
+from sqlalchemy import Engine, text
 
 from recovery.cases.obligation import ChargeStatus
+from recovery.gateways.port import Notice
+from recovery.runtime.knowledge import Knowledge
 
-LATE = timedelta(seconds=900)
-"""How old a reading may be when it is acted upon: the longest lease (three charges in a row), and a pause."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visited:
+    """What customers did on their pages: who left and who unsubscribed when, by case; ``wrong`` is what no page may do."""
+
+    left: Mapping[str, datetime] = field(default_factory=dict)
+    unsubscribed: Mapping[str, datetime] = field(default_factory=dict)
+    wrong: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen of a run from outside the engine, however it was played.
+
+    ``accepted`` says when the engine took each event, ``editions`` which knowledge was in use from when on, both in business time.
+    ``driven`` is True where business time jumps ahead of the machine's. A reading may be ``late`` old when it is acted upon: the
+    longest lease, and a pause.
+    """
+
+    books: Books
+    notices: Mapping[str, Notice]
+    accepted: Mapping[str, datetime]
+    mails: Sequence[Mailed]
+    editions: Sequence[tuple[datetime, Knowledge]]
+    visits: Visited
+    driven: bool
+    late: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +58,10 @@ class Row:
 class View:
     """Everything a checker may look at. No code of the engine is asked."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.books: Books = run.books
-        with run.database.connect() as tx:
+    def __init__(self, database: Engine, seen: Seen) -> None:
+        self.seen = seen
+        self.books = seen.books
+        with database.connect() as tx:
             for name in (
                 "cases",
                 "attempts",
@@ -95,15 +125,19 @@ class View:
         found: datetime = next(row.booked_at for row in lines if row.reason.startswith(begun))
         return found
 
+    def opening(self, obligation: str) -> Booked | None:
+        """The charge that an invoice's case began with: its first, by the gateway itself."""
+        return next(iter(self.books.of(obligation)), None)
+
     def ours(self) -> list[tuple[Row, Booked]]:
         """Our charges that reached the gateway, with their attempts."""
         return [(self.attempts[c.key], c) for c in self.books.charges.values() if c.key in self.attempts]
 
     def accepted(self, word: str) -> bool:
         """Whether any event naming this charge, refund, dispute or invoice of payment was accepted."""
-        for notice in self.run.post.notices.values():
+        for notice in self.seen.notices.values():
             named = {notice.object_id, *(v for v in notice.content.values() if isinstance(v, str))}
-            if word in named and notice.id in self.run.post.accepted:
+            if word in named and notice.id in self.seen.accepted:
                 return True
         return False
 
@@ -111,8 +145,8 @@ class View:
         """Whether any news of the payment of an invoice was accepted."""
         kinds = ("invoice.paid",)
         return any(
-            n.kind in kinds and n.content.get("invoice") == obligation and n.id in self.run.post.accepted
-            for n in self.run.post.notices.values()
+            n.kind in kinds and n.content.get("invoice") == obligation and n.id in self.seen.accepted
+            for n in self.seen.notices.values()
         )
 
     def taken(self, obligation: str) -> list[Booked]:
@@ -131,4 +165,4 @@ class View:
 
     def rules_at(self, at: datetime) -> Any:
         """The knowledge in use at an instant."""
-        return [known for since, known in self.run.editions if since <= at][-1]
+        return [known for since, known in self.seen.editions if since <= at][-1]
