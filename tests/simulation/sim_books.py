@@ -11,11 +11,13 @@ from recovery.money import Money
 
 @dataclass(slots=True, kw_only=True)
 class Customer:
-    """A customer with cards on file; ``mood`` of each fingerprint says how its issuer answers."""
+    """A customer with cards on file; ``zone`` is the one that their address in ``country`` lies in, where it tells any."""
 
     id: str
     default: Card | None
     own_cards: list[Card] = field(default_factory=list)
+    country: str | None = None
+    zone: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -69,12 +69,14 @@ def _window(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     followed = _followed(view, attempt, charge) if attempt.purpose == "silent" else set()
     limits = [policy.ladders[kind].risk_max for kind in followed]
     risk_max = max((policy.risk_max if limit is None else limit for limit in limits), default=policy.risk_max)
-    weight = max(_weight(hours, country, zone, attempt.started_at) for zone in hours.zones)
+    customer = view.books.customers[case.customer]
+    zones = (customer.zone,) if customer.zone and customer.country == country else hours.zones
+    weight = max(_weight(hours, country, zone, attempt.started_at) for zone in zones)
     # Debit cards are tried at the start of the booking day where the weights say so.
     booking = (
         charge.card.funding in ("debit", "prepaid") and country == "GB" and DeclineClass.WAIT_FOR_FUNDS in followed
     )
-    if booking and attempt.started_at.astimezone(ZoneInfo(hours.zones[0])).hour == 0:
+    if booking and attempt.started_at.astimezone(ZoneInfo(zones[0])).hour == 0:
         return
     if weight > risk_max:
         yield f"{attempt.id} ({attempt.purpose}) began {attempt.started_at}, risk {weight} above {risk_max} in {country}"
