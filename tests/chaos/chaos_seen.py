@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from chaos_stack import Installation
 from sim_books import Booked, Books, Called, Customer, Invoice, Mailed, Returned
-from sim_view import Seen, View, Visited
+from sim_view import Seen, View, Visited, rows_of
 from urllib3 import PoolManager
 
 from recovery.cases.obligation import ChargeStatus, ObligationStatus
@@ -52,7 +52,7 @@ def view_of(made: Installation) -> View:
         driven=True,
         late=LATE,
     )
-    return View(made.database, seen)
+    return View(rows_of(made.database), seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +213,7 @@ def _notice(event: Json) -> Notice:
         created_at=_second(event["created"]),
         object_id=thing["id"],
         content=named | about,
+        idempotency_key=(event["request"] or {}).get("idempotency_key"),
     )
 
 

@@ -113,6 +113,7 @@ def effects(view: View) -> Iterator[str]:
     for event in view.events:
         if event.state != "done" or event.failures:
             yield f"event {event.id} {event.kind} is {event.state} after {event.failures} failures: {event.detail}"
+    yield from _dropped(view)
     for name, invoice in view.books.invoices.items():
         owed = invoice.status is ObligationStatus.OPEN and invoice.subscription_ended_at is None and not invoice.gone
         failures = ("invoice.payment_failed", "charge.failed")
@@ -125,6 +126,22 @@ def effects(view: View) -> Iterator[str]:
         ]
         if owed and told and name not in view.cases and not _too_late(view, name, min(told)):
             yield f"{name} failed and has no case"
+
+
+TELLING = (
+    *("invoice.payment_failed", "charge.failed", "invoice.paid", "invoice.voided", "invoice.marked_uncollectible"),
+    *("charge.refunded", "charge.dispute.created", "charge.dispute.closed", "customer.subscription.deleted"),
+)
+"""Events that may always mean something."""
+
+
+def _dropped(view: View) -> Iterator[str]:
+    """What was acknowledged is kept; but for the refusal of a call of ours, which its answer told already."""
+    kept = {event.id for event in view.events}
+    for name in view.seen.accepted.keys() - kept:
+        notice = view.seen.notices[name]
+        if notice.kind in TELLING and notice.idempotency_key not in view.attempts:
+            yield f"event {name} {notice.kind} was accepted {view.seen.accepted[name]} and is not kept"
 
 
 def _too_late(view: View, name: str, told: datetime) -> bool:

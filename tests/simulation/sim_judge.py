@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import sim_checks
 from sim_play import Run
-from sim_view import Seen, View, Visited
+from sim_view import Seen, View, Visited, rows_of
 
 LATE = timedelta(seconds=900)
 """The longest lease (three charges in a row), and a pause."""
@@ -23,4 +23,4 @@ def judge(run: Run) -> list[str]:
         driven=run.clocks.driven,
         late=LATE,
     )
-    return sim_checks.judge(View(run.database, seen), sim_checks.all_ended)
+    return sim_checks.judge(View(rows_of(run.database), seen), sim_checks.all_ended)

@@ -55,63 +55,57 @@ class Row:
         return self.columns[name]
 
 
+TABLES = ("cases", "attempts", "ledger", "emails", "exhaustions", "events", "steps", "policies", "journal")
+
+
+def rows_of(database: Engine) -> dict[str, list[Row]]:
+    """The engine's tables as they are now."""
+    with database.connect() as tx:
+        return {
+            name: [Row(dict(row)) for row in tx.execute(text(f"SELECT * FROM {name}")).mappings()] for name in TABLES
+        }
+
+
 class View:
     """Everything a checker may look at. No code of the engine is asked."""
 
-    def __init__(self, database: Engine, seen: Seen) -> None:
+    def __init__(self, rows: Mapping[str, list[Row]], seen: Seen) -> None:
         self.seen = seen
         self.books = seen.books
-        with database.connect() as tx:
-            for name in (
-                "cases",
-                "attempts",
-                "ledger",
-                "emails",
-                "exhaustions",
-                "events",
-                "steps",
-                "policies",
-                "journal",
-            ):
-                rows = [Row(dict(row)) for row in tx.execute(text(f"SELECT * FROM {name}")).mappings()]
-                setattr(self, f"_{name}", rows)
-        self.cases: dict[str, Row] = {row.obligation: row for row in self._rows("cases")}
-        self.attempts: dict[str, Row] = {row.id: row for row in self._rows("attempts")}
-        self.policies: dict[str, Any] = {row.version: row.content for row in self._rows("policies")}
-
-    def _rows(self, name: str) -> list[Row]:
-        found: list[Row] = getattr(self, f"_{name}")
-        return found
+        self._tables = rows
+        self.cases: dict[str, Row] = {row.obligation: row for row in rows["cases"]}
+        self.attempts: dict[str, Row] = {row.id: row for row in rows["attempts"]}
+        self.policies: dict[str, Any] = {row.version: row.content for row in rows["policies"]}
 
     @property
     def ledger(self) -> list[Row]:
         """The recovery ledger."""
-        return self._rows("ledger")
+        return self._tables["ledger"]
 
     @property
     def emails(self) -> list[Row]:
         """The emails begun."""
-        return self._rows("emails")
+        return self._tables["emails"]
 
     @property
     def exhaustions(self) -> dict[str, Row]:
         """Exhaustion by case."""
-        return {row.case_id: row for row in self._rows("exhaustions")}
+        return {row.case_id: row for row in self._tables["exhaustions"]}
 
     @property
     def events(self) -> list[Row]:
         """The events accepted."""
-        return self._rows("events")
+        return self._tables["events"]
 
     @property
     def steps(self) -> list[Row]:
         """All steps."""
-        return self._rows("steps")
+        return self._tables["steps"]
 
     @property
     def journal(self) -> list[Row]:
         """All journal lines."""
-        return self._rows("journal")
+        return self._tables["journal"]
 
     def attempts_of(self, case_id: str) -> list[Row]:
         """The attempts of a case by number."""
@@ -120,7 +114,7 @@ class View:
     def intended_at(self, attempt_id: str) -> datetime:
         """When an attempt was committed, in machine time."""
         attempt = self.attempts[attempt_id]
-        lines = [row for row in self._rows("journal") if row.case_id == attempt.case_id and row.fact == "ChargeDue"]
+        lines = [row for row in self._tables["journal"] if row.case_id == attempt.case_id and row.fact == "ChargeDue"]
         begun = f"attempt {attempt.number}: "  # an instant is not enough: a driven clock stands still for hours
         found: datetime = next(row.booked_at for row in lines if row.reason.startswith(begun))
         return found
