@@ -64,7 +64,9 @@ def no_haste(view: View) -> Iterator[str]:
                 yield f"{call.key} was sent before {older.key} had landed"
             if call.key in view.attempts and older.key in view.attempts and _number(view, call) <= _number(view, older):
                 yield f"{call.key} was sent after {older.key}"
-        started = view.attempts[call.key].started_at if call.key in view.attempts else call.at
+        if call.key not in view.attempts:
+            continue  # told by ``keys``
+        started = view.attempts[call.key].started_at
         slept = call.machine_at - view.intended_at(call.key)
         if slept > view.seen.late:
             yield f"{call.key} was sent {slept} after its intent: its lease had ended long before"
