@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chaos_stack import Installation
-from sim_books import Booked, Books, Called, Customer, Invoice, Mailed, Returned
+from sim_books import Booked, Books, Called, Customer, Invoice, Mailed, Returned, Since
 from sim_view import Seen, View, Visited, rows_of
 from urllib3 import PoolManager
 
@@ -116,9 +116,20 @@ def _invoice(row: Json, subscriptions: dict[str, Json], books: Books) -> Invoice
         remaining=Money(minor=row["amount_remaining"], currency=row["currency"]),
         created_at=_second(row["created"]),
         card=own,
+        since=_since(subscription),
         subscription_ended_at=_second(subscription["ended_at"]) if subscription["ended_at"] else None,
         ended_at=next((_second(at) for at in ended if at), None),
         paid_at=_second(row["status_transitions"]["paid_at"]) if row["status_transitions"]["paid_at"] else None,
+    )
+
+
+def _since(subscription: Json) -> Since:
+    recurring = subscription["items"]["data"][0]["price"]["recurring"]
+    trial = subscription["trial_end"]
+    return Since(
+        subscribed_at=_second(subscription["start_date"]),
+        trial_ended_at=_second(trial) if trial else None,
+        interval=recurring["interval"],
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sim_books import Called
 from sim_checks_cards import cards
 from sim_checks_pages import pages
+from sim_checks_standing import standing
 from sim_checks_timing import timing
 from sim_view import View
 
@@ -21,8 +22,9 @@ OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
 
 def judge(view: View, *more: Callable[[View], Iterator[str]]) -> list[str]:
     """Every violation found, in words. ``more`` are checks that only this kind of run can be asked."""
-    checks = (charged_once, keys, no_haste, nothing_lies, effects, emails, money, sources, ends, timing, cards, pages)
-    return [f"{check.__name__}: {what}" for check in (*checks, *more) for what in check(view)]
+    books = (charged_once, keys, no_haste, nothing_lies, effects, emails, money, sources, ends)
+    care = (timing, cards, pages, standing)
+    return [f"{check.__name__}: {what}" for check in (*books, *care, *more) for what in check(view)]
 
 
 def charged_once(view: View) -> Iterator[str]:
@@ -154,7 +156,9 @@ def _too_late(view: View, name: str, told: datetime) -> bool:
     failed = [charge.at for charge in view.books.of(name) if charge.status is ChargeStatus.FAILED and charge.at <= told]
     if view.seen.driven and any("beyond the horizon" in (event.detail or "") for event in view.events):
         return True  # a driven clock runs on while an event rests that ended its worker
-    horizon = min(known.policy.horizon_days for _, known in view.seen.editions)
+    policies = [known.policy for _, known in view.seen.editions]
+    groups = [policy.of(segment.name) for policy in policies for segment in policy.segments]
+    horizon = min(policy.horizon_days for policy in (*policies, *groups))
     return bool(failed) and told >= max(failed) + timedelta(days=horizon)
 
 
