@@ -31,7 +31,7 @@ def fresh_question(case: Case, *, now: datetime, rules: Rules, usage: CardUse, w
     assert case.card is not None
     advised_at = _advised_at(case)
     if usage.elsewhere:
-        advised_at = _later(advised_at, advised_until(case.card, usage, rules))
+        advised_at = _later(advised_at, advised_until(case.card, usage, rules, now=now))
     return _question(
         not_before=max(now, advised_at) if advised_at else now,
         because=_ADVISED if advised_at and advised_at > now else "",
@@ -88,7 +88,7 @@ def silent_slot(
         return slot
     last_at = case.last_failure_at or case.failed_at
     soonest = last_at + timedelta(hours=max(ladder.last_gap_hours, case.verdict.wait_hours))
-    soonest = max(soonest, advised_until(case.card, usage, rules) or soonest)
+    soonest = max(soonest, advised_until(case.card, usage, rules, now=now) or soonest)
     for days in LAST_CHANCE_DAYS:
         wanted = case.horizon_at - timedelta(days=days)
         if wanted < soonest:
@@ -122,7 +122,7 @@ def _ladder_question(
             window = issuer_window(case, rules, case.verdict.decline_class)
         spaced_from = _last_try(last_at, usage) if ladder.one_per_day else None
     if usage.elsewhere:
-        advised = advised_until(card, usage, rules)
+        advised = advised_until(card, usage, rules, now=now)
         if advised is not None and advised > wanted:
             wanted, because = advised, _ADVISED
     return _question(

@@ -1,5 +1,7 @@
 """What other cases were told about the same card. Without it an invoice would present a card that the network, asked about another
 one, wants left alone: its advice and its refusals are about the card, whoever's invoice brought them.
+
+What was said is judged by the network's edition in force when the card would be tried, as a case's own declines are.
 """
 
 from datetime import datetime, timedelta
@@ -11,23 +13,23 @@ from recovery.declines.signals import Card
 from recovery.values import replace
 
 
-def advised_until(card: Card | None, usage: CardUse, rules: Rules) -> datetime | None:
+def advised_until(card: Card | None, usage: CardUse, rules: Rules, *, now: datetime) -> datetime | None:
     """Until when the network advised on other cases to leave the card alone; None where it did not."""
     waits = (
         refusal.at + timedelta(hours=hours)
         for refusal in usage.elsewhere
-        if (hours := rules.verdict(refusal.signals, card, refusal.at).wait_hours)
+        if (hours := rules.verdict(refusal.signals, card, now).wait_hours)
     )
     return max(waits, default=None)
 
 
-def buried(case: Case, card: Card, usage: CardUse, rules: Rules) -> Case:
+def buried(case: Case, card: Card, usage: CardUse, rules: Rules, *, now: datetime) -> Case:
     """The case with the card among its dead ones where another case was told never to try it again.
 
     Not where only that entry was mistyped, and not for details that may have been renewed since.
     """
     for refusal in usage.elsewhere:
-        verdict = rules.verdict(refusal.signals, card, refusal.at)
+        verdict = rules.verdict(refusal.signals, card, now)
         if verdict.decline_class is DeclineClass.NEVER_AGAIN and not verdict.typed and not case.is_dead(card):
             return replace(case, dead_cards=(*case.dead_cards, card))
     return case

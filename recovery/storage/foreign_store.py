@@ -1,4 +1,11 @@
-"""Failed charges of others on our obligations. Without them a card's budget would count only what webhooks told."""
+"""Failed charges of others on our obligations. Without them a card's budget would count only what webhooks told.
+
+What others took is not kept. Networks limit how often one declined payment is tried again: Mastercard counts declines, Visa those that
+follow one another at one amount (developers.tabapay.com/docs/excessive-retry-rules; developers.getevolved.com, Visa's processing
+integrity fees; read 2026-11), so that an approved payment counts for nothing and ends Visa's series. We count on after it, and our own
+approved tries as well: stricter than the rule. Nor does it lift what a network forbade: a payment that the customer starts says nothing
+of those that we start (Visa R0, R1 and R3).
+"""
 
 from collections.abc import Collection, Iterable
 

@@ -89,3 +89,15 @@ def test_that_card_stops_and_not_the_customer() -> None:
 def test_a_mistyped_entry_elsewhere_says_nothing_of_this_one() -> None:
     typed = Signals(error_code="incorrect_cvc", decline_code="incorrect_cvc")
     assert due(CARD, typed).start is not None
+
+
+@pytest.mark.parametrize(("day", "forbidden"), [(23, False), (26, True)])
+def test_what_was_said_is_judged_by_the_edition_at_the_try(day: int, forbidden: bool) -> None:
+    """Visa's 57 is never tried again from 25 October 2026 on, whenever it was said."""
+    now = OPEN_HOUR.replace(day=day)
+    told = Signals(error_code="card_declined", decline_code="do_not_honor", network_decline_code="57")
+    usage = CardUse(budget_key=CARD.budget_key, uses=(), elsewhere=(Refusal(at=now - timedelta(days=2), signals=told),))
+    fact = facts.ChargeDue(obligation=owed(), card=CARD, step_id=1)
+    decision = decide(opened(), fact, now=now, rules=rules(), usage=usage)
+    assert decision.case.is_dead(CARD) is forbidden
+    assert (decision.start is None) is forbidden

@@ -7,16 +7,15 @@ from datetime import timedelta
 from sim_books import Booked, Books, Customer, Invoice
 from sim_clocks import Clocks
 from sim_faults import Faults
-from sim_issuers import FAILING, RARE, opening
+from sim_issuers import RARE, brand_of, opening
 from sim_till import PAYABLE, Payer, Refused, Till
+from sim_worlds import World, drawn
 
 from recovery.cases.obligation import ChargeStatus, ObligationStatus
 from recovery.declines.signals import Card, Initiator
 from recovery.money import Money
 
-_COUNTRIES = ("US", "DE", "JP", "AE", "GB", None)
 _BRANDS = ("visa", "visa", "mastercard", "amex")
-_CURRENCIES = ("usd", "usd", "eur", "jpy", "kwd")
 
 
 @dataclass
@@ -28,20 +27,22 @@ class People:
     clocks: Clocks
     faults: Faults
     say: Callable[[str], None]
+    world: World = field(init=False)
     _cards: int = 0
     _agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
 
     def settle_in(self, customers: int) -> None:
         """Make the customers and plan their failures."""
-        dice = self.faults.dice.of("people")
-        shared = self._card("funds") if self.faults.allows("shared_card") and dice.random() < 0.3 else None
+        dice, self.world = self.faults.dice.of("people"), drawn(self.faults)
+        shared = self._card(dice.choice(self.world.moods)) if self.world.shares else None
         for number in range(customers):
-            mood = dice.choice(RARE) if dice.random() < 0.06 else dice.choice(FAILING)
-            card = shared or self._card(mood)
+            mood = dice.choice(RARE) if dice.random() < 0.06 else dice.choice(self.world.moods)
+            shares = shared is not None and dice.random() < self.world.shares
+            card = self._entered_again(shared) if shared is not None and shares else self._card(mood)
             customer = Customer(id=f"cus_{number}", default=card, own_cards=[card])
             self.books.customers[customer.id] = customer
             self._other_cards(customer)
-            for invoice in range(dice.choice((1, 1, 1, 2))):
+            for invoice in range(dice.choice(self.world.bills)):
                 self._bill(customer, f"in_{number}_{invoice}")
 
     def _other_cards(self, customer: Customer) -> None:
@@ -50,10 +51,19 @@ class People:
         if not self.faults.allows("backups") or dice.random() < 0.5:
             return
         for _ in range(dice.choice((1, 1, 2, 3))):
-            customer.own_cards.append(self._card(dice.choice(("good", "good", "expired", *FAILING))))
+            twin = self.faults.allows("twin_card") and dice.random() < 0.25 and customer.default
+            mood = dice.choice(("good", "good", "expired", *self.world.moods))
+            customer.own_cards.append(self._entered_again(twin) if twin else self._card(mood))
         consent = dice.choice((True, True, False, None))
         if consent is not None:
             self.books.consents[customer.id] = consent
+
+    def _entered_again(self, card: Card) -> Card:
+        """The same number as another stored card, of another customer or twice of one."""
+        self._cards += 1
+        again = replace(card, payment_method=f"pm_{self._cards}")
+        self.books.saved_at[again.payment_method] = self.till.second
+        return again
 
     def _card(self, mood: str) -> Card:
         self._cards += 1
@@ -62,9 +72,9 @@ class People:
         dice = self.faults.dice.of("cards")
         card = Card(
             payment_method=f"pm_{self._cards}",
-            brand=dice.choice(_BRANDS),
+            brand=brand_of(mood) or dice.choice(_BRANDS),
             funding="credit",
-            country=dice.choice(_COUNTRIES),
+            country=dice.choice(self.world.countries),
             last4=f"{self._cards:04d}",
             exp_month=12,
             exp_year=2027,
@@ -76,22 +86,24 @@ class People:
 
     def _bill(self, customer: Customer, name: str) -> None:
         dice = self.faults.dice.of("bills")
-        currency = dice.choice(_CURRENCIES)
+        currency = dice.choice(self.world.currencies)
         older = [each for each in self.books.invoices.values() if each.customer == customer.id and each.card is None]
         month = older if self.faults.dice.of("subscriptions").random() < 0.5 else []
+        standing = self.faults.dice.of("standing")
         invoice = Invoice(
             id=name,
             customer=customer.id,
             subscription=month[0].subscription if month else name.replace("in", "sub"),
             status=ObligationStatus.OPEN,
-            remaining=Money(minor=dice.choice((990, 4900, 12000)), currency=currency),
+            remaining=Money(minor=dice.choice(self.world.amounts), currency=currency),
             created_at=self.clocks.at,
+            since=month[0].since if month else self.world.since(standing, self.clocks.at),
             pays_by_card=not (self.faults.allows("not_by_card") and dice.random() < 0.03),
         )
         self.books.invoices[name] = invoice
         own = self.faults.dice.of("own cards")
         if self.faults.allows("own_cards") and own.random() < 0.4 and not month:
-            invoice.card = self._card(own.choice(FAILING))
+            invoice.card = self._card(own.choice(self.world.moods))
             customer.own_cards.append(invoice.card)
         self.plan(dice.uniform(0, 400_000), lambda: self._first_failure(invoice))
 
@@ -182,7 +194,11 @@ class People:
         dice = self.faults.dice.of("changers")
         customer = self.books.customers[invoice.customer]
         known = [card for card in customer.own_cards if card is not customer.default]
-        card = dice.choice(known) if known and dice.random() < 0.3 else self._card(dice.choice(("good", *FAILING)))
+        card = (
+            dice.choice(known)
+            if known and dice.random() < 0.3
+            else self._card(dice.choice(("good", *self.world.moods)))
+        )
         if card not in customer.own_cards:
             customer.own_cards.append(card)
         customer.default = card
@@ -223,7 +239,10 @@ class People:
     def _renewed(self, customer: Customer, old: Card) -> Card:
         self._cards += 1
         new = replace(old, fingerprint=f"fp_{self._cards}", exp_year=2030, last4=f"{self._cards:04d}")
-        if self.faults.allows("brand_changed") and self.faults.dice.of("updater").random() < 0.4:
+        if self.faults.allows("same_number") and self.faults.dice.of("renewals").random() < 0.4:
+            # Only the expiry is new: the network's advice about the number holds on.
+            new = replace(old, exp_year=old.exp_year + 3 if old.exp_year else 2030)
+        elif self.faults.allows("brand_changed") and self.faults.dice.of("updater").random() < 0.4:
             new = replace(new, brand="mastercard" if old.brand == "visa" else "visa")
         self.books.moods[new.budget_key] = self.faults.dice.of("updater").choice(("good", "funds"))
         customer.own_cards = [new if card.payment_method == old.payment_method else card for card in customer.own_cards]

@@ -18,6 +18,18 @@ class Customer:
     own_cards: list[Card] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """What the gateway tells of a subscription, where it tells anything."""
+
+    subscribed_at: datetime | None = None
+    trial_ended_at: datetime | None = None
+    interval: str | None = None
+
+
+UNTOLD = Since()
+
+
 @dataclass(slots=True, kw_only=True)
 class Invoice:
     """One obligation. ``card`` is the subscription's own default, which comes before the customer's."""
@@ -34,6 +46,7 @@ class Invoice:
     paid_at: datetime | None = None
     pays_by_card: bool = True
     gone: bool = False
+    since: Since = UNTOLD
 
 
 @dataclass(slots=True, kw_only=True)

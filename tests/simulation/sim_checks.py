@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sim_books import Called
 from sim_checks_cards import cards
 from sim_checks_pages import pages
+from sim_checks_standing import standing
 from sim_checks_timing import timing
 from sim_play import Run
 from sim_view import LATE, View
@@ -20,7 +21,21 @@ OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
 def judge(run: Run) -> list[str]:
     """Every violation found, in words."""
     view = View(run)
-    checks = (charged_once, keys, no_haste, nothing_waits, effects, emails, money, sources, ends, timing, cards, pages)
+    checks = (
+        charged_once,
+        keys,
+        no_haste,
+        nothing_waits,
+        effects,
+        emails,
+        money,
+        sources,
+        ends,
+        timing,
+        cards,
+        pages,
+        standing,
+    )
     return [f"{check.__name__}: {what}" for check in checks for what in check(view)]
 
 
@@ -121,7 +136,9 @@ def _too_late(view: View, name: str, told: datetime) -> bool:
     failed = [charge.at for charge in view.books.of(name) if charge.status is ChargeStatus.FAILED and charge.at <= told]
     if view.run.clocks.driven and any("beyond the horizon" in (event.detail or "") for event in view.events):
         return True  # a driven clock runs on while an event rests that ended its worker
-    horizon = min(known.policy.horizon_days for _, known in view.run.editions)
+    policies = [known.policy for _, known in view.run.editions]
+    groups = [policy.of(segment.name) for policy in policies for segment in policy.segments]
+    horizon = min(policy.horizon_days for policy in (*policies, *groups))
     return bool(failed) and told >= max(failed) + timedelta(days=horizon)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sim_books import Booked
-from sim_issuers import DEAD_CODES
+from sim_issuers import dead_details, never_again, wait_hours
 from sim_view import LATE, Row, View
 
 from recovery.cases.wallet import Place, Wallet
@@ -22,6 +22,7 @@ def cards(view: View) -> Iterator[str]:
             continue
         yield from _brand(view, attempt, charge)
         yield from _own_card(view, attempt, charge)
+        yield from _without_mandate(view, attempt, charge)
         for at, card in view.books.closed:
             if at < attempt.started_at and charge.card.same_details(card):
                 yield f"{attempt.id} presents details that the updater had called closed"
@@ -71,6 +72,30 @@ def _own_card(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
         yield f"{attempt.id} charged {charge.card.payment_method} although the subscription names {own}"
 
 
+def _without_mandate(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
+    """Where the policy wants the cardholder, only a card of their choice is charged, and once: decision 0014."""
+    case = view.cases[charge.obligation]
+    country = charge.card.country
+    if country not in _mandated(view, case):
+        return
+    name, saved = charge.card.payment_method, view.books.saved_at
+    theirs = [card for _, whose, card, by_customer in view.books.arrived if by_customer and whose == case.customer]
+    theirs += [card for _, whose, card in view.books.corrected if whose == case.customer]
+    own = view.books.invoices[charge.obligation].card
+    newer = own is not None and saved[name] > saved[own.payment_method]
+    if not newer and all(card.payment_method != name for card in theirs):
+        yield f"{attempt.id} ({attempt.purpose}) charged a card issued in {country}, which the customer had not chosen"
+    before = [c for a, c in view.ours() if a.case_id == case.id and a.number < attempt.number and not c.beyond]
+    corrected = any(card.payment_method == name for _, _, card in view.books.corrected)
+    if not corrected and any(c.card == charge.card for c in before):
+        yield f"{attempt.id} ({attempt.purpose}) charged a card issued in {country} a second time"
+
+
+def _mandated(view: View, case: Row) -> tuple[str, ...]:
+    """The countries whose cards the case's policy leaves to their holders."""
+    return policy_from(view.policies[case.policy]).of(case.segment).cards.customer_only_countries
+
+
 def _named(wallet: Wallet) -> str | None:
     return next((kept.card.payment_method for kept in wallet.cards if kept.place is Place.SUBSCRIPTION), None)
 
@@ -98,7 +123,7 @@ def _backup(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
 
 def _overlooked(view: View) -> Iterator[str]:
     """Details that came while a case was open, and stayed, were charged before it was given up."""
-    for at, customer, card, _ in view.books.arrived:
+    for at, customer, card, by_customer in view.books.arrived:
         for invoice in (i for i in view.books.invoices.values() if i.customer == customer and i.id in view.cases):
             case = view.cases[invoice.id]
             now_default = view.books.card_of(invoice)
@@ -107,7 +132,11 @@ def _overlooked(view: View) -> Iterator[str]:
                 continue
             if invoice.ended_at is not None and not _told(view, at, customer, card, until=invoice.ended_at - NOTICED):
                 continue  # the merchant ended it before anybody could know
-            if _died(view, customer, card):
+            if not by_customer and card.country in _mandated(view, case):
+                continue  # decision 0014
+            if _left_alone(view, card, since=at, until=case.ended_at - NOTICED):
+                continue
+            if _died(view, customer, card, case.ended_at):
                 continue  # on another of the customer's invoices
             if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
                 continue
@@ -136,10 +165,11 @@ def _slips(view: View) -> Iterator[str]:
                 yield f"the address of {card.brief()} was corrected {at} and {case.id} was lost without a try {case.ended_at}"
 
 
-def _died(view: View, customer: str, card: Card) -> bool:
-    """Whether any charge of the customer's was refused for good on these details."""
-    charges = [c for i in view.books.invoices.values() if i.customer == customer for c in view.books.of(i.id)]
-    return any(c.signals and c.signals.decline_code in DEAD_CODES and card.same_details(c.card) for c in charges)
+def _died(view: View, customer: str, card: Card, until: datetime) -> bool:
+    """Whether any charge of the customer's was refused for good on these details, or the card by its network on anybody's."""
+    mine = {i.id for i in view.books.invoices.values() if i.customer == customer}
+    same = [c for c in view.books.charges.values() if card.same_details(c.card)]
+    return any(never_again(c, until) or (c.obligation in mine and dead_details(c, until)) for c in same)
 
 
 def _told(view: View, at: datetime, customer: str, card: Card, *, until: datetime) -> bool:
@@ -162,6 +192,17 @@ def _presented(view: View, obligation: str, card: Card) -> bool:
     sent = [view.attempts[call.key].card for call in calls if call.key in view.attempts]
     same = any(card.same_details(each) for each in tried)
     return same or any(each["fingerprint"] == card.fingerprint for each in sent)
+
+
+def _left_alone(view: View, card: Card, *, since: datetime, until: datetime) -> bool:
+    """Whether the network's advice or its budget may have kept every try of this number away, whoever tried it before."""
+    tried = [c for c in view.books.charges.values() if c.card.budget_key == card.budget_key and c.at < until]
+    if any(c.at + timedelta(hours=wait_hours(c)) > until for c in tried):
+        return True
+    pack = view.rules_at(since).networks.in_force(card.brand, since, card.country)
+    return any(
+        sum(1 for c in tried if c.at > until - timedelta(hours=cap.window_hours)) >= cap.tries_max for cap in pack.caps
+    )
 
 
 def _other_brand(view: View, obligation: str, card: Card) -> bool:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 from sim_books import Booked
-from sim_issuers import ADDRESS_CODES, DEAD_CODES, NEVER_AGAIN_CODES, ONLY_CUSTOMER_CODES
+from sim_issuers import ADDRESS_CODES, ONLY_CUSTOMER_CODES, dead_details, never_again, wait_hours
 from sim_view import Row, View
 
 from recovery.cases.obligation import ChargeStatus
@@ -178,7 +178,7 @@ def _details(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
         code = old.signals.decline_code if old.signals and old.status is ChargeStatus.FAILED else None
         if not charge.card.same_details(old.card):
             continue
-        if code in DEAD_CODES:
+        if dead_details(old, attempt.started_at):
             yield f"{attempt.id} presents details that were declined as {code}"
         if code in ONLY_CUSTOMER_CODES and old is mine[-1][1]:
             yield f"{attempt.id} repeats what only the customer can cure ({code})"
@@ -195,11 +195,10 @@ def _elsewhere(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
             continue
         if old.key is not None and attempt.started_at < at + READ:
             continue  # what came of it may not have been heard yet
-        if old.signals.decline_code in NEVER_AGAIN_CODES:
-            yield f"{attempt.id} presents a card that was {old.signals.decline_code} on {old.obligation}"
-        advised = old.signals.network_advice_code == "26" and old.card.brand == "mastercard"
-        if advised and attempt.started_at < at + timedelta(hours=48):
-            yield f"{attempt.id} began {attempt.started_at}, within 48 h of {at} on {old.obligation}"
+        if charge.card.same_details(old.card) and never_again(old, attempt.started_at):
+            yield f"{attempt.id} presents a card that was {old.signals.brief()} on {old.obligation}"
+        if attempt.started_at < at + timedelta(hours=wait_hours(old)):
+            yield f"{attempt.id} began {attempt.started_at}, within {wait_hours(old)} h of {at} on {old.obligation}"
 
 
 def _corrected(view: View, attempt: Row, charge: Booked, before: list[Booked]) -> Iterator[str]:

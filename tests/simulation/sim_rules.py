@@ -44,6 +44,7 @@ def varied(dice: random.Random) -> Knowledge:
                 backups_max=dice.choice((1, 2, 4)),
                 make_default=dice.random() < 0.5,
                 newer_default=dice.random() < 0.5,
+                customer_only_countries=dice.choice((("IN",), ("IN",), ("IN", "DE"), ())),
             ),
         )
     return with_policy(_tighter(known, dice), policy)
