@@ -38,9 +38,15 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
     access = access_of(wiring.settings, wiring.database)
     middleware = [Middleware(SecurityHeaders)]
     if wiring.settings.stripe_webhook_secrets:  # first: of all requests most are these
-        limit = wiring.settings.webhook_body_bytes_max
-        ways = {"gateway": wiring.gateway, "limit": limit, "writer": writer, "bell": bell, "meter": meter}
-        middleware.insert(0, Middleware(StripeWebhooks, **ways))
+        webhooks = Middleware(
+            StripeWebhooks,
+            gateway=wiring.gateway,
+            limit=wiring.settings.webhook_body_bytes_max,
+            writer=writer,
+            bell=bell,
+            meter=meter,
+        )
+        middleware.insert(0, webhooks)
     routes: list[BaseRoute] = [
         Route("/healthz", healthz),
         Route("/readyz", readiness(wiring)),
