@@ -6,8 +6,8 @@ another world under another load or another version of Python.
 
 from __future__ import annotations
 
-import struct
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import TypeVar
