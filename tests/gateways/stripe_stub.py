@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -76,7 +77,7 @@ class Stub:
 
 
 @contextmanager
-def stub() -> Iterator[Stub]:
+def stub(encryption: ssl.SSLContext | None = None) -> Iterator[Stub]:
     """A running stub on a free loopback port."""
     script = Stub()
 
@@ -84,7 +85,9 @@ def stub() -> Iterator[Stub]:
         stub = script
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    script.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if encryption is not None:
+        server.socket = encryption.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    script.url = f"http{'s' if encryption else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

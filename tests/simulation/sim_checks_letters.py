@@ -38,13 +38,12 @@ def _hours(view: View, row: Row, case: Row) -> Iterator[str]:
     known = [c.card for c in view.books.of(case.obligation)] + customer.own_cards
     known += [card for _, whose, card, _ in view.books.arrived if whose == customer.id]
     banks = view.rules_at(row.begun_at).banks
-    if not any(_decent(banks.of(card.country), row.begun_at) for card in known):
+    hours = [banks.of(card.country) for card in known]
+    if not any(_decent((case.zone,) if case.zone else of.zones, of.weekend, row.begun_at) for of in hours):
         yield f"{row.id} was begun {row.begun_at}, which is no decent hour for {customer.id}"
 
 
-def _decent(hours: object, at: datetime) -> bool:
-    """A working day between the hours in the zones of a country."""
-    zones: tuple[str, ...] = hours.zones  # type: ignore[attr-defined]
-    weekend: tuple[int, ...] = hours.weekend  # type: ignore[attr-defined]
+def _decent(zones: tuple[str, ...], weekend: tuple[int, ...], at: datetime) -> bool:
+    """A working day between the hours, in all of the zones."""
     local = [at.astimezone(ZoneInfo(zone)) for zone in zones]
     return all(OPENS <= each.time() < CLOSES and each.weekday() not in weekend for each in local)

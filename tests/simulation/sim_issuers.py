@@ -110,10 +110,10 @@ FAILING: Final = ("funds", "funds", "funds", "advice", "ill", "ill", "honor", "o
 """The moods of cards that have failed; blocked and duplicate are rarer still."""
 
 RARE: Final = ("duplicate", "blocked")
-DEAD_CODES: Final = frozenset({"expired_card", "lost_card", "incorrect_cvc"})
+DEAD_CODES: Final = frozenset({"expired_card", "lost_card", "stolen_card", "pickup_card", "incorrect_cvc"})
 """After one of these the same details must never be presented again."""
 
-NEVER_AGAIN_CODES: Final = frozenset({"lost_card"})
+NEVER_AGAIN_CODES: Final = frozenset({"lost_card", "stolen_card", "pickup_card"})
 """After one of these the card itself must never be presented again, on no invoice."""
 
 ADDRESS_CODES: Final = frozenset({"incorrect_zip"})

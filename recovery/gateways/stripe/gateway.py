@@ -76,7 +76,7 @@ class StripeGateway(Gateway):
         self.livemode = secret_key.startswith(_LIVE_PREFIXES)
         self.call_bound_seconds = limits.bound_seconds
         self._webhook_secrets = tuple(secret for secret in webhook_secrets if secret.strip())
-        self._transport = Transport(limits, monotonic=monotonic, pace=pace)
+        self._transport = Transport(api_base, limits, monotonic=monotonic, pace=pace)
         client = stripe.StripeClient(
             secret_key,
             base_addresses={"api": api_base.rstrip("/")},

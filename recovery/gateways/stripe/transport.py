@@ -1,26 +1,29 @@
 """HTTP under the Stripe client, with deadlines. Without it a slow answer could outlast the lease of the attempt.
 
-One session serves all threads: urllib3's pool is thread-safe, and with cookies refused and the adapters fixed nothing in the session
-is written to after it was made. Make it after a fork, not before.
+Straight through urllib3, whose pools serve all threads: what requests thinks of beside (cookies, redirects, ~/.netrc) must not happen
+here, and took a third of each call. Make it after a fork, not before.
 """
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 import requests
 import stripe
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
+from urllib3 import exceptions as faults
 
 # As many kept connections as one worker process makes charges at once; more would be opened and thrown away.
 _CONNECTIONS_MAX = 100
 # Bodies are read in pieces, so that the deadline is looked at between them.
 _PIECE_BYTES = 65_536
+# Without asking for it urllib3 gets every answer at full length.
+_COMPRESSED: Final = {"Accept-Encoding": "gzip, deflate"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +52,19 @@ class NeverSent(stripe.APIConnectionError):
 
 
 class Transport(stripe.HTTPClient):
-    """A `requests` session for the Stripe client that never waits past the deadline of the calling thread."""
+    """The Stripe client's way to ``api_base`` that never waits past the deadline of the calling thread."""
 
-    name = "requests"
+    name = "urllib3"
 
-    def __init__(self, limits: Limits, *, monotonic: Callable[[], float], pace: Pace | None = None) -> None:
+    def __init__(
+        self, api_base: str, limits: Limits, *, monotonic: Callable[[], float], pace: Pace | None = None
+    ) -> None:
         super().__init__()
         self._pace = pace
         self._limits = limits
         self._monotonic = monotonic
         self._deadline = threading.local()
-        self._session = _session()
+        self._pools = _pools(api_base)
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -94,60 +99,50 @@ class Transport(stripe.HTTPClient):
         connect = min(self._limits.connect_seconds, remaining / 4)
         timeout = urllib3.Timeout(total=remaining, connect=connect, read=min(self._limits.read_seconds, remaining))
         try:
-            response = self._session.request(
-                method,
+            response = self._pools.urlopen(
+                method.upper(),
                 url,
-                headers=headers,
-                data=cast(Any, post_data),
-                timeout=cast(Any, timeout),
-                stream=True,
-                allow_redirects=False,
+                headers=_COMPRESSED | dict(headers or {}),
+                body=post_data,
+                timeout=timeout,
+                preload_content=False,
+                redirect=False,
+                retries=False,  # there is one loop with one bound, in calls.py
             )
-            with response:
-                return self._body(response, ends_at), response.status_code, response.headers
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            try:
+                return self._body(response, ends_at), response.status, response.headers
+            finally:
+                response.close()  # one that was read to its end has given its connection back already
+        except (faults.HTTPError, OSError) as error:
             kind = NeverSent if _never_connected(error) else stripe.APIConnectionError
             # Only the kind of fault: messages of these libraries repeat addresses and headers.
             raise _fault(kind, type(error).__name__) from None
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._session.close()
+        self._pools.clear()
 
-    def _body(self, response: requests.Response, ends_at: float) -> bytes:
+    def _body(self, response: urllib3.BaseHTTPResponse, ends_at: float) -> bytes:
         pieces = []
         # read1 returns what has arrived; reading a fixed amount would wait for a body that drips.
-        while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+        while piece := response.read1(_PIECE_BYTES, decode_content=True):
             pieces.append(piece)
             if self._monotonic() > ends_at:
-                raise requests.ReadTimeout("the body did not end in time")
+                raise TimeoutError("the body did not end in time")
         return b"".join(pieces)
 
 
-class _Session(requests.Session):
-    """Looks once a host, not once a call, which proxy and which authorities the environment names: that took a fifth of each call."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._surroundings: dict[str, Any] = {}
-
-    def merge_environment_settings(self, url: Any, *settings: Any) -> Any:  # noqa: ANN401 - as in requests
-        host = urlsplit(url).netloc
-        if host not in self._surroundings:
-            self._surroundings[host] = super().merge_environment_settings(url, *settings)
-        return dict(self._surroundings[host])
-
-
-def _session() -> requests.Session:
-    session = _Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    # An explicit authentication keeps requests from replacing our key by an entry of ~/.netrc.
-    session.auth = lambda request: request
-    # No repeats here: there is one loop with one bound, in calls.py.
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS_MAX, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+def _pools(base: str) -> urllib3.PoolManager:
+    """Connections to a host by what the environment names for it, read once as requests reads it: a proxy, authorities of one's own."""
+    found = requests.Session().merge_environment_settings(base, {}, None, None, None)
+    authorities = str(found["verify"] or DEFAULT_CA_BUNDLE_PATH)
+    kind = "ca_cert_dir" if Path(authorities).is_dir() else "ca_certs"
+    trust: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED", kind: authorities}
+    proxy = select_proxy(base, found["proxies"])
+    if proxy is None:
+        return urllib3.PoolManager(maxsize=_CONNECTIONS_MAX, **trust)
+    adapter: Any = HTTPAdapter(pool_maxsize=_CONNECTIONS_MAX)  # knows how to log in to a proxy
+    return cast(urllib3.PoolManager, adapter.proxy_manager_for(proxy if "://" in proxy else f"http://{proxy}", **trust))
 
 
 def _fault(kind: type[stripe.APIConnectionError], what: str) -> stripe.APIConnectionError:
@@ -156,9 +151,6 @@ def _fault(kind: type[stripe.APIConnectionError], what: str) -> stripe.APIConnec
 
 def _never_connected(error: Exception) -> bool:
     """Whether the connection itself failed: refused, unresolved, timed out, or the certificate was wrong."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        return "CERTIFICATE_VERIFY_FAILED" in str(reason)
-    return isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
+    if isinstance(error, faults.SSLError):
+        return "CERTIFICATE_VERIFY_FAILED" in str(error)
+    return isinstance(error, faults.NewConnectionError | faults.ConnectTimeoutError)
