@@ -39,7 +39,7 @@ def _hours(view: View, row: Row, case: Row) -> Iterator[str]:
     known += [card for _, whose, card, _ in view.books.arrived if whose == customer.id]
     banks = view.rules_at(row.begun_at).banks
     hours = [banks.of(card.country) for card in known]
-    if not any(_decent((case.zone,) if case.zone else of.zones, of.weekend, row.begun_at) for of in hours):
+    if not any(_decent((customer.zone,) if customer.zone else of.zones, of.weekend, row.begun_at) for of in hours):
         yield f"{row.id} was begun {row.begun_at}, which is no decent hour for {customer.id}"
 
 
