@@ -101,3 +101,16 @@ def test_what_was_said_is_judged_by_the_edition_at_the_try(day: int, forbidden: 
     decision = decide(opened(), fact, now=now, rules=rules(), usage=usage)
     assert decision.case.is_dead(CARD) is forbidden
     assert (decision.start is None) is forbidden
+
+
+def test_of_two_waits_the_one_that_ends_last_is_kept() -> None:
+    heard = (
+        Refusal(at=OPEN_HOUR - timedelta(days=1), signals=TEN_DAYS),
+        Refusal(at=OPEN_HOUR, signals=replace(FUNDS, network_advice_code="24")),
+    )
+    usage = CardUse(budget_key=MASTERCARD.budget_key, uses=(), elsewhere=heard)
+    case = replace(opened(), card=MASTERCARD, tried_card=MASTERCARD)
+    fact = facts.ChargeDue(obligation=owed(), card=MASTERCARD, step_id=1)
+    held = decide(case, fact, now=OPEN_HOUR + timedelta(hours=2), rules=rules(), usage=usage)
+    assert held.start is None
+    assert planned(held)[StepKind.CHARGE_CARD] >= OPEN_HOUR + timedelta(days=9)
