@@ -244,3 +244,13 @@ def test_a_recovery_that_is_told_again_keeps_what_it_planned() -> None:
         decision = told(first.case, fact)
         assert decision.cancel >= {StepKind.CHARGE_CARD, StepKind.SEND_EMAIL}
         assert not decision.cancel & {StepKind.WAKE_SIBLINGS, StepKind.KEEP_CARD}
+
+
+def test_after_a_part_payment_the_case_is_about_the_rest() -> None:
+    """Its budget is counted by the sum, and whoever looks at the case is told what is owed."""
+    part = charge("ch_2", ChargeStatus.SUCCEEDED, amount=Money(minor=3000, currency="usd"))
+    rest = Money(minor=OWED.minor - 3000, currency="usd")
+    decision = told(opened(), facts.PartPaid(obligation=owed(remaining=rest, charges=(part,))))
+    assert decision.case.amount == rest
+    at_risk = next(entry for entry in decision.entries if entry.kind is EntryKind.AT_RISK_CHANGED)
+    assert at_risk.amount == OWED
