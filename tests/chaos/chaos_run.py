@@ -37,6 +37,7 @@ class Round:
     kills: int
     resumed: dict[str, list[float]]
     charges: int
+    emails: int
     seconds: float
 
 
@@ -47,6 +48,7 @@ class Sum:
     rounds: int = 0
     kills: int = 0
     charges: int = 0
+    emails: int = 0
     done: Counter[str] = field(default_factory=Counter)
     resumed: dict[str, list[float]] = field(default_factory=dict)
     failed: int = 0
@@ -71,6 +73,7 @@ def play_round(home: Path, scale: Scale, *, seconds: float, pause: tuple[float, 
             kills=agent.kills,
             resumed=agent.resumed,
             charges=len(made.world.ledger()["charges"]),
+            emails=len(made.caught.emails),
             seconds=time.monotonic() - began,
         )
 
@@ -81,7 +84,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--customers", type=int, default=20)
-    parser.add_argument("--days", type=int, default=12)
+    parser.add_argument("--days", type=int, default=24)
     parser.add_argument(
         "--beside", metavar="REVISION", help="whose worker works along (by itself: the newest with the previous schema)"
     )
@@ -91,7 +94,7 @@ def main() -> int:
         try:
             beside = earlier(asked.beside or previous_schema(), Path(folder))
         except NoEarlierRelease as why:
-            print(f"Left out: an earlier release's worker beside this one's. {why}", flush=True)
+            print(f"left out: an earlier release's worker beside this one's: {why}", flush=True)
         total = play(asked, beside)
     tell(total)
     return 1 if total.failed else 0
@@ -109,7 +112,9 @@ def play(asked: argparse.Namespace, beside: Earlier | None) -> Sum:
         with tempfile.TemporaryDirectory(prefix="recovery-chaos-") as home:
             found = play_round(Path(home), scale, seconds=LONGEST_SECONDS, pause=(1.0, 5.0))
         add(total, found)
-        kinds = f"seed {seed}: {found.kills} kills, {found.charges} charges, {found.seconds:.0f} s"
+        kinds = (
+            f"seed {seed}: {found.kills} kills, {found.charges} charges, {found.emails} emails, {found.seconds:.0f} s"
+        )
         kinds += f", beside {along.revision[:10]}" if along else ""
         print(f"{kinds}{' (production leases)' if as_usual else ''}: {found.violations or 'all held'}", flush=True)
         seed += 1
@@ -121,6 +126,7 @@ def add(total: Sum, found: Round) -> None:
     total.rounds += 1
     total.kills += found.kills
     total.charges += found.charges
+    total.emails += found.emails
     total.done += found.done
     total.failed += bool(found.violations)
     for what, times in found.resumed.items():
@@ -129,7 +135,8 @@ def add(total: Sum, found: Round) -> None:
 
 def tell(total: Sum) -> None:
     """The summary."""
-    print(f"{total.rounds} rounds, {total.kills} kills, {total.charges} charges, {total.failed} rounds with violations")
+    played = f"{total.rounds} rounds, {total.kills} kills, {total.charges} charges, {total.emails} emails"
+    print(f"{played}, {total.failed} rounds with violations")
     print("; ".join(f"{what}: {count}" for what, count in sorted(total.done.items())))
     for what, times in total.resumed.items():
         print(
