@@ -50,7 +50,7 @@ parity: setup-dev  ## thousands of cases over HTTP and a real database, decision
 	@$(IN) RECOVERY_PARITY_CUSTOMERS=$(CASES) exec "$(VENV)/bin/python" -m pytest -n $(JOBS) --timeout 3600 tests/backtest/test_backtest_parity.py $(ARGS)
 
 chaos: setup-dev  ## real processes killed at random, servers too, judged by checkers: make chaos MINUTES=10
-	@$(IN) exec "$(VENV)/bin/python" tests/chaos/chaos_run.py --minutes $(MINUTES) $(ARGS)
+	@$(IN) PYTHONPATH=tests/simulation exec "$(VENV)/bin/python" tests/chaos/chaos_run.py --minutes $(MINUTES) $(ARGS)
 
 pictures: setup-dev  ## the pictures of docs/emails anew, after a change of letters or pages; look at them
 	@$(IN) exec "$(VENV)/bin/python" tools/pictures.py $(ARGS)

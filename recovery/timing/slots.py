@@ -155,6 +155,6 @@ def _spread(question: Question, at: datetime, ends: datetime | None) -> timedelt
 
 
 def jitter(seed: str, minutes_max: int) -> int:
-    """A spread in seconds, whole minutes, the same for the same seed, so that thousands do not fire in one second."""
+    """A spread in seconds, the same for the same seed, so that thousands do not fire in one second."""
     digest = hashlib.blake2b(seed.encode(), digest_size=8).digest()
-    return 60 * (int.from_bytes(digest) % (minutes_max + 1))
+    return int.from_bytes(digest) % (60 * minutes_max + 1)

@@ -1,20 +1,17 @@
 """Rounds of chaos until the time is up: ``make chaos MINUTES=10``. Prints kills, recovery times and violations."""
 
 import argparse
-import io
 import statistics
-import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chaos_agent import Agent
+from chaos_beside import Earlier, NoEarlierRelease, earlier, previous_schema
 from chaos_judge import judge
 from chaos_stack import Scale, end_of, installation
 
@@ -27,7 +24,7 @@ FAULTS = {
     "late": 0.1,
 }
 LONGEST_SECONDS = 3600.0
-CALM_SHARE = 4
+CALM_SHARE = 5
 """One round in so many keeps production's lease and rhythm: its recovery times are what production has."""
 
 
@@ -40,6 +37,7 @@ class Round:
     kills: int
     resumed: dict[str, list[float]]
     charges: int
+    emails: int
     seconds: float
 
 
@@ -50,6 +48,7 @@ class Sum:
     rounds: int = 0
     kills: int = 0
     charges: int = 0
+    emails: int = 0
     done: Counter[str] = field(default_factory=Counter)
     resumed: dict[str, list[float]] = field(default_factory=dict)
     failed: int = 0
@@ -74,19 +73,9 @@ def play_round(home: Path, scale: Scale, *, seconds: float, pause: tuple[float, 
             kills=agent.kills,
             resumed=agent.resumed,
             charges=len(made.world.ledger()["charges"]),
+            emails=len(made.caught.emails),
             seconds=time.monotonic() - began,
         )
-
-
-def earlier(revision: str, home: Path) -> Path:
-    """The program as it was then, laid into a folder. Raises CalledProcessError for a revision that git does not have."""
-    root = Path(__file__).parents[2]
-    packed = subprocess.run(
-        ["git", "archive", revision, "recovery", "config"], cwd=root, check=True, capture_output=True
-    )
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
-        files.extractall(home, filter="data")
-    return home
 
 
 def main() -> int:
@@ -95,32 +84,38 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--customers", type=int, default=20)
-    parser.add_argument("--days", type=int, default=12)
-    parser.add_argument("--beside", metavar="REVISION", help="let the worker of an earlier release work along")
+    parser.add_argument("--days", type=int, default=24)
+    parser.add_argument(
+        "--beside", metavar="REVISION", help="whose worker works along (by itself: the newest with the previous schema)"
+    )
     asked = parser.parse_args()
-    with ExitStack() as held:
+    with tempfile.TemporaryDirectory(prefix="recovery-then-") as folder:
         beside = None
-        if asked.beside:
-            beside = earlier(
-                asked.beside, Path(held.enter_context(tempfile.TemporaryDirectory(prefix="recovery-then-")))
-            )
+        try:
+            beside = earlier(asked.beside or previous_schema(), Path(folder))
+        except NoEarlierRelease as why:
+            print(f"left out: an earlier release's worker beside this one's: {why}", flush=True)
         total = play(asked, beside)
     tell(total)
     return 1 if total.failed else 0
 
 
-def play(asked: argparse.Namespace, beside: Path | None) -> Sum:
-    """Rounds with one seed after the other until the time is up."""
+def play(asked: argparse.Namespace, beside: Earlier | None) -> Sum:
+    """Rounds with one seed after the other until the time is up; in every other one an earlier release works along."""
     ends_at, seed, total = time.monotonic() + asked.minutes * 60, asked.first, Sum()
     while time.monotonic() < ends_at:
-        scale = Scale(seed=seed, customers=asked.customers, days=asked.days, faults=FAULTS, beside=beside)
+        along = beside if total.rounds % 2 else None
+        scale = Scale(seed=seed, customers=asked.customers, days=asked.days, faults=FAULTS, beside=along)
         as_usual = total.rounds % CALM_SHARE == CALM_SHARE - 1
         if as_usual:
             scale = replace(scale, lease_seconds=30.0, ring_seconds=3.0)
         with tempfile.TemporaryDirectory(prefix="recovery-chaos-") as home:
             found = play_round(Path(home), scale, seconds=LONGEST_SECONDS, pause=(1.0, 5.0))
         add(total, found)
-        kinds = f"seed {seed}: {found.kills} kills, {found.charges} charges, {found.seconds:.0f} s"
+        kinds = (
+            f"seed {seed}: {found.kills} kills, {found.charges} charges, {found.emails} emails, {found.seconds:.0f} s"
+        )
+        kinds += f", beside {along.revision[:10]}" if along else ""
         print(f"{kinds}{' (production leases)' if as_usual else ''}: {found.violations or 'all held'}", flush=True)
         seed += 1
     return total
@@ -131,6 +126,7 @@ def add(total: Sum, found: Round) -> None:
     total.rounds += 1
     total.kills += found.kills
     total.charges += found.charges
+    total.emails += found.emails
     total.done += found.done
     total.failed += bool(found.violations)
     for what, times in found.resumed.items():
@@ -139,7 +135,8 @@ def add(total: Sum, found: Round) -> None:
 
 def tell(total: Sum) -> None:
     """The summary."""
-    print(f"{total.rounds} rounds, {total.kills} kills, {total.charges} charges, {total.failed} rounds with violations")
+    played = f"{total.rounds} rounds, {total.kills} kills, {total.charges} charges, {total.emails} emails"
+    print(f"{played}, {total.failed} rounds with violations")
     print("; ".join(f"{what}: {count}" for what, count in sorted(total.done.items())))
     for what, times in total.resumed.items():
         print(

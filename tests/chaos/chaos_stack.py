@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from chaos_beside import ROOT, Earlier
 from chaos_proxy import Proxy
 from chaos_servers import Server, served
 from kombu.exceptions import OperationalError as BrokerAway
@@ -23,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import HTTPError
 
 from recovery.runtime.celery_app import Bell, doorbell, make_app
-from recovery.runtime.clock import SharedClock
+from recovery.runtime.clock import SharedClock, machine_now
 from recovery.runtime.demo.catcher import Caught, catch_mail
 from recovery.runtime.demo.driver import Driver
 from recovery.runtime.demo.world_link import WorldLink
@@ -34,7 +35,9 @@ from recovery.storage.connect import connect
 from recovery.storage.migrate import upgrade
 
 HERE = Path(__file__).parent
+CONFIG = ROOT / "config"
 CLI = [sys.executable, "-m", "recovery.runtime.cli"]
+WITNESSED = [sys.executable, str(HERE / "chaos_sandbox.py")]
 DUTIES = {
     "web": [*CLI, "web"],
     "worker1": [sys.executable, str(HERE / "chaos_worker.py")],
@@ -43,7 +46,7 @@ DUTIES = {
     "beat2": [*CLI, "beat"],
 }
 BESIDE = "worker2"
-"""The worker that an earlier release plays, if asked: as while the processes of an installation are replaced one by one."""
+"""The worker that an earlier release plays, if there is one: as while the processes of an installation are replaced one by one."""
 
 CALL_SECONDS = 3.0
 MARGIN_SECONDS = 1.0
@@ -60,7 +63,26 @@ class Scale:
     lease_seconds: float = 2.0
     ring_seconds: float = 0.5
     faults: dict[str, float] = field(default_factory=dict)
-    beside: Path | None = None
+    beside: Earlier | None = None
+
+    @property
+    def config(self) -> Path:
+        """The policy and knowledge that all processes go by: an installation's own, which it had before an upgrade."""
+        return self.beside.config if self.beside else CONFIG
+
+
+class WitnessedWorld(WorldLink):
+    """The link to the world, which notes when each email reached the mail server, in business and machine time."""
+
+    def __init__(self, base_url: str, clock: SharedClock) -> None:
+        super().__init__(base_url)
+        self._clock = clock
+        self.mailed_at: list[tuple[datetime, datetime]] = []
+
+    def mail(self, address: str) -> None:
+        """Note it, and tell the world."""
+        self.mailed_at.append((self._clock.now(), machine_now()))
+        super().mail(address)
 
 
 @dataclass
@@ -74,7 +96,7 @@ class Installation:
     valkey: Server
     valkey_proxy: Proxy
     gateway_proxy: Proxy
-    world: WorldLink
+    world: WitnessedWorld
     caught: Caught
     clock: SharedClock
     group: ProcessGroup
@@ -85,6 +107,11 @@ class Installation:
     quiet_until: float = 0.0
     """Until then the driver does not ring, so that what is measured is what production has: beat."""
 
+    @property
+    def seen_file(self) -> Path:
+        """Where the sandbox's witness writes."""
+        return self.home / "seen"
+
     def start(self, name: str) -> None:
         """Start one of the duties, again."""
         with self.lock:
@@ -92,7 +119,7 @@ class Installation:
                 self.group.stop_one(self.running.pop(name))
             command, environment = DUTIES[name], self.environment
             if name == BESIDE and self.scale.beside is not None:
-                command, environment = [*CLI, "worker"], environment | {"PYTHONPATH": str(self.scale.beside)}
+                command, environment = [*CLI, "worker"], environment | {"PYTHONPATH": str(self.scale.beside.folder)}
             self.running[name] = self.group.start(name, command, env=environment, cwd=self.home)
 
     def kill(self, name: str) -> None:
@@ -164,7 +191,7 @@ def installation(home: Path, scale: Scale) -> Iterator[Installation]:
         clock = SharedClock(home / "clock")
         clock.set(START_AT)
         gateway_proxy.target, web_port = free_ports(2)
-        world = WorldLink(f"http://127.0.0.1:{gateway_proxy.target}")
+        world = WitnessedWorld(f"http://127.0.0.1:{gateway_proxy.target}", clock)
         stack.callback(world.close)
         caught, smtp_port = stack.enter_context(catch_mail(world))
         (home / "points").mkdir()
@@ -198,8 +225,10 @@ def start_all(made: Installation, web_port: int) -> None:
     scale, port = made.scale, made.gateway_proxy.target
     webhook = ["--webhook", f"http://127.0.0.1:{web_port}/webhooks/stripe", "--start-at", START_AT.isoformat()]
     world = ["--port", str(port), "--seed", str(scale.seed), "--customers", str(scale.customers)]
-    command = [*CLI, "sandbox", *world, *webhook, "--days", str(scale.days)]
-    sandbox = made.group.start("sandbox", command, env=made.environment, cwd=made.home)
+    command = [*WITNESSED, "sandbox", *world, *webhook, "--days", str(scale.days)]
+    # The world is no part of an installation: it is this release's, whoever works in it.
+    environment = made.environment | {"RECOVERY_CONFIG_DIR": str(CONFIG)}
+    sandbox = made.group.start("sandbox", command, env=environment, cwd=made.home)
     for name in DUTIES:
         made.start(name)
     made.group.wait_ready(sandbox, f"http://127.0.0.1:{port}/_sandbox/state")
@@ -215,7 +244,9 @@ def surroundings(home: Path, scale: Scale, database_url: str, broker_url: str) -
     return kept | {
         "PYTHONPATH": path,
         "CHAOS_POINTS": str(home / "points"),
+        "CHAOS_SEEN": str(home / "seen"),
         "RECOVERY_DATA_DIR": str(home),
+        "RECOVERY_CONFIG_DIR": str(scale.config),
         "RECOVERY_DATABASE_URL": database_url,
         "RECOVERY_BROKER_URL": broker_url,
         "RECOVERY_CLOCK_FILE": str(home / "clock"),

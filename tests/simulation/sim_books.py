@@ -11,11 +11,13 @@ from recovery.money import Money
 
 @dataclass(slots=True, kw_only=True)
 class Customer:
-    """A customer with cards on file; ``mood`` of each fingerprint says how its issuer answers."""
+    """A customer with cards on file; ``zone`` is the one that their address in ``country`` lies in, where it tells any."""
 
     id: str
     default: Card | None
     own_cards: list[Card] = field(default_factory=list)
+    country: str | None = None
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,22 @@ class Called:
     landed_at: datetime | None = None
     refused: str | None = None
     lands_at: datetime | None = None
+    behind: datetime | None = None
+    """When in real time the charge was made that was processing as this one arrived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailed:
+    """One email as it reached its customer's mail server."""
+
+    message_id: str
+    at: datetime
+    machine_at: datetime
+
+    @property
+    def email_id(self) -> str:
+        """Our own name of it, which its Message-ID begins with."""
+        return self.message_id.strip("<>").partition("@")[0]
 
 
 @dataclass(slots=True)
@@ -125,6 +143,8 @@ class Books:
     """What the updater, being asked, called closed."""
     shown: dict[str, list[tuple[datetime, Wallet]]] = field(default_factory=dict)
     """What the engine was shown of the cards for each invoice, and when in real time."""
+    owed: dict[str, list[tuple[datetime, Money]]] = field(default_factory=dict)
+    """What the engine was shown of what remains of each invoice, and when in real time."""
     hasty: list[str] = field(default_factory=list)
     """Attempts that were settled by a reading while their request might still land, in words."""
     consents: dict[str, bool] = field(default_factory=dict)

@@ -1,16 +1,19 @@
-"""Judges a finished run from outside: the gateway's books against the engine's rows. No checker asks the engine's own code."""
+"""Judges a finished run from outside: the gateway's books against the engine's rows. No checker asks the engine's own code.
+
+The same checks judge the simulation and the real processes of ``tests/chaos``.
+"""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from sim_books import Called
 from sim_checks_cards import cards
+from sim_checks_letters import letters
 from sim_checks_pages import pages
 from sim_checks_standing import standing
 from sim_checks_timing import timing
-from sim_play import Run
-from sim_view import LATE, View
+from sim_view import View
 
 from recovery.cases.obligation import ChargeStatus, ObligationStatus
 
@@ -18,25 +21,11 @@ ENGINE_ONLY = ("silent_retry", "refreshed_card", "backup_card")
 OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
 
 
-def judge(run: Run) -> list[str]:
-    """Every violation found, in words."""
-    view = View(run)
-    checks = (
-        charged_once,
-        keys,
-        no_haste,
-        nothing_waits,
-        effects,
-        emails,
-        money,
-        sources,
-        ends,
-        timing,
-        cards,
-        pages,
-        standing,
-    )
-    return [f"{check.__name__}: {what}" for check in checks for what in check(view)]
+def judge(view: View, *more: Callable[[View], Iterator[str]]) -> list[str]:
+    """Every violation found, in words. ``more`` are checks that only this kind of run can be asked."""
+    books = (charged_once, keys, no_haste, nothing_lies, effects, emails, money, sources, ends)
+    care = (timing, cards, pages, letters, standing)
+    return [f"{check.__name__}: {what}" for check in (*books, *care, *more) for what in check(view)]
 
 
 def charged_once(view: View) -> Iterator[str]:
@@ -78,25 +67,43 @@ def no_haste(view: View) -> Iterator[str]:
                 yield f"{call.key} was sent before {older.key} had landed"
             if call.key in view.attempts and older.key in view.attempts and _number(view, call) <= _number(view, older):
                 yield f"{call.key} was sent after {older.key}"
-        started = view.attempts[call.key].started_at if call.key in view.attempts else call.at
+        if call.key not in view.attempts:
+            continue  # told by ``keys``
+        started = view.attempts[call.key].started_at
+        yield from _stale(view, call)
         slept = call.machine_at - view.intended_at(call.key)
-        if slept > LATE:
+        if slept > view.seen.late:
             yield f"{call.key} was sent {slept} after its intent: its lease had ended long before"
         invoice = view.books.invoices[call.obligation]
         ended = [at for at in (invoice.paid_at, invoice.ended_at, invoice.subscription_ended_at) if at]
-        if any(at < started - LATE for at in ended):
+        if any(at < started - view.seen.late for at in ended):
             yield f"{call.key} began {started} although the invoice ended at {min(ended)}"
+
+
+def _stale(view: View, call: Called) -> Iterator[str]:
+    """Nobody tries while another charge is processing, nor for another sum than is owed, once a reading could show it."""
+    intended = view.intended_at(call.key)
+    if call.behind is not None and call.behind < intended - view.seen.late:
+        yield f"{call.key} was sent although another charge was processing since {call.behind}"
+    attempt = view.attempts[call.key]
+    shown = view.books.owed.get(call.obligation, [])
+    owed = {sum_ for at, sum_ in shown if intended - view.seen.late <= at <= intended}
+    if shown and (attempt.amount_minor, attempt.currency) not in {(sum_.minor, sum_.currency) for sum_ in owed}:
+        yield f"{call.key} was for {attempt.amount_minor} {attempt.currency}, owed were {', '.join(map(str, owed))}"
 
 
 def _number(view: View, call: Called) -> int:
     return int(view.attempts[call.key].number)
 
 
-def nothing_waits(view: View) -> Iterator[str]:
-    """At the end every case has ended, no attempt is open, and nothing failed for a reason nobody meant."""
+def nothing_lies(view: View) -> Iterator[str]:
+    """Every open case has a wake-up; no attempt is open, nothing is in flight, and nothing failed for a reason nobody meant."""
+    waking = {
+        step.case_id for step in view.steps if step.state in ("planned", "in_flight") and step.set_aside_at is None
+    }
     for case in view.cases.values():
-        if case.ended_at is None:
-            yield f"{case.id} is still {case.state}"
+        if case.ended_at is None and case.id not in waking:
+            yield f"{case.id} is {case.state} and nothing will wake it"
     for attempt in view.attempts.values():
         gone = view.books.invoices[attempt.case_id.removeprefix("case_")].gone
         if attempt.status in OPEN_ATTEMPTS and not gone:
@@ -105,7 +112,17 @@ def nothing_waits(view: View) -> Iterator[str]:
         replaced = step.set_aside_at is not None  # by news, before the person came who looks at what crashes set aside
         if step.failures and not replaced:
             yield f"step {step.id} {step.kind} of {step.case_id} failed: {step.error}"
-        if step.state in ("planned", "in_flight"):
+        if step.state == "in_flight":
+            yield f"step {step.id} {step.kind} of {step.case_id} is still {step.state}"
+
+
+def all_ended(view: View) -> Iterator[str]:
+    """With all faults over and everything played to its end, every case has ended and nothing is planned any more."""
+    for case in view.cases.values():
+        if case.ended_at is None:
+            yield f"{case.id} is still {case.state}"
+    for step in view.steps:
+        if step.state == "planned":
             yield f"step {step.id} {step.kind} of {step.case_id} is still {step.state}"
 
 
@@ -114,18 +131,35 @@ def effects(view: View) -> Iterator[str]:
     for event in view.events:
         if event.state != "done" or event.failures:
             yield f"event {event.id} {event.kind} is {event.state} after {event.failures} failures: {event.detail}"
+    yield from _dropped(view)
     for name, invoice in view.books.invoices.items():
         owed = invoice.status is ObligationStatus.OPEN and invoice.subscription_ended_at is None and not invoice.gone
         failures = ("invoice.payment_failed", "charge.failed")
         told = [
-            view.run.post.accepted[n.id]
-            for n in view.run.post.notices.values()
+            view.seen.accepted[n.id]
+            for n in view.seen.notices.values()
             if n.kind in failures
-            and n.id in view.run.post.accepted
+            and n.id in view.seen.accepted
             and (n.content.get("invoice") == name or n.object_id in {c.id for c in view.books.of(name)})
         ]
         if owed and told and name not in view.cases and not _too_late(view, name, min(told)):
             yield f"{name} failed and has no case"
+
+
+TELLING = (
+    *("invoice.payment_failed", "charge.failed", "invoice.paid", "invoice.voided", "invoice.marked_uncollectible"),
+    *("charge.refunded", "charge.dispute.created", "charge.dispute.closed", "customer.subscription.deleted"),
+)
+"""Events that may always mean something."""
+
+
+def _dropped(view: View) -> Iterator[str]:
+    """What was acknowledged is kept; but for the refusal of a call of ours, which its answer told already."""
+    kept = {event.id for event in view.events}
+    for name in view.seen.accepted.keys() - kept:
+        notice = view.seen.notices[name]
+        if notice.kind in TELLING and notice.idempotency_key not in view.attempts:
+            yield f"event {name} {notice.kind} was accepted {view.seen.accepted[name]} and is not kept"
 
 
 def _too_late(view: View, name: str, told: datetime) -> bool:
@@ -134,9 +168,9 @@ def _too_late(view: View, name: str, told: datetime) -> bool:
     The shortest horizon that any policy of the run had is taken: which one was in use when a worker read the event is not asked.
     """
     failed = [charge.at for charge in view.books.of(name) if charge.status is ChargeStatus.FAILED and charge.at <= told]
-    if view.run.clocks.driven and any("beyond the horizon" in (event.detail or "") for event in view.events):
+    if view.seen.driven and any("beyond the horizon" in (event.detail or "") for event in view.events):
         return True  # a driven clock runs on while an event rests that ended its worker
-    policies = [known.policy for _, known in view.run.editions]
+    policies = [known.policy for _, known in view.seen.editions]
     groups = [policy.of(segment.name) for policy in policies for segment in policy.segments]
     horizon = min(policy.horizon_days for policy in (*policies, *groups))
     return bool(failed) and told >= max(failed) + timedelta(days=horizon)
@@ -144,11 +178,11 @@ def _too_late(view: View, name: str, told: datetime) -> bool:
 
 def emails(view: View) -> Iterator[str]:
     """None before exhaustion, none twice, none after the payment, none that the table does not know."""
-    known = {f"<{row.id}@example.com>": row for row in view.emails}
-    left = Counter((row.case_id, row.letter) for mail in view.run.mailer.left if (row := known.get(mail.message_id)))
+    known = {row.id: row for row in view.emails}
+    left = Counter((row.case_id, row.letter) for mail in view.seen.mails if (row := known.get(mail.email_id)))
     yield from (f"{case} got letter {letter} {count} times" for (case, letter), count in left.items() if count > 1)
-    for mail in view.run.mailer.left:
-        row = known.get(mail.message_id)
+    for mail in view.seen.mails:
+        row = known.get(mail.email_id)
         if row is None:
             yield f"{mail.message_id} left without a row"
             continue
@@ -156,14 +190,14 @@ def emails(view: View) -> Iterator[str]:
         if exhausted is None or exhausted.at > mail.at:
             yield f"{row.id} left before its case was exhausted"
         invoice = view.books.invoices[row.case_id.removeprefix("case_")]
-        if invoice.paid_at is not None and invoice.paid_at < row.begun_at - LATE:
+        if invoice.paid_at is not None and invoice.paid_at < row.begun_at - view.seen.late:
             yield f"{row.id} was begun {row.begun_at} although {invoice.id} was paid {invoice.paid_at}"
-        if (slept := _slept(view, row.case_id, mail.machine_at)) > LATE:
+        if (slept := _slept(view, row.case_id, mail.machine_at)) > view.seen.late:
             yield f"{row.id} left {slept} after it was begun: its lease had ended long before"
         if row.status not in ("sent", "ambiguous"):
             yield f"{row.id} left, but is noted as {row.status}"
     for row in view.emails:
-        if row.status == "sent" and f"<{row.id}@example.com>" not in {m.message_id for m in view.run.mailer.left}:
+        if row.status == "sent" and row.id not in {mail.email_id for mail in view.seen.mails}:
             yield f"{row.id} is noted as sent, but never left"
 
 
@@ -219,8 +253,8 @@ def _went_back(view: View, name: str, recovered: Mapping[str, object]) -> Iterat
 
 def _told(view: View, object_id: str, kinds: tuple[str, ...]) -> bool:
     """Whether every event of these kinds about an object was accepted: the last one may be the only one that counts."""
-    mine = [n.id for n in view.run.post.notices.values() if n.object_id == object_id and n.kind in kinds]
-    return bool(mine) and all(name in view.run.post.accepted for name in mine)
+    mine = [n.id for n in view.seen.notices.values() if n.object_id == object_id and n.kind in kinds]
+    return bool(mine) and all(name in view.seen.accepted for name in mine)
 
 
 def sources(view: View) -> Iterator[str]:

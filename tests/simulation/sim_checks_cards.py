@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sim_books import Booked
 from sim_issuers import dead_details, never_again, wait_hours
-from sim_view import LATE, Row, View
+from sim_view import Row, View
 
 from recovery.cases.wallet import Place, Wallet
 from recovery.declines.signals import Card
@@ -46,7 +46,9 @@ def _brand(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
 def _shown(view: View, attempt: Row, charge: Booked) -> bool:
     """Whether the engine was shown the card as it meant to charge it, shortly before."""
     intended = view.intended_at(attempt.id)
-    wallets = [wallet for at, wallet in view.books.shown[charge.obligation] if intended - LATE <= at <= intended]
+    wallets = [
+        wallet for at, wallet in view.books.shown[charge.obligation] if intended - view.seen.late <= at <= intended
+    ]
     shown = [kept.card for wallet in wallets for kept in wallet.cards]
     return any((c.payment_method, c.brand) == (charge.card.payment_method, attempt.card["brand"]) for c in shown)
 
@@ -56,7 +58,9 @@ def _own_card(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     if attempt.purpose not in ("silent", "refreshed_card", "between_emails"):
         return
     intended = view.intended_at(attempt.id)
-    shown = [wallet for at, wallet in view.books.shown[charge.obligation] if intended - LATE <= at <= intended]
+    shown = [
+        wallet for at, wallet in view.books.shown[charge.obligation] if intended - view.seen.late <= at <= intended
+    ]
     named = {_named(wallet) for wallet in shown}
     own = next(iter(named)) if len(named) == 1 else None
     if own is None or own == charge.card.payment_method:
@@ -175,10 +179,8 @@ def _died(view: View, customer: str, card: Card, until: datetime) -> bool:
 def _told(view: View, at: datetime, customer: str, card: Card, *, until: datetime) -> bool:
     """Whether the news of these details arrived by then; what the updater was asked for is known at once."""
     named = (customer, card.payment_method)
-    news = [
-        n for n in view.run.post.notices.values() if n.object_id in named and n.created_at == at.replace(microsecond=0)
-    ]
-    accepted = view.run.post.accepted
+    news = [n for n in view.seen.notices.values() if n.object_id in named and n.created_at == at.replace(microsecond=0)]
+    accepted = view.seen.accepted
     return not news or any(n.id in accepted and accepted[n.id] <= until for n in news)
 
 

@@ -9,7 +9,7 @@ from sim_view import Row, View
 
 def pages(view: View) -> Iterator[str]:
     """Nothing wrong on the page; nothing tried and nothing sent after a goodbye, no letter after unsubscribing; one question."""
-    visits = view.run.visits
+    visits = view.seen.visits
     yield from visits.wrong
     for case_id, at in visits.left.items():
         case = next(row for row in view.cases.values() if row.id == case_id)

@@ -7,7 +7,15 @@ from sim_books import Invoice
 from sim_view import Row, View
 
 MONTH = timedelta(days=30.4375)
-LARGE = {"usd": 50_000, "eur": 50_000, "jpy": 70_000}
+LARGE = {
+    "usd": 50_000,
+    "eur": 50_000,
+    "gbp": 40_000,
+    "cad": 65_000,
+    "aud": 70_000,
+    "jpy": 70_000,
+    "brl": 250_000,
+}
 
 
 def standing(view: View) -> Iterator[str]:

@@ -69,12 +69,14 @@ def _window(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     followed = _followed(view, attempt, charge) if attempt.purpose == "silent" else set()
     limits = [policy.ladders[kind].risk_max for kind in followed]
     risk_max = max((policy.risk_max if limit is None else limit for limit in limits), default=policy.risk_max)
-    weight = max(_weight(hours, country, zone, attempt.started_at) for zone in hours.zones)
+    customer = view.books.customers[case.customer]
+    zones = (customer.zone,) if customer.zone and customer.country == country else hours.zones
+    weight = max(_weight(hours, country, zone, attempt.started_at) for zone in zones)
     # Debit cards are tried at the start of the booking day where the weights say so.
     booking = (
         charge.card.funding in ("debit", "prepaid") and country == "GB" and DeclineClass.WAIT_FOR_FUNDS in followed
     )
-    if booking and attempt.started_at.astimezone(ZoneInfo(hours.zones[0])).hour == 0:
+    if booking and attempt.started_at.astimezone(ZoneInfo(zones[0])).hour == 0:
         return
     if weight > risk_max:
         yield f"{attempt.id} ({attempt.purpose}) began {attempt.started_at}, risk {weight} above {risk_max} in {country}"
@@ -95,11 +97,21 @@ def _followed(view: View, attempt: Row, charge: Booked) -> set[DeclineClass]:
         on_card = [pair for pair in told if charge.card.same_details(pair[1].card)]
         newest += [max(on_card or told, key=lambda pair: pair[0])[1]] if told else []
     late = [c for a, c in view.ours() if a.case_id == attempt.case_id and c.beyond]
-    codes = {c.signals.decline_code for c in (*newest, *late) if c.signals is not None}
-    return {_CLASSES.get(code or "", DeclineClass.CAREFUL) for code in codes}
+    signals = [c.signals for c in (*newest, *late) if c.signals is not None]
+    by_network = {_BY_NETWORK[s.network_decline_code] for s in signals if s.network_decline_code in _BY_NETWORK}
+    return by_network | {_CLASSES.get(s.decline_code or "", DeclineClass.CAREFUL) for s in signals}
 
 
-_CLASSES = {"insufficient_funds": DeclineClass.WAIT_FOR_FUNDS, "processing_error": DeclineClass.ISSUER_ILL}
+_CLASSES = {
+    "insufficient_funds": DeclineClass.WAIT_FOR_FUNDS,
+    "card_velocity_exceeded": DeclineClass.WAIT_FOR_FUNDS,
+    "withdrawal_count_limit_exceeded": DeclineClass.WAIT_FOR_FUNDS,
+    "processing_error": DeclineClass.ISSUER_ILL,
+    "issuer_not_available": DeclineClass.ISSUER_ILL,
+    "try_again_later": DeclineClass.ISSUER_ILL,
+}
+_BY_NETWORK = dict.fromkeys(("51", "61", "65"), DeclineClass.WAIT_FOR_FUNDS)
+_BY_NETWORK |= dict.fromkeys(("91", "96"), DeclineClass.ISSUER_ILL)
 
 
 def _weight(hours: Any, country: str | None, zone: str, at: datetime) -> float:
@@ -133,7 +145,8 @@ def _earlier(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
     failure. What others paid is a part of the invoice at most.
     """
     mine = attempt.case_id.removeprefix("case_")
-    opened = {f"ch_first_{name}" for name, case in view.cases.items() if case.opened_at <= attempt.started_at}
+    open_then = [name for name, case in view.cases.items() if case.opened_at <= attempt.started_at]
+    opened = {first.id for name in open_then if (first := view.opening(name)) is not None}
     ours = [(a.started_at, c) for a, c in view.ours() if a.started_at < attempt.started_at and not c.beyond]
     read = [
         (charge.at, charge)
@@ -149,7 +162,7 @@ def _own(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
     """What the case itself went by: its failure, and our tries of it. What others try meanwhile changes no plan."""
     name = attempt.case_id.removeprefix("case_")
     earlier = ((at, c) for at, c in _earlier(view, attempt) if c.obligation == name)
-    return [(at, c) for at, c in earlier if c.key in view.attempts or c.id.startswith("ch_first_")]
+    return [(at, c) for at, c in earlier if c.key in view.attempts or c is view.opening(name)]
 
 
 def _budget(view: View, attempt: Row, charge: Booked) -> Iterator[str]:

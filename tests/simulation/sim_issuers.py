@@ -60,7 +60,10 @@ REFUSED: Final = tuple(f"{brand} {code}" for brand, codes in _REFUSING_CODES.ite
 ADVISED: Final = ("visa moody", "mastercard moody")
 """Their banks say something else each time."""
 
-NETWORK_MOODS: Final = (*WAITING, *REFUSED, *ADVISED)
+TURNING: Final = ("mastercard then 27", "mastercard then 30", "visa then R1", "visa then 57", "mastercard then 03")
+"""Plain words at first; what the network says of the card is heard by whoever tries it next, for whichever invoice."""
+
+NETWORK_MOODS: Final = (*WAITING, *REFUSED, *ADVISED, *TURNING)
 
 
 def brand_of(mood: str) -> str | None:
@@ -107,10 +110,10 @@ FAILING: Final = ("funds", "funds", "funds", "advice", "ill", "ill", "honor", "o
 """The moods of cards that have failed; blocked and duplicate are rarer still."""
 
 RARE: Final = ("duplicate", "blocked")
-DEAD_CODES: Final = frozenset({"expired_card", "lost_card", "incorrect_cvc"})
+DEAD_CODES: Final = frozenset({"expired_card", "lost_card", "stolen_card", "pickup_card", "incorrect_cvc"})
 """After one of these the same details must never be presented again."""
 
-NEVER_AGAIN_CODES: Final = frozenset({"lost_card"})
+NEVER_AGAIN_CODES: Final = frozenset({"lost_card", "stolen_card", "pickup_card"})
 """After one of these the card itself must never be presented again, on no invoice."""
 
 ADDRESS_CODES: Final = frozenset({"incorrect_zip"})
@@ -133,7 +136,7 @@ def answer(mood: str, dice: random.Random, *, on_session: bool, hard: bool) -> t
 
 def opening(mood: str) -> Signals:
     """The signals of the failure that begins everything."""
-    return _of(mood, random.Random(mood))[1]
+    return _said(mood.partition(" ")[0], "05") if mood in TURNING else _of(mood, random.Random(mood))[1]
 
 
 def _of(mood: str, dice: random.Random) -> tuple[float, Signals]:
@@ -141,8 +144,8 @@ def _of(mood: str, dice: random.Random) -> tuple[float, Signals]:
     brand = brand_of(mood)
     if brand is None:
         return _CODES[mood]
-    code = mood.partition(" ")[2]
+    code = mood.rpartition(" ")[2]
     if mood in ADVISED:
         words = ("51", "R1", "41", "57") if brand == "visa" else ("24", "27", "30", "03")
         code = dice.choice(("05", "05", *words))
-    return (0.0 if mood in REFUSED else 0.35), _said(brand, code)
+    return (0.0 if mood in REFUSED else 0.15 if mood in TURNING else 0.35), _said(brand, code)

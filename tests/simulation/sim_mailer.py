@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
 
+from sim_books import Mailed
 from sim_clocks import Clocks
 from sim_faults import Crashed, Faults
 
@@ -13,13 +14,9 @@ from recovery.dunning.mailer import MailAmbiguous, MailRefused, MailUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """One email that reached the customer."""
+class Left(Mailed):
+    """One email that reached the customer, with its two links."""
 
-    to: str
-    message_id: str
-    at: datetime
-    machine_at: datetime
     page: str
     unsubscribe: str
 
@@ -56,7 +53,6 @@ class SimMailer:
         if arrives:
             self.say(f"  email to {to}")
             left = Left(
-                to=to,
                 message_id=message["Message-ID"],
                 at=min(self.clocks.at, began + took),
                 machine_at=machine_began + took,

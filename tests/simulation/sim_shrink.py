@@ -4,9 +4,9 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sim_checks import judge
 from sim_database import emptied
 from sim_faults import KINDS
+from sim_judge import judge
 from sim_play import TURNS, Run, Wish
 from sqlalchemy import Engine
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 from sim_books import Booked, Called, Invoice
-from sim_checks import judge
 from sim_faults import KINDS
+from sim_judge import judge
 from sim_play import Run, Wish
 from sim_rules import shipped
 from sim_till import Payer

@@ -25,8 +25,8 @@ JITTER = timedelta(minutes=45)
         ("GB", "insufficient_funds", "2026-10-07T12:00Z", "2026-10-12T08:00Z", "bank weekend"),
         ("NP", "insufficient_funds", "2026-11-18T06:00Z", "2026-11-22T04:15Z", "bank weekend"),
         # An ill issuer is tried in the evening and on weekends too, but not at night.
-        ("DE", "processing_error", "2026-10-05T09:00Z", "2026-10-07T04:00Z", "issuer night"),
-        ("NP", "processing_error", "2026-11-19T05:30Z", "2026-11-21T00:15Z", "issuer night"),
+        ("DE", "processing_error", "2026-10-05T09:00Z", "2026-10-06T04:00Z", "issuer night"),
+        ("NP", "processing_error", "2026-11-20T05:30Z", "2026-11-21T00:15Z", "issuer night"),
     ],
 )
 def test_a_try_waits_for_the_issuers_next_open_day(

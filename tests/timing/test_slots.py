@@ -1,5 +1,6 @@
 """A slot is inside the window, after every wait, within every cap; and nothing earlier would have been."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -198,3 +199,8 @@ def test_a_spread_is_the_same_for_the_same_seed(seed: str, most: int) -> None:
     spread = jitter(seed, most)
     assert 0 <= spread <= most * 60
     assert spread == jitter(seed, most)
+
+
+def test_thousands_of_tries_at_one_slot_do_not_fire_in_one_second() -> None:
+    seconds = Counter(jitter(f"case_{number}:1", 45) for number in range(10_000))
+    assert max(seconds.values()) < 25

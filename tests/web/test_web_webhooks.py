@@ -11,6 +11,7 @@ from web_serving import SECRET, client_of, event, rows, signed
 
 from recovery.runtime.settings import SettingsInvalid
 from recovery.runtime.web.app import create_app
+from recovery.runtime.web.headers import HEADERS
 from recovery.runtime.wiring import Wiring
 
 GONE = "postgresql://nobody:none@127.0.0.1:1/none"
@@ -153,4 +154,17 @@ def test_a_slow_broker_delays_no_answer_and_rings_are_not_piled_up(wiring: Wirin
 
 
 def test_only_post_is_taken(client: httpx.Client) -> None:
-    assert client.get("/webhooks/stripe").status_code == 405
+    answer = client.get("/webhooks/stripe")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_its_answers_carry_the_headers_of_all_others_and_no_more_with_time(client: httpx.Client) -> None:
+    body = event()
+    answers = [client.post("/webhooks/stripe", content=body, headers=signed(body)) for _ in range(3)]
+    refused = client.post("/webhooks/stripe", content=body)
+    for answer in (*answers, refused):
+        assert set(answer.headers) - {"date", "server"} == {name.lower() for name in HEADERS} | {
+            "content-type",
+            "content-length",
+        }
+        assert len(answer.headers.multi_items()) == len(answer.headers)

@@ -23,7 +23,7 @@ def reduced(kind: str, thing: Json, *, previous: Json | None = None) -> dict[str
     ``previous`` are the event's previous attributes: only their names are kept, in ``changed``, except for the customer a payment
     method was detached from.
     """
-    table = next((table for prefix, table in _TABLES.items() if kind == prefix or kind.startswith(f"{prefix}.")), None)
+    table = _TABLES.get(kind.rpartition(".")[0])
     if table is None:
         return {}
     content = {key: value for key, pick in table.items() if (value := _scalar(pick(thing))) is not None}
@@ -52,6 +52,8 @@ def _scalar(value: object) -> Picked:
         return value
     if not isinstance(value, str) or not value or len(value) > _TEXT_MAX:
         return None
+    if value.isascii() and value.isprintable():
+        return value
     # PostgreSQL stores neither NUL nor lone surrogates, and one such event would be refused for ever.
     return value.replace("\x00", "").encode("utf-8", "replace").decode()
 
@@ -62,8 +64,10 @@ def _at(*path: str) -> Pick:
 
 def _id(*paths: str) -> Pick:
     """The first id among dotted paths: the new shape's place first."""
-    split = [path.split(".") for path in paths]
-    return lambda thing: next((found for path in split if (found := ident(thing, *path))), None)
+    first, *others = [path.split(".") for path in paths]
+    if not others:
+        return lambda thing: ident(thing, *first)
+    return lambda thing: next((found for path in (first, *others) if (found := ident(thing, *path))), None)
 
 
 def _payment(key: str) -> Pick:

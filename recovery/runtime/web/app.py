@@ -23,7 +23,7 @@ from recovery.runtime.web.health import healthz, readiness
 from recovery.runtime.web.mail_events import mail_events
 from recovery.runtime.web.measured import metrics_page
 from recovery.runtime.web.routes import page_routes
-from recovery.runtime.web.webhooks import stripe_webhook
+from recovery.runtime.web.webhooks import StripeWebhooks
 from recovery.runtime.wiring import Wiring
 
 
@@ -36,10 +36,18 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
     meter = WebhookMeter()
     writer = EventWriter(wiring.database, machine_now)
     access = access_of(wiring.settings, wiring.database)
-    routes: list[BaseRoute] = []
+    middleware = [Middleware(SecurityHeaders)]
     if wiring.settings.stripe_webhook_secrets:  # first: of all requests most are these
-        routes.append(Route("/webhooks/stripe", stripe_webhook(wiring, writer, bell, meter), methods=["POST"]))
-    routes += [
+        webhooks = Middleware(
+            StripeWebhooks,
+            gateway=wiring.gateway,
+            limit=wiring.settings.webhook_body_bytes_max,
+            writer=writer,
+            bell=bell,
+            meter=meter,
+        )
+        middleware.insert(0, webhooks)
+    routes: list[BaseRoute] = [
         Route("/healthz", healthz),
         Route("/readyz", readiness(wiring)),
         Route("/metrics", metrics_page(wiring, meter, access)),
@@ -58,7 +66,7 @@ def create_app(wiring: Wiring, *, ring: Callable[[], None]) -> Starlette:
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=middleware,
         exception_handlers=error_handlers(access),
         lifespan=lifespan,
     )

@@ -6,6 +6,7 @@ another world under another load or another version of Python.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -39,6 +40,10 @@ class Dice:
     def uniform(self, low: float, high: float) -> float:
         """A number between two others."""
         return low + (high - low) * self.random()
+
+    def by_magnitude(self, low: float, high: float) -> float:
+        """A number between two others above 0, as likely from 1 to 10 as from 10 to 100: many small ones and few large."""
+        return low * math.pow(high / low, self.random())
 
     def randint(self, low: int, high: int) -> int:
         """A whole number, both ends included."""

@@ -110,7 +110,8 @@ class Parameters:
     honor_with_customer: Share = 0.5
     """How often a bank that never approves silently approves when its customer is present."""
 
-    outage_hours: Delay = (2.0, 14.0)
+    outage_hours: Delay = (0.2, 24.0)
+    """From the failure to the outage's end, evenly by order of magnitude: many are short and few long."""
     velocity_per_day: Annotated[int, Ge(1)] = 4
     updater_knows_share: Share = 0.65
     updater_days: Delay = (0.0, 10.0)
@@ -147,5 +148,7 @@ class Parameters:
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name}: {low} must not be above {high}")
+        if self.outage_hours[0] <= 0:
+            raise ValueError("outage_hours: must begin above 0")
         if any(sum(shares.values()) <= 0 for shares in (self.causes, self.reactions, self.brands)):
             raise ValueError("causes, reactions and brands need at least one share above zero each")

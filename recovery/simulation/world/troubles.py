@@ -51,7 +51,7 @@ def make_trouble(seed: int, index: int, parameters: Parameters, *, home: Home, f
     if cause is Cause.HONOR:
         return replace(trouble, chronic=random.random() < parameters.honor_never_share)
     if cause is Cause.OUTAGE:
-        hours = random.uniform(*parameters.outage_hours)
+        hours = random.by_magnitude(*parameters.outage_hours)
         return replace(trouble, ends_at=fails_at + timedelta(hours=hours))
     if cause is Cause.VELOCITY:
         return replace(trouble, ends_at=_local_midnight(fails_at, home.zone))
