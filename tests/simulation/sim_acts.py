@@ -105,7 +105,7 @@ class People:
         if self.faults.allows("own_cards") and own.random() < 0.4 and not month:
             invoice.card = self._card(own.choice(self.world.moods))
             customer.own_cards.append(invoice.card)
-        self.plan(dice.uniform(0, 400_000), lambda: self._first_failure(invoice))
+        self.plan(dice.uniform(0, self.world.fails_within_seconds), lambda: self._first_failure(invoice))
 
     def _first_failure(self, invoice: Invoice) -> None:
         card = self.books.card_of(invoice)

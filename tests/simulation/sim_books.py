@@ -104,6 +104,8 @@ class Called:
     landed_at: datetime | None = None
     refused: str | None = None
     lands_at: datetime | None = None
+    behind: datetime | None = None
+    """When in real time the charge was made that was processing as this one arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,8 @@ class Books:
     """What the updater, being asked, called closed."""
     shown: dict[str, list[tuple[datetime, Wallet]]] = field(default_factory=dict)
     """What the engine was shown of the cards for each invoice, and when in real time."""
+    owed: dict[str, list[tuple[datetime, Money]]] = field(default_factory=dict)
+    """What the engine was shown of what remains of each invoice, and when in real time."""
     hasty: list[str] = field(default_factory=list)
     """Attempts that were settled by a reading while their request might still land, in words."""
     consents: dict[str, bool] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sim_books import Called
 from sim_checks_cards import cards
+from sim_checks_letters import letters
 from sim_checks_pages import pages
 from sim_checks_standing import standing
 from sim_checks_timing import timing
@@ -23,7 +24,7 @@ OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
 def judge(view: View, *more: Callable[[View], Iterator[str]]) -> list[str]:
     """Every violation found, in words. ``more`` are checks that only this kind of run can be asked."""
     books = (charged_once, keys, no_haste, nothing_lies, effects, emails, money, sources, ends)
-    care = (timing, cards, pages, standing)
+    care = (timing, cards, pages, letters, standing)
     return [f"{check.__name__}: {what}" for check in (*books, *care, *more) for what in check(view)]
 
 
@@ -69,6 +70,7 @@ def no_haste(view: View) -> Iterator[str]:
         if call.key not in view.attempts:
             continue  # told by ``keys``
         started = view.attempts[call.key].started_at
+        yield from _stale(view, call)
         slept = call.machine_at - view.intended_at(call.key)
         if slept > view.seen.late:
             yield f"{call.key} was sent {slept} after its intent: its lease had ended long before"
@@ -76,6 +78,18 @@ def no_haste(view: View) -> Iterator[str]:
         ended = [at for at in (invoice.paid_at, invoice.ended_at, invoice.subscription_ended_at) if at]
         if any(at < started - view.seen.late for at in ended):
             yield f"{call.key} began {started} although the invoice ended at {min(ended)}"
+
+
+def _stale(view: View, call: Called) -> Iterator[str]:
+    """Nobody tries while another charge is processing, nor for another sum than is owed, once a reading could show it."""
+    intended = view.intended_at(call.key)
+    if call.behind is not None and call.behind < intended - view.seen.late:
+        yield f"{call.key} was sent although another charge was processing since {call.behind}"
+    attempt = view.attempts[call.key]
+    shown = view.books.owed.get(call.obligation, [])
+    owed = {sum_ for at, sum_ in shown if intended - view.seen.late <= at <= intended}
+    if shown and (attempt.amount_minor, attempt.currency) not in {(sum_.minor, sum_.currency) for sum_ in owed}:
+        yield f"{call.key} was for {attempt.amount_minor} {attempt.currency}, owed were {', '.join(map(str, owed))}"
 
 
 def _number(view: View, call: Called) -> int:

@@ -121,6 +121,7 @@ class SimGateway(Gateway):
 
     def _shown(self, obligation: str) -> Obligation:
         invoice = self._invoice(obligation)
+        self.till.books.owed.setdefault(obligation, []).append((self.clocks.machine_at, invoice.remaining))
         return Obligation(
             id=invoice.id,
             customer=invoice.customer,
@@ -276,6 +277,8 @@ class SimGateway(Gateway):
             charge = self.till.pay(invoice, card, payer)
         except Refused as refused:
             call.refused = str(refused)
+            pending = books.pending(invoice.id)
+            call.behind = pending.machine_at if pending else None
             if invoice.status is ObligationStatus.OPEN:
                 return Unknown(detail=str(refused))
             return AlreadySettled(detail=str(refused))

@@ -60,7 +60,10 @@ REFUSED: Final = tuple(f"{brand} {code}" for brand, codes in _REFUSING_CODES.ite
 ADVISED: Final = ("visa moody", "mastercard moody")
 """Their banks say something else each time."""
 
-NETWORK_MOODS: Final = (*WAITING, *REFUSED, *ADVISED)
+TURNING: Final = ("mastercard then 27", "mastercard then 30", "visa then R1", "visa then 57", "mastercard then 03")
+"""Plain words at first; what the network says of the card is heard by whoever tries it next, for whichever invoice."""
+
+NETWORK_MOODS: Final = (*WAITING, *REFUSED, *ADVISED, *TURNING)
 
 
 def brand_of(mood: str) -> str | None:
@@ -133,7 +136,7 @@ def answer(mood: str, dice: random.Random, *, on_session: bool, hard: bool) -> t
 
 def opening(mood: str) -> Signals:
     """The signals of the failure that begins everything."""
-    return _of(mood, random.Random(mood))[1]
+    return _said(mood.partition(" ")[0], "05") if mood in TURNING else _of(mood, random.Random(mood))[1]
 
 
 def _of(mood: str, dice: random.Random) -> tuple[float, Signals]:
@@ -141,8 +144,8 @@ def _of(mood: str, dice: random.Random) -> tuple[float, Signals]:
     brand = brand_of(mood)
     if brand is None:
         return _CODES[mood]
-    code = mood.partition(" ")[2]
+    code = mood.rpartition(" ")[2]
     if mood in ADVISED:
         words = ("51", "R1", "41", "57") if brand == "visa" else ("24", "27", "30", "03")
         code = dice.choice(("05", "05", *words))
-    return (0.0 if mood in REFUSED else 0.35), _said(brand, code)
+    return (0.0 if mood in REFUSED else 0.15 if mood in TURNING else 0.35), _said(brand, code)

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from sim_books import UNTOLD, Since
 from sim_faults import Faults
-from sim_issuers import ADVISED, FAILING, REFUSED, WAITING
+from sim_issuers import ADVISED, FAILING, REFUSED, TURNING, WAITING
 
 COUNTRIES = ("US", "DE", "JP", "AE", "GB", None)
 CURRENCIES = ("usd", "usd", "eur", "jpy", "kwd")
 AMOUNTS = (990, 4900, 12000)
 BILLS = (1, 1, 1, 2)
+FIRST_DAYS = 400_000.0
 
 ODD_AMOUNTS = (1, 101, 4901, 60_000, 1_234_567)
 """What cannot be halved, is next to nothing, or is enough for the policy's care of large sums."""
@@ -31,6 +32,8 @@ class World:
     moods: tuple[str, ...] = FAILING
     bills: tuple[int, ...] = BILLS
     shares: float = 0.0
+    fails_within_seconds: float = FIRST_DAYS
+    """How long it takes until the last invoice has failed."""
     told: bool = False
     """Whether the gateway tells how long its subscriptions are kept."""
 
@@ -59,6 +62,8 @@ def drawn(faults: Faults) -> World:
         amounts=_amounts(dice, family=family, odd=special["odd_amounts"]),
         moods=_moods(dice) if special["advice"] else FAILING,
         bills=(1, 2, 2, 3) if family else BILLS,
+        # A rule that is new on a day, as Visa's of 25 October, meets what was said before it.
+        fails_within_seconds=dice.choice((1, 4)) * FIRST_DAYS if special["advice"] else FIRST_DAYS,
         shares=dice.choice((0.7, 1.0)) if special["shared_card"] else 0.0,
         told=special["standing"],
     )
@@ -82,4 +87,6 @@ def _amounts(dice: random.Random, *, family: bool, odd: bool) -> tuple[int, ...]
 
 def _moods(dice: random.Random) -> tuple[str, ...]:
     """A seed hears few of the networks' words, so that several of its cards hear the same."""
+    if dice.random() < 0.5:
+        return (dice.choice(TURNING),)
     return (*dice.choices(WAITING, k=2), *dice.choices(REFUSED, k=2), *ADVISED, "funds", "good")

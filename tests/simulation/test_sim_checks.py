@@ -1,6 +1,7 @@
 """Every checker finds what it is there for: one story that is all right, told by hand, and what may be wrong with it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -116,6 +117,7 @@ class Story:
         """An attempt of ours, committed and sent."""
         face = {"brand": CARD.brand, "fingerprint": CARD.fingerprint}
         told = {"number": number, "purpose": "silent", "status": status, "card": face, "started_at": at}
+        told |= {"amount_minor": EUR.minor, "currency": EUR.currency}
         self.puts("attempts", id=key, **told)
         reason = f"attempt {number}: now"
         self.puts("journal", fact="ChargeDue", reason=reason, state="silent", booked_at=at, at=at)
@@ -280,6 +282,36 @@ def tried_on_dead_details(story: Story) -> None:
     story.books.charges["ch_1"].signals = Signals(decline_code="lost_card")
 
 
+def tried_on_what_the_network_forbade(story: Story) -> None:
+    story.books.charges["ch_1"].signals = Signals(decline_code="do_not_honor", network_advice_code="03")
+
+
+def tried_without_a_mandate(story: Story) -> None:
+    for charge in story.books.charges.values():
+        charge.card = replace(CARD, country="IN")
+
+
+def tried_beside_a_processing_charge(story: Story) -> None:
+    story.books.calls[0].behind = TRIED_AT - timedelta(hours=1)
+
+
+def tried_for_another_sum(story: Story) -> None:
+    story.books.owed["in_1"] = [(TRIED_AT, Money(minor=1600, currency="eur"))]
+
+
+def written_at_night(story: Story) -> None:
+    story.rows["emails"][0]["begun_at"] = EXHAUSTED_AT.replace(hour=22)
+
+
+def written_again_too_soon(story: Story) -> None:
+    at = EXHAUSTED_AT + timedelta(hours=1)
+    story.puts("emails", id=f"{EMAIL}9", letter=2, template="reminder", status="ambiguous", begun_at=at)
+
+
+def cared_for_as_somebody_else(story: Story) -> None:
+    story.rows["cases"][0]["segment"] = "trial"
+
+
 FOUND: dict[Callable[[Story], None], str] = {
     charged_again: "charged_once: in_1 was charged 2 times by us",
     key_executed_twice: f"charged_once: key {KEY} was executed 2 times",
@@ -305,6 +337,13 @@ FOUND: dict[Callable[[Story], None], str] = {
     tried_before_the_network_allows: f"timing: {KEY} began 2026-09-15 09:00:00+00:00, within 48 h of",
     tried_beyond_the_budget: f"timing: {KEY} was number",
     tried_on_dead_details: f"timing: {KEY} presents details that were declined as lost_card",
+    tried_on_what_the_network_forbade: f"timing: {KEY} presents a card that was do_not_honor, network advice 03 on in_1",
+    tried_without_a_mandate: f"cards: {KEY} (silent) charged a card issued in IN, which the customer had not chosen",
+    tried_beside_a_processing_charge: f"no_haste: {KEY} was sent although another charge was processing since",
+    tried_for_another_sum: f"no_haste: {KEY} was for 4900 eur, owed were 16.00 EUR",
+    written_at_night: f"letters: {EMAIL} was begun 2026-09-16 22:00:00+00:00, which is no decent hour for cus_1",
+    written_again_too_soon: f"letters: {EMAIL}9 was begun",
+    cared_for_as_somebody_else: f"standing: {CASE} is cared for as 'trial', it should be []",
 }
 
 

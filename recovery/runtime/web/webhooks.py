@@ -99,7 +99,7 @@ async def _limited_body(headers: dict[bytes, bytes], receive: Receive, limit: in
     told = headers.get(b"content-length", b"")
     if told.isdigit() and int(told) > limit:
         raise BodyTooLarge
-    body, more = b"", True
+    body, more = bytearray(), True  # growing bytes would be copied for each of many small pieces
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -108,7 +108,7 @@ async def _limited_body(headers: dict[bytes, bytes], receive: Receive, limit: in
         if len(body) > limit:
             raise BodyTooLarge
         more = message.get("more_body", False)
-    return body
+    return bytes(body)
 
 
 def _told(status: int, why: str, headers: dict[str, str] | None = None) -> Response:

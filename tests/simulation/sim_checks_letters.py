@@ -1,0 +1,49 @@
+"""Judges when customers were written to: hours, days and caps, recounted. Without it a letter at night would pass for one in order."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sim_view import Row, View
+
+from recovery.storage.codec import policy_from
+
+CAP_SPAN = timedelta(days=30)
+OPENS, CLOSES = time(9), time(19)
+"""As shipped; no run varies them."""
+
+
+def letters(view: View) -> Iterator[str]:
+    """What left, or may have, in decent hours and within the caps of its customer, whichever of their cases it spoke of."""
+    cases = {row.id: row for row in view.cases.values()}
+    mails: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(view.emails, key=lambda each: each.begun_at):
+        case = cases[row.case_id]
+        yield from _hours(view, row, case)
+        dunning = policy_from(view.policies[case.policy]).of(case.segment).dunning
+        before = mails[case.customer]
+        if before and row.begun_at < before[-1].begun_at + timedelta(hours=dunning.customer_gap_hours):
+            yield f"{row.id} was begun {row.begun_at}, {before[-1].id} to the same customer {before[-1].begun_at}"
+        recent = [each for each in before if each.begun_at > row.begun_at - CAP_SPAN]
+        if len(recent) >= dunning.customer_emails_max:
+            yield f"{row.id} is email {len(recent) + 1} to {case.customer} in {CAP_SPAN.days} days"
+        if row.status != "refused":
+            before.append(row)
+
+
+def _hours(view: View, row: Row, case: Row) -> Iterator[str]:
+    """The card that the case had then is not known any more: one of the customer's must fit."""
+    customer = view.books.customers[case.customer]
+    known = [c.card for c in view.books.of(case.obligation)] + customer.own_cards
+    known += [card for _, whose, card, _ in view.books.arrived if whose == customer.id]
+    banks = view.rules_at(row.begun_at).banks
+    hours = [banks.of(card.country) for card in known]
+    if not any(_decent((customer.zone,) if customer.zone else of.zones, of.weekend, row.begun_at) for of in hours):
+        yield f"{row.id} was begun {row.begun_at}, which is no decent hour for {customer.id}"
+
+
+def _decent(zones: tuple[str, ...], weekend: tuple[int, ...], at: datetime) -> bool:
+    """A working day between the hours, in all of the zones."""
+    local = [at.astimezone(ZoneInfo(zone)) for zone in zones]
+    return all(OPENS <= each.time() < CLOSES and each.weekday() not in weekend for each in local)
