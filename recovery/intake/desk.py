@@ -9,6 +9,7 @@ from recovery.engine.advance import advance
 from recovery.engine.door import Door
 from recovery.gateways.port import Gateway
 from recovery.intake.outcome import Done, Held
+from recovery.intake.readings import Readings
 from recovery.storage.event_store import StoredEvent
 
 LOOKED_AT_LEAST = timedelta(days=1)
@@ -22,6 +23,7 @@ class Desk:
     door: Door
     gateway: Gateway
     event: StoredEvent
+    readings: Readings
 
     def text(self, name: str) -> str | None:
         """A kept field of the event, if it is text."""

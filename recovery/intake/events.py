@@ -12,6 +12,7 @@ from recovery.engine.door import Door
 from recovery.engine.leases import Keeper
 from recovery.gateways.port import Gateway, GatewayMisconfigured, GatewayUnavailable, NotFound
 from recovery.intake.outcome import Done, Held
+from recovery.intake.readings import Readings
 from recovery.intake.translate import translate
 from recovery.storage.connect import OUR_MISTAKES, at_once, reading
 from recovery.storage.event_store import (
@@ -65,22 +66,23 @@ class Intake:
 
         keeper = self.keeper
         with nullcontext() if keeper is None else keeper.keeping(self.door, extend, most_seconds=batch * whole):
+            readings = Readings(self.gateway, self.door.machine_clock)
             for event in taken:
-                self._unless_poison(event)
+                self._unless_poison(event, readings)
                 del waiting[event.id]
         return len(taken)
 
-    def _unless_poison(self, event: StoredEvent) -> None:
+    def _unless_poison(self, event: StoredEvent, readings: Readings) -> None:
         if event.unended <= FAILURES_MAX:
-            self._one(event)
+            self._one(event, readings)
             return
         detail = f"begun {event.unended - 1} times in a row and never ended: it seems to end its workers"
         self._finish(event, "set_aside", detail)
         log.error("event_set_aside", event_id=event.id, kind=event.kind, detail=detail)
 
-    def _one(self, event: StoredEvent) -> None:
+    def _one(self, event: StoredEvent, readings: Readings) -> None:
         try:
-            outcome = translate(self.door, self.gateway, event)
+            outcome = translate(self.door, self.gateway, event, readings)
         except OUR_MISTAKES as error:
             log.exception("event_failed", event_id=event.id, kind=event.kind)
             self._failed(event, f"{type(error).__name__}: {error.orig}")

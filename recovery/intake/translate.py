@@ -28,6 +28,7 @@ from recovery.intake.deserving import too_old, undeserving
 from recovery.intake.desk import Desk, tell
 from recovery.intake.idle import is_idle
 from recovery.intake.outcome import Done, Held
+from recovery.intake.readings import Readings
 from recovery.intake.reversals import reversal_seen
 from recovery.storage.attempt_store import attempt_of_charge, case_of_attempt, open_attempt_of_obligation
 from recovery.storage.case_store import cases_of, knows_fact, load_case
@@ -42,18 +43,22 @@ PROCESSING_WAIT_SECONDS = 600.0
 """The same while the gateway takes hours or days over that attempt: looking every few seconds would only cost."""
 
 
-def translate(door: Door, gateway: Gateway, event: StoredEvent) -> Done | Held:
-    """Let an event have its effect; Held when it has to wait. Raises the gateway's and the database's errors."""
+def translate(door: Door, gateway: Gateway, event: StoredEvent, readings: Readings) -> Done | Held:
+    """Let an event have its effect; Held when it has to wait. ``readings`` are its batch's. Raises the gateway's and the database's
+    errors.
+    """
     if event.livemode != gateway.livemode:
         return Done("from the other mode (test or live) than our key")
     handler = _HANDLERS.get(event.kind)
-    return handler(Desk(door=door, gateway=gateway, event=event)) if handler else Done("nothing to do")
+    if handler is None:
+        return Done("nothing to do")
+    return handler(Desk(door=door, gateway=gateway, event=event, readings=readings))
 
 
 def _obligation_id(desk: Desk) -> str | None:
     found = desk.text("invoice")
     if found is None:
-        found = desk.gateway.obligation_of(payment_intent=desk.text("payment_intent"), charge=desk.text("charge"))
+        found = desk.readings.obligation_of(payment_intent=desk.text("payment_intent"), charge=desk.text("charge"))
     return found
 
 
@@ -84,7 +89,7 @@ def _failed(desk: Desk) -> Done | Held:
         failure = failure_key(desk.text("charge") or "")
         if known and all(knows_fact(tx, case_id, failure) for case_id in known):
             return Done("known: several events tell of one charge")
-    obligation = desk.gateway.read_obligation(obligation_id)
+    obligation = desk.readings.obligation(obligation_id)
     charge = _failed_charge(desk, obligation)
     with reading(desk.door.database) as tx:
         if attempt_of_charge(tx, charge.id) is not None:
@@ -162,7 +167,7 @@ def _paid(desk: Desk) -> Done | Held:
         return Done("no case")
     if own is not None and own[2] is AttemptStatus.SUCCEEDED:
         return Done("known from the answer")
-    obligation = desk.gateway.read_obligation(obligation_id)
+    obligation = desk.readings.obligation(obligation_id)
     if obligation.status is not ObligationStatus.PAID:
         return tell(desk, known, PartPaid(obligation=obligation)) if obligation.succeeded else Done("nothing is paid")
     if own is not None and obligation.succeeded:

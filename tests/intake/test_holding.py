@@ -6,6 +6,7 @@ import pytest
 from building import stored_event, wired
 
 from recovery.intake.desk import Desk
+from recovery.intake.readings import Readings
 
 
 @pytest.mark.parametrize(
@@ -22,5 +23,6 @@ def test_an_event_is_looked_at_the_less_often_the_longer_it_waits(
 ) -> None:
     with wired(database_url) as wiring:
         event = stored_event(received_at=wiring.door.machine_clock() - waited)
-        held = Desk(door=wiring.door, gateway=wiring.gateway, event=event).hold("busy", seconds=5.0)
+        readings = Readings(wiring.gateway, wiring.door.machine_clock)
+        held = Desk(door=wiring.door, gateway=wiring.gateway, event=event, readings=readings).hold("busy", seconds=5.0)
         assert held.seconds == pytest.approx(seconds, rel=0.05)

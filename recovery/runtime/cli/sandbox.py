@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from recovery.gateways.stripe import KINDS
 from recovery.runtime.clock import clock_from
 from recovery.runtime.settings import load_settings
 from recovery.runtime.worlds import DEFAULT_WORLD, load_world
 from recovery.simulation.sandbox.server import RunSettings, run_sandbox
+from recovery.simulation.sandbox.settings import SandboxOptions
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,7 +31,7 @@ def sandbox(
     start_at: Annotated[str | None, typer.Option(help="First instant, ISO 8601 with offset; now by default.")] = None,
     webhook: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Where to send events, signed with the first webhook secret."),
+        typer.Option(metavar="URL", help="Where to send the events we ask for, signed with the first webhook secret."),
     ] = None,
 ) -> None:
     """Run the sandbox. Key and webhook secret are those of the RECOVERY_STRIPE_ settings."""
@@ -49,6 +51,7 @@ def sandbox(
         parameters=load_world(settings.config_dir, world),
         secret_key=key,
         webhook_endpoints=tuple((url, secrets[0]) for url in webhook or ()),
+        options=SandboxOptions(webhook_kinds=KINDS),  # as an endpoint is set up for us at the real gateway
     )
     run_sandbox(
         run, now=clock.now, ready=lambda url: typer.echo(f"sandbox at {url}, its ledger at {url}/_sandbox/ledger")

@@ -42,6 +42,8 @@ class SandboxOptions:
     """Days after a failed first attempt at which the gateway tries again by itself; empty: its retries are off."""
     processing_seconds: float = 3600.0
     """Business seconds after which a processing payment succeeds; an hour is a debit that needs no night."""
+    webhook_kinds: frozenset[str] | None = None
+    """The types of events that the endpoints are registered for; None: all."""
     webhook_concurrency: int = 4
     """Deliveries under way at once; four keep two cores busy without reordering much."""
     webhook_backoff_seconds: float = 0.1

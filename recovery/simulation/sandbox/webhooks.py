@@ -75,8 +75,9 @@ class Deliveries:
             self.endpoints = (*self.endpoints, endpoint)
 
     def put(self, event: dict[str, Any], *, delay_seconds: float = 0.0) -> None:
-        """Queue one event for every endpoint."""
-        if not self.endpoints:
+        """Queue one event for every endpoint, if they are registered for its type."""
+        wanted = self._options.webhook_kinds
+        if not self.endpoints or (wanted is not None and event["type"] not in wanted):
             return
         payload = json.dumps(event, separators=(",", ":")).encode()
         with self._ready:
