@@ -224,7 +224,6 @@ def _notice(event: Json) -> Notice:
         created_at=_second(event["created"]),
         object_id=thing["id"],
         content=named | about,
-        idempotency_key=(event["request"] or {}).get("idempotency_key"),
     )
 
 

@@ -154,11 +154,11 @@ TELLING = (
 
 
 def _dropped(view: View) -> Iterator[str]:
-    """What was acknowledged is kept; but for the refusal of a call of ours, which its answer told already."""
+    """What was acknowledged is kept, whether or not we know it already."""
     kept = {event.id for event in view.events}
     for name in view.seen.accepted.keys() - kept:
         notice = view.seen.notices[name]
-        if notice.kind in TELLING and notice.idempotency_key not in view.attempts:
+        if notice.kind in TELLING:
             yield f"event {name} {notice.kind} was accepted {view.seen.accepted[name]} and is not kept"
 
 
