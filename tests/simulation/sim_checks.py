@@ -19,6 +19,8 @@ from recovery.cases.obligation import ChargeStatus, ObligationStatus
 
 ENGINE_ONLY = ("silent_retry", "refreshed_card", "backup_card")
 OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
+SKEW = timedelta(seconds=10)
+"""More than any worker's clock is wrong by: what it read may seem younger than what it wrote."""
 
 
 def judge(view: View, *more: Callable[[View], Iterator[str]]) -> list[str]:
@@ -87,7 +89,7 @@ def _stale(view: View, call: Called) -> Iterator[str]:
         yield f"{call.key} was sent although another charge was processing since {call.behind}"
     attempt = view.attempts[call.key]
     shown = view.books.owed.get(call.obligation, [])
-    owed = {sum_ for at, sum_ in shown if intended - view.seen.late <= at <= intended}
+    owed = {sum_ for at, sum_ in shown if intended - view.seen.late <= at <= intended + SKEW}
     if shown and (attempt.amount_minor, attempt.currency) not in {(sum_.minor, sum_.currency) for sum_ in owed}:
         yield f"{call.key} was for {attempt.amount_minor} {attempt.currency}, owed were {', '.join(map(str, owed))}"
 
