@@ -28,7 +28,7 @@ setup:
 setup-dev:
 	@$(SETUP) dev
 
-demo: setup  ## 45 days of 200 failing customers in about a minute and a half, on real parts; ends with Ctrl-C
+demo: setup  ## 45 days of 200 failing customers in about a minute, on real parts; ends with Ctrl-C
 	@$(IN) exec "$(VENV)/bin/recovery" demo $(ARGS)
 
 # Style and types beside the tests: the tests also wait, and mypy runs on one core.
