@@ -22,11 +22,22 @@ def campaign_of(case: Case, rules: Rules) -> Campaign:
 
 def decent_at(case: Case, rules: Rules, at: datetime) -> datetime:
     """The first instant from ``at`` on at which the customer may be written to, in their own zone or all of their country's."""
-    hours = rules.banks.of(case.card.country if case.card else None)
+    hours = rules.banks.of(_country(case))
     dunning = rules.policy.dunning
     weekend = () if dunning.weekends else hours.weekend
     courtesy = Courtesy(opens=dunning.opens, closes=dunning.closes, weekend=weekend)
     return decent_from(courtesy, (case.zone,) if case.zone else hours.zones, at)
+
+
+def home_zone(case: Case, rules: Rules) -> str:
+    """Whose days and hours the customer is told: their own, else those of the main zone of their country."""
+    return case.zone or rules.banks.of(_country(case)).zones[0]
+
+
+def _country(case: Case) -> str | None:
+    """Where the customer lives, as their card tells: the one that failed, where none is left."""
+    card = case.card or case.tried_card
+    return card.country if card else None
 
 
 def next_letter(case: Case, *, now: datetime, rules: Rules) -> Plan | None:

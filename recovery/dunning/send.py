@@ -10,6 +10,7 @@ from email.message import EmailMessage
 
 from sqlalchemy import Connection
 
+from recovery.cases.between import home_zone
 from recovery.cases.case import Case
 from recovery.cases.customer_facts import MailStopped, listed
 from recovery.cases.facts import EmailDue, EmailRefused, EmailSent
@@ -167,9 +168,7 @@ class SendEmail:
         return closing.due_at if closing else self.door.clock()
 
     def _zone(self, case: Case) -> str:
-        """Whose days are written: the customer's own, else the main one of the card's country."""
-        if case.zone is not None:
-            return case.zone
+        """Whose days are written."""
         with reading(self.door.database) as tx:
             rules = self.door.rulebook.rules_for(tx, case.policy)
-        return rules.banks.of(case.card.country if case.card else None).zones[0]
+        return home_zone(case, rules)

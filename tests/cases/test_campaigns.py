@@ -9,6 +9,7 @@ from cases_support import CARD, FAILED_AT, LOST, OPEN_HOUR, asked, attempt, open
 
 from recovery.cases import facts
 from recovery.cases.answers import Declined
+from recovery.cases.between import home_zone
 from recovery.cases.campaigns import PLAIN, Campaign, Letter, campaign_for
 from recovery.cases.case import Case, Decision, Purpose, WaitingStep
 from recovery.cases.customer import may_wish
@@ -59,6 +60,15 @@ def test_nobody_is_written_to_at_night_or_on_a_weekend() -> None:
     assert night.email is None
     assert "decent hour" in str(night.reason)
     assert _due(case, datetime(2026, 10, 13, 13, 0, tzinfo=UTC)).email == 2
+
+
+def test_who_has_no_card_left_is_written_to_in_the_hours_of_the_one_that_failed() -> None:
+    case = replace(_in("America/New_York"), zone=None, card=None)
+    assert case.tried_card is not None
+    assert case.tried_card.country == "US"
+    assert _due(case, datetime(2026, 10, 13, 13, 0, tzinfo=UTC)).email is None  # dark in Los Angeles
+    assert _due(case, datetime(2026, 10, 13, 16, 0, tzinfo=UTC)).email == 2
+    assert home_zone(case, rules()) == rules().banks.of("US").zones[0]
 
 
 def test_letters_follow_the_days_of_their_campaign_and_end() -> None:

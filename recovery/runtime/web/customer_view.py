@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from recovery.cases.between import home_zone
 from recovery.cases.case import Case
 from recovery.cases.customer import WISH_DAYS_MAX, may_wish
 from recovery.cases.leaving import has_left
@@ -29,8 +30,7 @@ class View:
     @property
     def zone(self) -> str:
         """Whose days are shown."""
-        card = self.case.card
-        return self.case.zone or self.rules.banks.of(card.country if card else None).zones[0]
+        return home_zone(self.case, self.rules)
 
     def values(self, notice: str | None = None) -> dict[str, object]:
         """The template's values: no name but the first, no card but its last four digits, no id."""
