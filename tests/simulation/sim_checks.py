@@ -13,14 +13,12 @@ from sim_checks_letters import letters
 from sim_checks_pages import pages
 from sim_checks_standing import standing
 from sim_checks_timing import timing
-from sim_view import View
+from sim_view import SKEW, View
 
 from recovery.cases.obligation import ChargeStatus, ObligationStatus
 
 ENGINE_ONLY = ("silent_retry", "refreshed_card", "backup_card")
 OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
-SKEW = timedelta(seconds=10)
-"""More than any worker's clock is wrong by: what it read may seem younger than what it wrote."""
 
 
 def judge(view: View, *more: Callable[[View], Iterator[str]]) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sim_books import Booked
 from sim_issuers import dead_details, never_again, wait_hours
-from sim_view import Row, View
+from sim_view import SKEW, Row, View
 
 from recovery.cases.wallet import Place, Wallet
 from recovery.declines.signals import Card
@@ -47,7 +47,9 @@ def _shown(view: View, attempt: Row, charge: Booked) -> bool:
     """Whether the engine was shown the card as it meant to charge it, shortly before."""
     intended = view.intended_at(attempt.id)
     wallets = [
-        wallet for at, wallet in view.books.shown[charge.obligation] if intended - view.seen.late <= at <= intended
+        wallet
+        for at, wallet in view.books.shown[charge.obligation]
+        if intended - view.seen.late <= at <= intended + SKEW
     ]
     shown = [kept.card for wallet in wallets for kept in wallet.cards]
     return any((c.payment_method, c.brand) == (charge.card.payment_method, attempt.card["brand"]) for c in shown)
@@ -59,7 +61,9 @@ def _own_card(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
         return
     intended = view.intended_at(attempt.id)
     shown = [
-        wallet for at, wallet in view.books.shown[charge.obligation] if intended - view.seen.late <= at <= intended
+        wallet
+        for at, wallet in view.books.shown[charge.obligation]
+        if intended - view.seen.late <= at <= intended + SKEW
     ]
     named = {_named(wallet) for wallet in shown}
     own = next(iter(named)) if len(named) == 1 else None
@@ -69,7 +73,9 @@ def _own_card(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     mine = [
         at
         for at, whose, card, by_customer in view.books.arrived
-        if by_customer and whose == customer and card == charge.card
+        if by_customer
+        and whose == customer
+        and card.payment_method == charge.card.payment_method  # renewed since, perhaps
     ]
     later = saved[charge.card.payment_method] > saved[own]  # by policy the customer's choice too
     if not later and not any(at < attempt.started_at for at in mine):
@@ -118,7 +124,8 @@ def _backup(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     reached = [a for a in before if a.status not in unsent and a.id not in late]
     if len(reached) >= policy.cards.backups_max:
         yield f"{attempt.id} is backup try {len(reached) + 1} of {policy.cards.backups_max}"
-    if any(a.card["fingerprint"] == charge.card.fingerprint for a in reached):
+    details = ("fingerprint", "exp_month", "exp_year")  # a renewed expiry is worth another try
+    if any(all(a.card[name] == getattr(charge.card, name) for name in details) for a in reached):
         yield f"{attempt.id} tries a backup card again"
     exhausted = view.exhaustions.get(attempt.case_id)
     if exhausted is not None and exhausted.at < attempt.started_at:

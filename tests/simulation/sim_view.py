@@ -45,6 +45,10 @@ class Seen:
     late: timedelta
 
 
+SKEW = timedelta(seconds=10)
+"""More than any worker's clock is wrong by: what it read may seem younger than what it wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row; columns as attributes."""
