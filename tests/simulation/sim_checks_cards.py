@@ -141,8 +141,9 @@ def _overlooked(view: View) -> Iterator[str]:
             stayed = now_default is not None and now_default == card
             if not stayed or case.state != "lost" or not case.opened_at < at < case.ended_at - NOTICED:
                 continue
-            if invoice.ended_at is not None and not _told(view, at, customer, card, until=invoice.ended_at - NOTICED):
-                continue  # the merchant ended it before anybody could know
+            until = min(each for each in (case.ended_at, invoice.ended_at) if each is not None) - NOTICED
+            if not _told(view, at, customer, card, until=until):
+                continue  # it ended before anybody could know: the event was lost, and lists of events are read at random here
             if not by_customer and card.country in _mandated(view, case):
                 continue  # decision 0014
             if _left_alone(view, card, since=at, until=case.ended_at - NOTICED):
