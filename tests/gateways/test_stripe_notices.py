@@ -10,7 +10,6 @@ from stripe_stub import CREATED, charge, intent, invoice, method
 
 from recovery.gateways.port import PayloadRejected, SignatureRejected
 from recovery.gateways.stripe import KINDS, StripeGateway
-from recovery.gateways.stripe.signature import check_signature
 
 NOW = datetime(2026, 10, 5, 9, 30, tzinfo=UTC)
 OLD, NEW = "whsec_old", "whsec_new"
@@ -93,25 +92,6 @@ STAMP = int(NOW.timestamp())
 def test_forged_and_broken_signatures_are_refused(header: str) -> None:
     with pytest.raises(SignatureRejected):
         GATEWAY.verify(BODY, header, machine_now=NOW)
-
-
-@pytest.mark.parametrize(
-    "header", [signed(BODY, NEW), signed(BODY, "whsec_other", NEW), signed(BODY, OLD), f"t={STAMP},v1=0"]
-)
-def test_it_is_judged_as_the_client_library_does(header: str) -> None:
-    def library_takes(secret: str) -> bool:
-        try:
-            library.WebhookSignature.verify_header(BODY, header, secret, tolerance=None)
-        except library.SignatureVerificationError:
-            return False
-        return True
-
-    try:
-        check_signature(BODY, header, secrets=(NEW,), machine_now=NOW)
-    except SignatureRejected:
-        assert not library_takes(NEW)
-    else:
-        assert library_takes(NEW)
 
 
 def test_without_a_secret_nothing_is_believed() -> None:
