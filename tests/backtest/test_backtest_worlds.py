@@ -42,6 +42,11 @@ def test_a_delay_that_runs_backwards_is_refused() -> None:
         Parameters(updater_days=(3.0, 1.0))
 
 
+def test_a_range_by_order_of_magnitude_cannot_begin_at_nothing() -> None:
+    with pytest.raises(ValueError, match="outage_hours: must begin above 0"):
+        Parameters(outage_hours=(0.0, 8.0))
+
+
 def test_a_part_of_a_world_is_the_same_as_in_the_whole() -> None:
     whole = build_world(seed=4, customers=30, days=30, start_at=START_AT)
     part = build_world(seed=4, customers=10, days=30, start_at=START_AT, first=20)
