@@ -7,6 +7,7 @@ from sim_books import Booked
 from sim_issuers import dead_details, never_again, wait_hours
 from sim_view import SKEW, Row, View
 
+from recovery.cases.obligation import ChargeStatus
 from recovery.cases.wallet import Place, Wallet
 from recovery.declines.signals import Card
 from recovery.storage.codec import policy_from
@@ -23,13 +24,29 @@ def cards(view: View) -> Iterator[str]:
         yield from _brand(view, attempt, charge)
         yield from _own_card(view, attempt, charge)
         yield from _without_mandate(view, attempt, charge)
-        for at, card in view.books.closed:
-            if at < attempt.started_at and charge.card.same_details(card):
-                yield f"{attempt.id} presents details that the updater had called closed"
+        yield from _called_closed(view, attempt, charge)
         if attempt.purpose == "backup_card":
             yield from _backup(view, attempt, charge)
     yield from _overlooked(view)
     yield from _slips(view)
+
+
+def _called_closed(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
+    """What the updater called closed is not presented on any invoice of its holder; the issuer's approval since contradicts it."""
+    customer = view.books.invoices[charge.obligation].customer
+    for at, card in view.books.closed:
+        if not at < attempt.started_at or not charge.card.same_details(card) or not _shown_to(view, customer, card):
+            continue
+        since = [c for c in view.books.charges.values() if c.card.same_details(card) and at < c.at < charge.at]
+        if all(c.status is not ChargeStatus.SUCCEEDED for c in since):
+            yield f"{attempt.id} presents details that the updater had called closed"
+
+
+def _shown_to(view: View, customer: str, card: Card) -> bool:
+    """Whether this stored card is among those that readings showed of the customer's."""
+    mine = [i.id for i in view.books.invoices.values() if i.customer == customer]
+    wallets = [wallet for each in mine for _, wallet in view.books.shown.get(each, ())]
+    return any(kept.card.payment_method == card.payment_method for wallet in wallets for kept in wallet.cards)
 
 
 def _brand(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
