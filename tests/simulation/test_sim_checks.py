@@ -286,6 +286,10 @@ def tried_on_what_the_network_forbade(story: Story) -> None:
     story.books.charges["ch_1"].signals = Signals(decline_code="do_not_honor", network_advice_code="03")
 
 
+def tried_on_what_the_updater_called_closed(story: Story) -> None:
+    story.books.closed.append((FAILED_AT + timedelta(hours=1), CARD))
+
+
 def tried_without_a_mandate(story: Story) -> None:
     for charge in story.books.charges.values():
         charge.card = replace(CARD, country="IN")
@@ -338,6 +342,7 @@ FOUND: dict[Callable[[Story], None], str] = {
     tried_beyond_the_budget: f"timing: {KEY} was number",
     tried_on_dead_details: f"timing: {KEY} presents details that were declined as lost_card",
     tried_on_what_the_network_forbade: f"timing: {KEY} presents a card that was do_not_honor, network advice 03 on in_1",
+    tried_on_what_the_updater_called_closed: f"cards: {KEY} presents details that the updater had called closed",
     tried_without_a_mandate: f"cards: {KEY} (silent) charged a card issued in IN, which the customer had not chosen",
     tried_beside_a_processing_charge: f"no_haste: {KEY} was sent although another charge was processing since",
     tried_for_another_sum: f"no_haste: {KEY} was for 4900 eur, owed were 16.00 EUR",
@@ -357,3 +362,19 @@ def test_what_is_wrong_is_found(wrong: Callable[[Story], None]) -> None:
     wrong(story)
     found = story.judged()
     assert any(each.startswith(FOUND[wrong]) for each in found), found
+
+
+def test_a_card_that_paid_since_is_not_closed() -> None:
+    story = Story()
+    tried_on_what_the_updater_called_closed(story)
+    story.charges("ch_their_own", FAILED_AT + timedelta(hours=2))
+    paid = story.books.charges["ch_their_own"]
+    paid.obligation, paid.initiator = "in_2", Initiator.CUSTOMER
+    story.books.invoices["in_2"] = replace(story.books.invoices["in_1"], id="in_2", customer="cus_2")
+    assert not [found for found in story.judged() if "closed" in found]
+
+
+def test_what_the_updater_said_of_somebody_elses_entry_binds_nobody_else() -> None:
+    story = Story()
+    story.books.closed.append((FAILED_AT + timedelta(hours=1), replace(CARD, payment_method="pm_theirs")))
+    assert story.judged() == []
