@@ -185,7 +185,8 @@ def _recorded(case: Case, attempt: Attempt, answer: Answer, *, now: datetime, ru
             )  # the answer outweighs codes that would allow another silent try
             return _with_refusal(case, attempt, AttemptStatus.NEEDS_CUSTOMER, signals, charge, now=now, rules=rules)
         case Processing(charge_id=charge):
-            return _with_attempt(case, replace(attempt, status=AttemptStatus.PROCESSING, charge_id=charge))
+            own = _own(case, attempt, charge)
+            return _with_attempt(case, replace(attempt, status=AttemptStatus.PROCESSING, charge_id=own))
         case _:
             return _with_attempt(case, replace(attempt, status=_STATUS[type(answer)]))
 
@@ -209,6 +210,7 @@ def _with_refusal(
     rules: Rules,
 ) -> Case:
     verdict: Verdict = rules.verdict(signals, attempt.card, now)
+    charge = _own(case, attempt, charge)
     refused = replace(attempt, status=status, signals=signals, charge_id=charge, decline_class=verdict.decline_class)
     attempts, dead = _amended(case, refused), case.dead_after(attempt.card, verdict)
     if attempt.purpose is Purpose.BACKUP_CARD:
@@ -223,6 +225,14 @@ def _with_refusal(
         tried_card=attempt.card,
         dead_cards=dead,
     )
+
+
+def _own(case: Case, attempt: Attempt, charge: str | None) -> str | None:
+    """The charge that an answer names, unless an earlier attempt made it: a call that made none leaves that one in its place, and two
+    attempts within seconds are too close for the gateway to tell them apart.
+    """
+    others = {each.charge_id for each in case.attempts if each.id != attempt.id}
+    return None if charge in others else charge
 
 
 def _with_attempt(case: Case, attempt: Attempt) -> Case:

@@ -1,11 +1,14 @@
-"""Keeps a case open until its letters had their turn. Without it a last notice that falls on a weekend would come after the end."""
+"""Keeps a case open until letters, charges and wishes had their turn. Without it a last notice that falls on a weekend would come after
+the end."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recovery.cases.between import held_back
 from recovery.cases.case import Case, Decision, Plan
+from recovery.cases.customer import AFTER_WISH
 from recovery.cases.lifecycle import StepKind
+from recovery.cases.obligation import Obligation
 from recovery.cases.rules import Rules
 
 TIME_TO_ANSWER = timedelta(days=2)
@@ -32,6 +35,17 @@ def kept_open(before: Case, decision: Decision, *, rules: Rules) -> Decision:
     others = tuple(plan for plan in decision.plan if plan.kind is not StepKind.CLOSE_CASE)
     reason = f"{decision.reason}; the case stays open until {wanted:%a %d %b} for that letter"
     return replace(decision, reason=reason, plan=(*others, Plan(kind=StepKind.CLOSE_CASE, due_at=wanted)))
+
+
+def not_yet(case: Case, obligation: Obligation, *, now: datetime) -> Decision | None:
+    """What keeps a case from being given up at its end; None when nothing does. A wish may come while the end is being performed."""
+    if case.open_attempt is not None or obligation.pending:
+        later, why = now + timedelta(days=1), "a charge is still open"
+    elif case.wished_at is not None and case.wished_at > now:
+        later, why = case.wished_at + AFTER_WISH, f"the customer asked for a try on {case.wished_at:%d %b}"
+    else:
+        return None
+    return Decision(case=case, reason=f"not closed yet: {why}", plan=(Plan(kind=StepKind.CLOSE_CASE, due_at=later),))
 
 
 def _planned(decision: Decision, kind: StepKind) -> datetime | None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from recovery.cases import answered, correcting, customer, facts, firing, leaving, letters, money_moves, regrouping
 from recovery.cases.case import Case, Decision, Entry, Plan
-from recovery.cases.closing import kept_open
+from recovery.cases.closing import kept_open, not_yet
 from recovery.cases.fresh_first import fresh_first, in_passing
 from recovery.cases.keeping import keep_card
 from recovery.cases.lifecycle import (
@@ -186,12 +186,9 @@ def _close_due(case: Case, fact: facts.CloseDue, now: datetime, rules: Rules, _u
         return ended
     if case.state is not DUNNING:
         return Decision(case=case, reason=f"not closed: the case is {case.state.value}")
-    if case.open_attempt is not None or fact.obligation.pending:
-        later = now + timedelta(days=1)
-        wait = (Plan(kind=StepKind.CLOSE_CASE, due_at=later),)
-        return Decision(case=case, reason="not closed yet: a charge is still open", plan=wait)
-    first = fresh_first(case, fact.obligation, StepKind.CLOSE_CASE, now=now, rules=rules)
-    return first or money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
+    waits = not_yet(case, fact.obligation, now=now)
+    waits = waits or fresh_first(case, fact.obligation, StepKind.CLOSE_CASE, now=now, rules=rules)
+    return waits or money_moves.lose(case, now=now, why="the customer's time is over and nothing was paid")
 
 
 def _missing(case: Case, fact: facts.ObligationMissing, now: datetime, rules: Rules, _usage: CardUse) -> Decision:

@@ -169,7 +169,9 @@ def _fire_between(case: Case, card: Card, *, now: datetime, rules: Rules, usage:
     purpose = purpose_between(case, now=now, rules=rules)
     if purpose is None:
         case, letter = after_wish(case, now=now, rules=rules)
-        plan = (letter,) if letter else ()
+        # This try may have taken the place of the one that the customer asked for.
+        wished = Plan(kind=StepKind.CHARGE_CARD, due_at=case.wished_at) if case.wished_at is not None else None
+        plan = tuple(each for each in (letter, wished) if each is not None)
         return Decision(case=case, reason="not tried: these details were tried; the customer is asked", plan=plan)
     slot = may_fire(case, purpose, now=now, rules=rules, usage=usage)
     if isinstance(slot, str):

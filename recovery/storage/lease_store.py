@@ -63,6 +63,7 @@ def release_step(
 ) -> bool:
     """Give a claim back, to be performed later; False when it was no longer ours. ``error`` says why, and ``failed`` counts it.
 
+    What was planned anew meanwhile takes its place, as it would have with a step that was not in flight.
     ``ended`` is False when its worker never said anything: then the claim goes on counting as unended.
     """
     if not holds_lease(tx, step):
@@ -72,7 +73,7 @@ def release_step(
         "lease_until": None,
         "again_at": None,
         "hold_until": func.greatest(steps.c.hold_until, hold_until),
-        "due_at": due_at or step.due_at,
+        "due_at": func.coalesce(steps.c.again_at, due_at or step.due_at),
         "error": error,
         "failures": steps.c.failures + (1 if failed else 0),
         "unended": 0 if ended else steps.c.unended,
