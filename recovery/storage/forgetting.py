@@ -8,15 +8,16 @@ that the database allows there. Brand, funding and country of a card stay: outco
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, delete, func, literal, null, select, text, true, update
+from sqlalchemy import Connection, Table, Text, case, cast, delete, func, literal, null, or_, select, text, true, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
-from recovery.cases.lifecycle import OPEN
+from recovery.cases.lifecycle import OPEN, OPEN_STEPS, StepKind, StepState
 from recovery.storage import card_tables, subscription_tables  # noqa: F401 - the tables that the metadata lists
 from recovery.storage.columns import metadata
 from recovery.storage.mail_tables import messages
 from recovery.storage.past_tables import past_charges, past_invoices
-from recovery.storage.tables import attempts, cases, events, foreign_charges, journal
+from recovery.storage.tables import attempts, cases, events, foreign_charges, journal, steps
 
 ERASED = "forgotten"
 KEPT_OF_A_CARD = ("brand", "funding", "country")
@@ -54,8 +55,15 @@ def unless_forgotten(table: Table, read: Any) -> dict[str, ColumnElement[Any]]: 
     return {name: case((gone, value), else_=read[name]) for name, value in kept.items()}
 
 
+PERSONAL = ("customer", "payment_method", "subscription")
+"""What news of invoices and payments keeps of a person; without it what still waits can have its effect on the books."""
+
+OF_THE_BOOKS = ("invoice%", "charge%", "payment_intent%", "refund%")
+"""Kinds of events whose objects are invoices, payments and what went back of them."""
+
+
 class StillOpen(ValueError):
-    """The customer has open cases, which cannot go on without knowing whom they are about."""
+    """The customer has open cases or something under way, which cannot go on without knowing whom they are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +85,8 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
             f"{', '.join(still)} of this customer still open: withdraw or give up first (recovery case withdraw)"
         )
     ids = [row.id for row in found]
-    told = events.c.content["customer"].astext == customer
-    erased = tx.execute(
-        update(events).where(told | (events.c.object_id == customer)).values(content={}, object_id=ERASED)
-    ).rowcount
+    _end_steps(tx, ids)
+    erased = _forget_events(tx, customer)
     _settle_subscriptions(tx, customer)
     _forget_cards(tx, ids)
     erased_reason = func.erased_reason(journal.c.reason, journal.c.fact)
@@ -97,8 +103,30 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
             done = table.c.address_listed if table.name == OBJECTIONS else true()
             deleted += tx.execute(delete(table).where(table.c.customer == customer, done)).rowcount
         else:
-            tx.execute(update(table).where(table.c.customer == customer).values(customer=pseudonym))
+            # A case that opened meanwhile is not among those that ended: it goes on, under the name.
+            whose = table.c.id.in_(ids) if table is cases else table.c.customer == customer
+            tx.execute(update(table).where(whose).values(customer=pseudonym))
     return Forgotten(cases=len(ids), events=erased, rows_deleted=deleted)
+
+
+def _end_steps(tx: Connection, ids: list[str]) -> None:
+    """Call off what ended cases would still do: whom to ask and which card to keep nobody can tell any more. Raises StillOpen."""
+    waiting = steps.c.case_id.in_(ids) & steps.c.state.in_(OPEN_STEPS)
+    left = tx.execute(select(steps).where(waiting).order_by(steps.c.id).with_for_update()).all()
+    for step in left:
+        if step.state == StepState.IN_FLIGHT or step.kind == StepKind.SETTLE_ATTEMPT:
+            raise StillOpen(f"{step.kind} of {step.case_id} is not done yet: try again later (recovery case show)")
+    tx.execute(update(steps).where(steps.c.id.in_([step.id for step in left])).values(state=StepState.CANCELLED))
+
+
+def _forget_events(tx: Connection, customer: str) -> int:
+    """Erase what events tell of the customer. Of a payment's news that nobody has worked through all else stays, for the books."""
+    mine = (events.c.content["customer"].astext == customer) | (events.c.object_id == customer)
+    of_the_books = or_(*(events.c.kind.like(kind) for kind in OF_THE_BOOKS))
+    needed = (events.c.state != "done") & of_the_books
+    kept = events.c.content.op("-")(cast(list(PERSONAL), ARRAY(Text)))
+    reduced = tx.execute(update(events).where(mine, needed).values(content=kept)).rowcount
+    return reduced + tx.execute(update(events).where(mine).values(content={}, object_id=ERASED)).rowcount
 
 
 def _settle_subscriptions(tx: Connection, customer: str) -> None:

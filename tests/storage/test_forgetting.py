@@ -9,17 +9,19 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from recovery.cases import facts
-from recovery.cases.lifecycle import State
+from recovery.cases.answers import Unknown
+from recovery.cases.lifecycle import State, StepKind
 from recovery.cases.past import PastCharge, PastInvoice
 from recovery.declines.signals import Card
 from recovery.money import Money
 from recovery.runtime.clock import machine_now
 from recovery.storage.columns import metadata
-from recovery.storage.event_store import StoredEvent, store_event
+from recovery.storage.event_store import StoredEvent, claim_events, store_event
 from recovery.storage.forgetting import StillOpen, forget
 from recovery.storage.objection_store import address_is_listed, keep_objection
 from recovery.storage.past_store import save_charges, save_invoices
 from recovery.storage.subscription_store import current_customers, save_subscriptions
+from recovery.storage.tables import steps
 
 
 @pytest.fixture
@@ -162,3 +164,55 @@ def test_reading_the_gateways_lists_again_brings_nobody_back(life: Life) -> None
     assert "'paid'" in left, "what does not tell who it was is read anew"
     with life.wiring.database.connect() as tx:
         assert current_customers(tx, behind=None, limit=9) == [("cus_stays", "sub_8")], "nobody to ask for cards"
+
+
+def told_of(life: Life, kind: str, object_id: str, **content: object) -> StoredEvent:
+    event = StoredEvent(
+        gateway="stripe",
+        id=f"evt_{kind}",
+        kind=kind,
+        livemode=False,
+        created_at=machine_now(),
+        object_id=object_id,
+        content={"customer": "cus_in_gone", "payment_method": "pm_in_gone"} | content,
+        idempotency_key=None,
+        caused_by_request=False,
+    )
+    with life.wiring.database.begin() as tx:
+        store_event(tx, event, machine_now=machine_now())
+    return event
+
+
+def test_news_that_still_waits_reaches_the_books_though_its_customer_is_forgotten(life: Life) -> None:
+    """Refunded and forgotten in one go: the refund's event waits for a worker."""
+    charge = life.pay(life.fail("in_gone"))
+    told_of(life, "charge.refunded", charge, charge=charge)
+    told_of(life, "payment_method.updated", "pm_in_gone", last4="4242")
+    with life.wiring.database.begin() as tx:
+        assert forget(tx, "cus_in_gone", pseudonym="forgotten_1").events == 2
+    left = dump(life)
+    assert [trace for trace in ("cus_in_gone", "pm_in_gone", "4242") if trace in left] == []
+    with life.wiring.database.begin() as tx:
+        waiting = claim_events(tx, machine_now=machine_now(), lease_until=machine_now(), limit=9)
+    assert [(event.object_id, event.content) for event in waiting] == [(charge, {"charge": charge}), ("forgotten", {})]
+
+
+def test_an_ended_case_has_nothing_left_to_do_once_its_customer_is_forgotten(life: Life) -> None:
+    """A card to keep, a question to ask: both would fail for ever, or write to somebody who is forgotten."""
+    case_id = life.fail("in_gone")
+    life.pay(case_id)
+    with life.wiring.database.begin() as tx:
+        for kind in (StepKind.KEEP_CARD, StepKind.ASK_REASON):
+            tx.execute(steps.insert().values(case_id=case_id, kind=kind, state="planned", due_at=life.at))
+        forget(tx, "cus_in_gone", pseudonym="forgotten_1")
+    assert life.case(case_id).steps == ()
+
+
+def test_who_has_a_charge_under_way_is_forgotten_when_it_is_settled(life: Life) -> None:
+    case_id = life.fail("in_gone")
+    life.attempt(case_id, Unknown(detail="timeout"))
+    life.tell(case_id, facts.SubscriptionCancelled(subscription="sub_in_gone", at=life.at))
+    before = dump(life)
+    with life.wiring.database.begin() as tx, pytest.raises(StillOpen, match="settle_attempt of case_in_gone"):
+        forget(tx, "cus_in_gone", pseudonym="forgotten_1")
+    assert dump(life) == before
