@@ -21,6 +21,8 @@ PLAIN_SLACK_DAYS = 2
 """How much later than its days the last try of a plain ladder may come: advice of a network and a busy gateway push it out."""
 
 Threshold = Annotated[float, Ge(0), Le(1)]
+Hours = Annotated[float, Ge(0), Le(366 * 24)]
+"""A wait, of a year at most: longer than any horizon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +38,14 @@ class Ladder:
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
-    gaps_hours: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(1)]
+    gaps_hours: Annotated[tuple[Hours, ...], MinLen(1)]
     tries_max: Annotated[int, Ge(1), Le(30)]
     paydays: bool = False
-    payday_gap_hours: Annotated[float, Ge(0)] = 20
-    payday_within_hours: Annotated[float, Ge(0)] | None = None
+    payday_gap_hours: Hours = 20
+    payday_within_hours: Hours | None = None
     risk_max: Threshold | None = None
     one_per_day: bool = True
-    last_gap_hours: Annotated[float, Ge(0)] | None = None
+    last_gap_hours: Hours | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +63,11 @@ class Dunning:
     __pydantic_config__: ClassVar[Any] = _FORBID
     wait_days: Annotated[int, Ge(1), Le(180)] = 14
     email_tries_max: Annotated[int, Ge(1), Le(20)] = 6
-    email_retry_hours: Annotated[float, Ge(0.1)] = 4
+    email_retry_hours: Annotated[Hours, Ge(0.1)] = 4
     opens: time = time(9, 0)
     closes: time = time(19, 0)
     weekends: bool = False
-    customer_gap_hours: Annotated[float, Ge(0)] = 20
+    customer_gap_hours: Hours = 20
     customer_emails_max: Annotated[int, Ge(1), Le(30)] = 8
     silent_tries_max: Annotated[int, Ge(0), Le(10)] = 2
     wishes_max: Annotated[int, Ge(0), Le(5)] = 2
@@ -123,14 +125,14 @@ class Policy:
     horizon_days: Annotated[int, Ge(1), Le(90)]
     silent_attempts_max: Annotated[int, Ge(1), Le(30)]
     jitter_minutes: Annotated[int, Ge(0), Le(240)]
-    refresh_days: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)]
+    refresh_days: Annotated[tuple[Annotated[int, Ge(0), Le(366)], ...], MinLen(1)]
     ladders: Mapping[DeclineClass, Ladder]
     risk_max: Threshold = 0.15
     dunning: Dunning = field(default_factory=Dunning)
     cards: Cards = field(default_factory=Cards)
-    review_days: Annotated[int, Ge(1)] = 3
-    unsent_retry_minutes: Annotated[int, Ge(1)] = 15
-    unsent_max: Annotated[int, Ge(1)] = 8
+    review_days: Annotated[int, Ge(1), Le(366)] = 3
+    unsent_retry_minutes: Annotated[int, Ge(1), Le(1440)] = 15
+    unsent_max: Annotated[int, Ge(1), Le(20)] = 8
     campaigns: tuple[Campaign, ...] = ()
     segments: tuple[Segment, ...] = ()
     holdout: Holdout = field(default_factory=Holdout)

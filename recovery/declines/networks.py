@@ -50,7 +50,7 @@ class Cap:
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID
-    tries_max: Annotated[int, Ge(1)]
+    tries_max: Annotated[int, Ge(1), Le(100_000)]
     window_hours: Annotated[int, Ge(1), Le(LOOK_BACK // timedelta(hours=1))]
     per_amount: bool
     counted: Counted = Counted.ATTEMPTS
@@ -73,7 +73,7 @@ class CodeRule:
     __pydantic_config__: ClassVar[Any] = _FORBID
     advice: Advice
     reason: str
-    hours: Annotated[int, Ge(0)] = 0
+    hours: Annotated[int, Ge(0), Le(366 * 24)] = 0
     because: Because | None = None
     typed: bool = False
 
@@ -97,8 +97,8 @@ class Fee:
     __pydantic_config__: ClassVar[Any] = _FORBID
     charged_for: FeeFor
     currency: str
-    domestic_minor: Annotated[int, Ge(0)]
-    cross_border_minor: Annotated[int, Ge(0)]
+    domestic_minor: Annotated[int, Ge(0), Le(1_000_000)]
+    cross_border_minor: Annotated[int, Ge(0), Le(1_000_000)]
     codes: tuple[str, ...] = ()
 
 

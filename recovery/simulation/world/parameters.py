@@ -16,7 +16,7 @@ from annotated_types import Ge, Le
 
 Share = Annotated[float, Ge(0), Le(1)]
 Factor = Annotated[float, Ge(0), Le(4)]
-Delay = tuple[Annotated[float, Ge(0)], Annotated[float, Ge(0)]]
+Delay = tuple[Annotated[float, Ge(0), Le(3660)], Annotated[float, Ge(0), Le(3660)]]
 """From and to, in the unit that the name says."""
 
 
