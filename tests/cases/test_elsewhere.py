@@ -67,6 +67,15 @@ def test_fresh_details_of_the_same_number_keep_the_wait_as_well() -> None:
     assert planned(decision)[StepKind.CHARGE_CARD] >= OPEN_HOUR + timedelta(days=10)
 
 
+def test_fresh_details_of_the_same_number_keep_the_wait_that_was_advised_on_this_case() -> None:
+    verdict = rules().verdict(TEN_DAYS, MASTERCARD, OPEN_HOUR)
+    case = replace(opened(), card=MASTERCARD, tried_card=MASTERCARD, verdict=verdict, last_failure_at=OPEN_HOUR)
+    fact = facts.CardRefreshed(obligation=owed(), card=replace(MASTERCARD, exp_year=2035), step_id=1)
+    usage = CardUse(budget_key=MASTERCARD.budget_key, uses=())
+    decision = decide(case, fact, now=OPEN_HOUR, rules=rules(), usage=usage)
+    assert planned(decision)[StepKind.CHARGE_CARD] >= OPEN_HOUR + timedelta(days=10)
+
+
 @pytest.mark.parametrize("told", [REVOKED, LOST])
 def test_a_card_that_another_case_was_told_never_to_try_again_is_not_tried(told: Signals) -> None:
     held = due(CARD, told)

@@ -7,17 +7,23 @@ from typing import cast
 
 import pytest
 from building import Life, wired
+from sqlalchemy import text
 
-from recovery.cases.answers import Answer, NotSent, Unknown
+from recovery.cases.answers import Answer, NotSent, Processing, Succeeded, Unknown
 from recovery.cases.facts import AttemptAnswered
-from recovery.cases.lifecycle import StepKind
+from recovery.cases.lifecycle import AttemptStatus, StepKind
+from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.charging.settle import SettleAttempt
+from recovery.declines.signals import Initiator
 from recovery.engine.advance import advance
+from recovery.engine.claims import Postponed
 from recovery.gateways.port import ChargeOrder, Gateway
+from recovery.money import Money
 from recovery.storage.lease_store import release_step
 from recovery.storage.step_store import ClaimedStep, claim_steps
 
 UNANSWERED = Unknown(detail="timeout")
+_BOOKED = text("SELECT charge_id, amount_minor, source FROM ledger WHERE source IS NOT NULL")
 
 
 @pytest.fixture
@@ -27,16 +33,22 @@ def life(database_url: str) -> Iterator[Life]:
 
 
 class Knows:
-    """A gateway that has heard of nothing, and remembers what it was asked about."""
+    """A gateway that tells one thing, or has heard of nothing, and remembers what it was asked about."""
 
     call_bound_seconds = 10.0
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Answer | None = None, obligation: Obligation | None = None) -> None:
         self.asked: list[str] = []
+        self._answer = answer
+        self._obligation = obligation
 
     def settle(self, order: ChargeOrder) -> Answer | None:
         self.asked.append(order.key)
-        return None
+        return self._answer
+
+    def read_obligation(self, _: str) -> Obligation:
+        assert self._obligation is not None
+        return self._obligation
 
 
 def settling(life: Life) -> ClaimedStep:
@@ -67,3 +79,36 @@ def test_a_settler_that_slept_leaves_the_next_attempt_alone(life: Life) -> None:
     settle(settling(life))
     assert gateway.asked == [second.id]
     assert life.case(case_id).open_attempt is None
+
+
+def test_a_charge_that_is_found_processing_is_noted_once_and_then_waited_for(life: Life) -> None:
+    case_id = life.fail("in_1")
+    life.attempt(case_id, UNANSWERED)
+    settle = SettleAttempt(life.door, cast(Gateway, Knows(Processing(charge_id="ch_slow"))))
+    settle(settling(life))
+    attempt = life.case(case_id).open_attempt
+    assert attempt is not None
+    assert (attempt.status, attempt.charge_id) == (AttemptStatus.PROCESSING, "ch_slow")
+    life.at += timedelta(hours=1)
+    with pytest.raises(Postponed, match="has not decided yet"):
+        settle(settling(life))
+
+
+def test_who_else_paid_a_part_is_told_once_our_own_try_is_found_to_have_paid_the_rest(life: Life) -> None:
+    """As long as an attempt is open nobody can tell their charge from ours: their money would be booked as won by us."""
+    case_id = life.fail("in_1")
+    attempt = life.attempt(case_id, UNANSWERED).case.open_attempt
+    assert attempt is not None
+    part = life.paid_by(case_id)
+    theirs = replace(part, amount=Money(minor=1900, currency="usd"))
+    ours = replace(part, id="ch_ours", amount=Money(minor=3000, currency="usd"), initiator=Initiator.ENGINE)
+    paid = replace(
+        life.owed(case_id),
+        status=ObligationStatus.PAID,
+        remaining=Money(minor=0, currency="usd"),
+        charges=(theirs, ours),
+    )
+    SettleAttempt(life.door, cast(Gateway, Knows(Succeeded(charge=ours), paid)))(settling(life))
+    with life.wiring.database.connect() as tx:
+        booked = {row.charge_id: (row.amount_minor, row.source) for row in tx.execute(_BOOKED)}
+    assert booked == {"ch_ours": (3000, "silent_retry"), theirs.id: (1900, "customer_unasked")}

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from recovery.cases import facts
 from recovery.cases.answers import Unknown
 from recovery.cases.lifecycle import AttemptStatus, State, StepKind
-from recovery.engine.advance import advance
+from recovery.engine.advance import SEND_WITHIN_SECONDS, advance
 from recovery.engine.claims import Postponed, perform_due
 from recovery.engine.sweep import sweep
 from recovery.runtime.clock import machine_now
@@ -274,3 +274,15 @@ def test_a_stale_claim_cannot_be_given_back(life: Life) -> None:
     with life.wiring.database.begin() as tx:
         assert release_step(tx, stale, hold_until=machine_now()) is False
     assert _step_row(life, step.id) == before
+
+
+@pytest.mark.parametrize(("lease_seconds", "at_least"), [(1, SEND_WITHIN_SECONDS), (300, 299)])
+def test_an_attempt_is_its_worker_s_as_long_as_it_may_still_be_sent(
+    life: Life, lease_seconds: float, at_least: float
+) -> None:
+    """Who takes it back sooner would settle it by reading while the call has yet to begin."""
+    began = machine_now()
+    _, step, _ = _begun(life, lease_seconds=lease_seconds)
+    until = _step_row(life, step.id)["lease_until"]
+    assert isinstance(until, datetime)
+    assert until >= began + timedelta(seconds=at_least)
