@@ -226,6 +226,10 @@ class Gateway(Protocol):
         """All refunds and all disputes of one charge; both empty when the charge belongs to no invoice."""
         ...
 
+    def charge_of(self, reversal: str, *, dispute: bool) -> str | None:
+        """The charge that a refund, or a dispute, takes back."""
+        ...
+
     def read_charge(self, charge: str) -> SeenCharge:
         """One charge as the gateway's list shows it."""
         ...

@@ -225,7 +225,9 @@ def _updated(desk: Desk) -> Done | Held:
 
 
 def _reversed(desk: Desk) -> Done | Held:
-    charge = desk.text("charge")
+    charge, dispute, refund = desk.text("charge"), desk.text("dispute"), desk.text("refund")
+    if charge is None and (name := dispute or refund) is not None:
+        charge = desk.gateway.charge_of(name, dispute=dispute is not None)
     if charge is None:
         return Done("names no charge")
     return reversal_seen(desk.door, desk.gateway, charge, told_at=desk.event.created_at)

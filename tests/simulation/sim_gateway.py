@@ -308,6 +308,10 @@ class SimGateway(Gateway):
             return None
         return AlreadySettled(detail=f"the invoice is {status.value}, and not by this attempt")
 
+    def charge_of(self, reversal: str, *, dispute: bool) -> str | None:
+        self._read(f"the charge of {reversal}")
+        return self.till.books.returned[reversal].charge
+
     def read_reversals(self, charge: str) -> tuple[tuple[Reversal, ...], tuple[Reversal, ...]]:
         self._read(f"reversals of {charge}")
         found = [r for r in self.till.books.returned.values() if r.charge == charge]

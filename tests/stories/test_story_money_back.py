@@ -1,6 +1,7 @@
 """Recovered money that goes back, and what the ledger says of it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from story_support import Begin, Life
@@ -94,3 +95,21 @@ def test_a_refund_of_something_else_is_not_ours(begin: Begin) -> None:
     life.run(days=1)
     assert not life.has_case(paid)
     assert life.told("charge.refunded") == ["no case"]
+
+
+def test_a_dispute_that_is_told_by_its_name_only_is_booked(begin: Begin) -> None:
+    """Thin events name the dispute or the refund, and no charge."""
+    life = begin()
+    _recovered(life)
+    life.lose_webhooks()
+
+    def thin(kind: str, name: str, what: str) -> None:
+        related = {"id": name, "type": what, "url": f"/v1/{what}s/{name}"}
+        event: dict[str, Any] = {"object": "v2.core.event", "created": life.now.isoformat(), "related_object": related}
+        assert life.post(f"v1.{kind}", {}, **event).is_success
+        life.work()
+
+    thin("refund.updated", life.sandbox.refund(life.invoice, amount_minor=900), "refund")
+    assert life.booked()["refunded"] == 900, life.told("refund.updated")
+    thin("charge.dispute.created", life.sandbox.dispute(life.invoice), "dispute")
+    assert life.booked()["dispute_opened"] == 4000, life.told("charge.dispute.created")

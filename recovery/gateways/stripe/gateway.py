@@ -146,6 +146,10 @@ class StripeGateway(Gateway):
         with self._calls.within():
             return read_reversals(self._calls, self._reading, name=charge)
 
+    def charge_of(self, reversal: str, *, dispute: bool) -> str | None:
+        with self._calls.within():
+            return ident(self._calls.read(self._calls.to("disputes" if dispute else "refunds", reversal)), "charge")
+
     def read_charge(self, charge: str) -> SeenCharge:
         with self._calls.within():
             return seen_charge(self._reading.charge(charge))
