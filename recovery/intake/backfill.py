@@ -24,7 +24,14 @@ from recovery.intake.receive import event_of
 from recovery.storage.case_store import known_obligations, load_case, open_cases
 from recovery.storage.connect import at_once
 from recovery.storage.event_store import store_events
-from recovery.storage.flag_store import BACKFILL_LEFT, BACKFILL_REACHED, BACKFILLED, raise_flag, read_flags
+from recovery.storage.flag_store import (
+    BACKFILL_LEFT,
+    BACKFILL_LISTED,
+    BACKFILL_REACHED,
+    BACKFILLED,
+    raise_flag,
+    read_flags,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -80,11 +87,12 @@ class Backfill:
         Raises GatewayUnavailable and GatewayMisconfigured: what was found until then is kept, and the next run goes on behind it.
         """
         began, last = self.door.clock(), self._last(self.door.clock())
-        listed, fresh = self._events(since or last)
+        whole = since is None or since <= last
+        listed, fresh = self._events(since or last, whole=whole)
         open_now = {each.id: each.created_at for each in self.gateway.open_obligations()}
         outcomes, unread = self._without_case(open_now, made_after=began - timedelta(days=MADE_WITHIN_DAYS))
         told = Counter(self._tell(case_id) for case_id in self._elsewhere_ended(frozenset(open_now)))
-        if since is None or since <= last:
+        if whole:
             self._note(BACKFILLED, began.isoformat())  # nothing before it is unread, and all of it was gone through
         left = unread + outcomes[_Outcome.TOO_OLD]
         self._note(BACKFILL_LEFT, str(left))
@@ -143,11 +151,12 @@ class Backfill:
 
     def _last(self, now: datetime) -> datetime:
         with self.door.database.connect() as tx:
-            known = [flag for flag in read_flags(tx, BACKFILLED) if flag.name == BACKFILLED]
+            known = [flag.detail for flag in read_flags(tx, "backfill") if flag.name in (BACKFILLED, BACKFILL_LISTED)]
         furthest = now - timedelta(days=LISTED_DAYS)
-        return max(furthest, datetime.fromisoformat(known[0].detail) - OVERLAP) if known else furthest
+        return max([furthest, *(datetime.fromisoformat(detail) - OVERLAP for detail in known)])
 
-    def _events(self, since: datetime) -> tuple[int, int]:
+    def _events(self, since: datetime, *, whole: bool) -> tuple[int, int]:
+        """How many were listed and new. ``whole``: nothing before is unread, so that a run that breaks off has come so far."""
         listed = fresh = 0
         told = self.gateway.notices_since(since)
         wanted = (each for each in told if each.kind in self.kinds and not is_idle(each.kind, each.content))
@@ -157,6 +166,8 @@ class Backfill:
             events = [event_of(notice, self.gateway.name) for notice in portion]
             with at_once(self.door.database) as tx:
                 fresh += len(store_events(tx, events, machine_now=machine_now))
+            if whole:
+                self._note(BACKFILL_LISTED, portion[-1].created_at.isoformat())
         return listed, fresh
 
     def _open(self, name: str) -> "_Outcome":

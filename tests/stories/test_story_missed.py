@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -11,7 +11,7 @@ from story_support import Begin, Life
 
 from recovery.cases.lifecycle import State
 from recovery.cases.obligation import Obligation
-from recovery.gateways.port import Gateway, GatewayError, GatewayRefused, GatewayUnavailable, ListedObligation
+from recovery.gateways.port import Gateway, GatewayError, GatewayRefused, GatewayUnavailable, ListedObligation, Notice
 from recovery.intake.backfill import Backfill, Found
 from recovery.runtime.wiring import EVENT_KINDS
 from recovery.simulation.sandbox.faults import WebhookFault
@@ -163,3 +163,44 @@ def test_a_shorter_look_back_by_hand_leaves_the_rest_to_be_read(begin: Begin) ->
     assert marks(life) == before
     run.run(since=life.now - timedelta(days=6))
     assert marks(life) != before
+
+
+class Breaks:
+    """The real gateway, which goes away in the middle of the list of events; from when on it was asked for."""
+
+    def __init__(self, real: Gateway, after: int) -> None:
+        self.real, self.after, self.asked = real, after, list[datetime]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def notices_since(self, at: datetime) -> Iterator[Notice]:
+        self.asked.append(at)
+        for read, notice in enumerate(self.real.notices_since(at)):
+            if read == self.after:
+                raise GatewayUnavailable("in the middle of the list")
+            yield notice
+
+
+def test_a_run_that_broke_off_goes_on_where_it_was(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the list of a large account, which takes longer than a run may, would never be gone through."""
+    monkeypatch.setattr("recovery.intake.backfill.COMMIT_EVENTS", 1)
+    life = begin()
+    lose(life, 100)
+    life.fail("insufficient_funds", "insufficient_funds", "insufficient_funds", "approve")
+    life.house.clock.set(life.now + timedelta(days=3))
+    life.sandbox.make_failed_invoice(behaviour=("insufficient_funds", "approve"))
+    life.house.clock.set(life.now + timedelta(days=3))
+    wiring = life.wiring
+    told = [notice.created_at for notice in wiring.gateway.notices_since(life.now - timedelta(days=20))]
+    assert told[0] + timedelta(days=1) < told[-1]
+    gateway = Breaks(wiring.gateway, len(told) - 1)
+    run = Backfill(wiring.door, cast(Gateway, gateway), EVENT_KINDS)
+    with pytest.raises(GatewayUnavailable):
+        run.run()
+    assert marks(life) == []
+    gateway.after = 1000
+    run.run()
+    assert gateway.asked[1] > told[0], "what was stored is not listed again"
+    assert gateway.asked[1] <= told[-1] - timedelta(minutes=59)
+    assert len(marks(life)) == 1
