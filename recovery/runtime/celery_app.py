@@ -12,8 +12,10 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.apps.worker import Worker
+from celery.beat import ScheduleEntry, Scheduler
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_process_shutdown
 from kombu.exceptions import OperationalError as BrokerAway
+from kombu.messaging import Producer
 from sqlalchemy.exc import SQLAlchemyError
 
 from recovery.cases.lifecycle import LETTERS, StepKind
@@ -73,6 +75,14 @@ POOL_MAX = 6
 RENEWALS_SECONDS = 60.0
 """How often the day's round over renewals goes on; how much it reads each time is LookAhead's own limit."""
 
+RINGS_MAX = 1000
+"""So many rings may wait before beat rings no more: minutes of all bells, and a second's work for a worker that comes back."""
+
+COURTESY = 9
+"""The priority of rings that only save seconds, on a scale from 0: they are heard when no others wait. A flood of webhooks brings tens
+a second, and each may hold a process for DRAIN_SECONDS: in one line with beat's they would keep sweep and charges waiting for hours.
+"""
+
 RHYTHMS = {
     Bell.SWEEP: SWEEP_SECONDS,
     Bell.BOOKS: BOOKS_SECONDS,
@@ -117,11 +127,21 @@ def make_app(broker_url: str, *, ring_seconds: float) -> Celery:
     return app
 
 
-def doorbell(app: Celery) -> Callable[[Bell], None]:
+class Beat(Scheduler):  # type: ignore[misc]  # Celery has no types for it
+    """Rings no more while nobody hears it: after days without a worker there would be hundreds of thousands to go through."""
+
+    def apply_async(self, entry: ScheduleEntry, producer: Producer | None = None, **others: Any) -> object:  # noqa: ANN401
+        """Ring one bell, unless too many wait. What the broker raises is logged by the caller."""
+        if producer is not None and producer.channel.queue_declare(queue=QUEUE).message_count >= RINGS_MAX:
+            return None
+        return super().apply_async(entry, producer=producer, **others)
+
+
+def doorbell(app: Celery, *, priority: int = 0) -> Callable[[Bell], None]:
     """A function that rings. It raises kombu's OperationalError when the broker is away; beat will ring in its place."""
 
     def ring(bell: Bell) -> None:
-        app.send_task(bell.value, ignore_result=True, retry=False, expires=600)
+        app.send_task(bell.value, ignore_result=True, retry=False, expires=600, priority=priority)
 
     return ring
 
@@ -223,4 +243,4 @@ def run_beat(settings: Settings, *, broker_url: str) -> None:
     """Ring all bells in their rhythm until told to stop. A second beat does no harm."""
     app = make_app(broker_url, ring_seconds=settings.ring_seconds)
     setup_logging.connect(lambda **_: set_up_logging(settings), weak=False)
-    app.Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True, max_interval=1).run()
+    app.Beat(scheduler=Beat, loglevel="WARNING", quiet=True, max_interval=1).run()

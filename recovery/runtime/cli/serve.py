@@ -26,12 +26,12 @@ def serve_web(settings: Settings) -> None:
     """Serve until told to stop. Raises SettingsInvalid, ConfigInvalid and EmbeddedServerFailed before anything is served."""
     import uvicorn
 
-    from recovery.runtime.celery_app import Bell, doorbell, make_app
+    from recovery.runtime.celery_app import COURTESY, Bell, doorbell, make_app
     from recovery.runtime.web.app import create_app
 
     with unwinding_signals(), opened(settings, broker=True, pool_size=POOL) as stack:
         assert stack.broker_url is not None
-        ring = doorbell(make_app(stack.broker_url, ring_seconds=settings.ring_seconds))
+        ring = doorbell(make_app(stack.broker_url, ring_seconds=settings.ring_seconds), priority=COURTESY)
         app = create_app(stack.wiring, ring=lambda: ring(Bell.EVENTS))
         config = uvicorn.Config(
             app,
