@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from timing_examples import knowledge
 
 from recovery.timing.calendars import BankDays, _year
-from recovery.timing.windows import Terms, Window
+from recovery.timing.windows import Stretches, Terms, Window
 from recovery.timing.zones import instant_of
 
 BANKS = knowledge().banks
@@ -144,3 +144,37 @@ def test_a_repeated_hour_weighs_the_same_both_times() -> None:
     first = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)  # 01:30 EDT
     again = first + timedelta(hours=1)  # 01:30 EST
     assert window.at(first).weight == window.at(again).weight == 0.5
+
+
+CHANGES = {
+    "America/New_York": datetime(2026, 11, 1, 6, tzinfo=UTC),
+    "Europe/London": datetime(2026, 3, 29, 1, tzinfo=UTC),
+    "Australia/Lord_Howe": datetime(2026, 4, 4, 15, tzinfo=UTC),
+    "Africa/Cairo": datetime(2026, 10, 29, 21, tzinfo=UTC),
+    "America/Havana": datetime(2026, 11, 1, 5, tzinfo=UTC),
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(some.sampled_from(sorted(CHANGES)), some.integers(0, 95), some.integers(1, 95))
+def test_hours_of_one_s_own_hold_up_to_their_edges_while_clocks_change(zone: str, begins: int, length: int) -> None:
+    """Edges at any quarter of an hour, also inside the hour that comes twice or never: the shipped hours lie elsewhere."""
+    starts, ends = (time(*divmod(number % 96 * 15, 60)) for number in (begins, begins + length))
+    band = Stretches(name="own hours", starts=starts, ends=ends, weight=0.1, every_day=True)
+    terms = Terms(
+        country=None,
+        days=BankDays(weekend=(6,)),
+        opens=time(9),
+        closes=time(17),
+        open=0.0,
+        closed=0.2,
+        weekend=0.3,
+        holiday=0.3,
+        month_end=0.0,
+        bands=(band,),
+    )
+    window = Window(terms, (zone,))
+    for minutes in range(-36 * 60, 36 * 60, 5):
+        at = CHANGES[zone] + timedelta(minutes=minutes)
+        local = at.astimezone(ZoneInfo(zone))
+        assert window.at(at).weight == terms.weigh(local.date(), local.time())[0], local
