@@ -1,7 +1,7 @@
 """Amounts of money. Without this module a yen would be a hundred yen and a cent could get lost in a float."""
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Final
 
 # ISO 4217 exponents other than two, as the card gateways use them. Stripe treats ISK and UGX as two-decimal
@@ -80,8 +80,10 @@ def parse_money(amount: str, currency: str) -> Money:
     code = currency.lower()
     try:
         scaled = Decimal(amount).scaleb(exponent(code))
-    except InvalidOperation as error:
-        raise ValueError(f"{amount!r} is not an amount") from error
-    if not scaled.is_finite() or scaled != scaled.to_integral_value():
+    except DecimalException as error:
+        raise ValueError(f"{amount!r} is not an amount; write it like 49.00") from error
+    if not scaled.is_finite():
+        raise ValueError(f"{amount!r} is not an amount; write it like 49.00")
+    if scaled != scaled.to_integral_value():
         raise ValueError(f"{amount!r} has more decimals than {code.upper()} allows ({exponent(code)})")
     return Money(minor=int(scaled), currency=code)

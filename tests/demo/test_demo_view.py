@@ -1,6 +1,7 @@
 """What a person sees while a demo plays: the whole picture in 80 columns, plain lines where there is no terminal."""
 
 import io
+from datetime import timedelta
 
 from building import MONDAY, Life, wired
 from rich.console import Console
@@ -36,7 +37,24 @@ def test_without_a_terminal_there_are_plain_lines(database_url: str) -> None:
         life.fail("waiting")
         with watching(life.wiring.database, Console(file=out, width=80)) as watch:
             watch(MONDAY)
-            watch(MONDAY)
+            watch(MONDAY + timedelta(days=1))
+            life.fail("later")
+            watch(MONDAY + timedelta(days=2))
+    rest = "dunning 0  review 0  recovered 0  lost 0  withdrawn 0  emails 0"
     assert out.getvalue().splitlines() == [
-        f"{MONDAY:%d %b %Y}  silent 1  dunning 0  review 0  recovered 0  lost 0  withdrawn 0  emails 0"
+        f"{MONDAY:%d %b %Y}  silent 1  {rest}",
+        f"{MONDAY + timedelta(days=2):%d %b %Y}  silent 2  {rest}",  # however soon the end comes
     ]
+
+
+def test_the_last_picture_on_a_terminal_is_that_of_the_end(database_url: str) -> None:
+    out = io.StringIO()
+    with wired(database_url) as wiring:
+        life = Life(wiring)
+        with watching(life.wiring.database, Console(file=out, width=80, force_terminal=True)) as watch:
+            watch(MONDAY)
+            life.fail("later")
+            watch(MONDAY + timedelta(days=1))
+    last = out.getvalue()[out.getvalue().rindex(" UTC") :]
+    assert f"{MONDAY + timedelta(days=1):%A %d %B %Y}" in out.getvalue()
+    assert "silent 1" in last

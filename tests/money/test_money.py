@@ -64,6 +64,7 @@ def test_minor_units_are_integers(minor: object) -> None:
         ("lots", "usd"),
         ("NaN", "usd"),
         ("Infinity", "usd"),
+        ("1e999999999", "usd"),
         ("", "usd"),
     ],
 )

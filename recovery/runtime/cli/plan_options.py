@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -11,7 +10,7 @@ from recovery.cases.policy import Policy
 from recovery.cases.segments import JOINT
 from recovery.declines.networks import NetworkRules
 from recovery.declines.signals import Card, Signals
-from recovery.money import Money, exponent
+from recovery.money import Money, parse_money
 from recovery.runtime.clock import machine_now
 from recovery.runtime.iso import no_country, no_currency, no_funding
 from recovery.timing.banks import Banks
@@ -35,7 +34,7 @@ def _given(option: str, value: str | None) -> str:
     """An option's value without space around it. Raises BadParameter for an empty one."""
     told = (value or "").strip()
     if not told:
-        raise typer.BadParameter("it is empty; leave it out, or give a code", param_hint=option)
+        raise typer.BadParameter("it is empty; give a code", param_hint=option)
     return told
 
 
@@ -110,9 +109,9 @@ def amount_of(amount: str, currency: str) -> Money:
     """What is owed, from the currency's main unit. Raises BadParameter."""
     currency = _checked("--currency", currency, str.lower, no_currency) or ""
     try:
-        minor = Decimal(amount) * 10 ** exponent(currency)
-        if not minor.is_finite() or minor != minor.to_integral_value() or minor <= 0:
-            raise ValueError(f"{amount} is no amount of {currency}")
-        return Money(minor=int(minor), currency=currency)
-    except (InvalidOperation, ValueError) as error:
-        raise typer.BadParameter(str(error) or f"{amount!r} is no amount", param_hint="--amount") from error
+        owed = parse_money(amount, currency)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--amount") from error
+    if owed.minor <= 0:
+        raise typer.BadParameter(f"nothing is owed with {amount}; give an amount above 0", param_hint="--amount")
+    return owed

@@ -27,36 +27,40 @@ REASONS = 5
 def watching(database: Engine, console: Console) -> Iterator[Callable[[datetime], None]]:
     """Give a function that is told the business date and draws what there is to see, at a bearable rate."""
     if not console.is_terminal:
-        yield _lines(database, console)
+        with _at_times(LINE_SECONDS, lambda at: _line(database, console, at)) as line:
+            yield line
         return
-    with Live(console=console, auto_refresh=False, transient=False) as live:
-        last = 0.0
-
-        def draw(at: datetime) -> None:
-            nonlocal last
-            if time.monotonic() - last >= REFRESH_SECONDS:
-                last = time.monotonic()
-                live.update(panel(database, at), refresh=True)
-
+    with (
+        Live(console=console, auto_refresh=False, transient=False) as live,
+        _at_times(REFRESH_SECONDS, lambda at: live.update(panel(database, at), refresh=True)) as draw,
+    ):
         yield draw
-        last = 0.0
 
 
-def _lines(database: Engine, console: Console) -> Callable[[datetime], None]:
-    last = 0.0
+@contextmanager
+def _at_times(seconds: float, show: Callable[[datetime], None]) -> Iterator[Callable[[datetime], None]]:
+    """Give a function that shows a date, at most one in so many seconds; the last one it was told is shown at the end."""
+    last, waits = 0.0, None
 
-    def line(at: datetime) -> None:
-        nonlocal last
-        if time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
-            with reading(database) as tx:
-                cases = queries.counts_by(tx, "cases")
-                emails = sum(queries.counts_by(tx, "emails").values())
-            states = "  ".join(f"{state.value} {cases.get(state.value, 0)}" for state in State)
-            console.print(f"{at:%d %b %Y}  {states}  emails {emails}", highlight=False, soft_wrap=True)
-            sys.stdout.flush()
+    def tell(at: datetime) -> None:
+        nonlocal last, waits
+        waits = at
+        if time.monotonic() - last >= seconds:
+            last, waits = time.monotonic(), None
+            show(at)
 
-    return line
+    yield tell
+    if waits is not None:
+        show(waits)
+
+
+def _line(database: Engine, console: Console, at: datetime) -> None:
+    with reading(database) as tx:
+        cases = queries.counts_by(tx, "cases")
+        emails = sum(queries.counts_by(tx, "emails").values())
+    states = "  ".join(f"{state.value} {cases.get(state.value, 0)}" for state in State)
+    console.print(f"{at:%d %b %Y}  {states}  emails {emails}", highlight=False, soft_wrap=True)
+    sys.stdout.flush()
 
 
 def panel(database: Engine, at: datetime) -> Group:
