@@ -72,6 +72,7 @@ class Forgotten:
 
     cases: int
     events: int
+    rows_renamed: int
     rows_deleted: int
 
 
@@ -96,6 +97,7 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
     tx.execute(update(past_invoices).where(past_invoices.c.customer == customer).values(subscription=None))
     told_merchant = messages.c.case_id.in_(ids) & (messages.c.state != "waiting")
     deleted = tx.execute(delete(messages).where(told_merchant)).rowcount
+    renamed = 0
     for table in metadata.sorted_tables:
         if "customer" not in table.c:
             continue
@@ -105,8 +107,8 @@ def forget(tx: Connection, customer: str, *, pseudonym: str) -> Forgotten:
         else:
             # A case that opened meanwhile is not among those that ended: it goes on, under the name.
             whose = table.c.id.in_(ids) if table is cases else table.c.customer == customer
-            tx.execute(update(table).where(whose).values(customer=pseudonym))
-    return Forgotten(cases=len(ids), events=erased, rows_deleted=deleted)
+            renamed += tx.execute(update(table).where(whose).values(customer=pseudonym)).rowcount
+    return Forgotten(cases=len(ids), events=erased, rows_renamed=renamed, rows_deleted=deleted)
 
 
 def _end_steps(tx: Connection, ids: list[str]) -> None:

@@ -249,3 +249,12 @@ def test_the_module_can_be_run_and_lists_its_commands_without_their_libraries() 
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in ran.stderr.splitlines()}
     assert "typer" in imported
     assert not imported & {"sqlalchemy", "pydantic", "stripe", "celery", "argon2", "matplotlib", "starlette"}
+
+
+def test_a_customer_whom_nothing_names_is_not_said_to_be_forgotten(life: Life, run: Run) -> None:
+    life.pay(life.fail("in_1"))
+    mistyped = run("forget", "cus_in_l")
+    assert (mistyped.code, mistyped.out) == (1, "")
+    assert "nothing here names cus_in_l" in mistyped.err
+    assert run("forget", "cus_in_1").code == 0
+    assert run("forget", "cus_in_1").code == 1

@@ -36,6 +36,8 @@ def forget_customer(
                 gone = forget(tx, customer, pseudonym=f"{ERASED}_{secrets.token_hex(8)}")
         except StillOpen as error:
             raise Refused(str(error)) from error
+    if not (gone.events or gone.rows_renamed or gone.rows_deleted) and kept:
+        raise Refused(f"nothing here names {customer}: see that the id is right, as it is at the gateway.")
     said(
         f"{gone.cases} cases and {gone.events} events name nobody any more, {gone.rows_deleted} rows about them are deleted"
     )
