@@ -201,7 +201,7 @@ class Backfill:
         if case.open_attempt is not None:
             return _Outcome.NO_NEWS  # it is settled by reading in any case, and only then is known who paid
         try:
-            fact = _end_read(self.gateway.read_obligation(case.obligation))
+            fact = _end_read(self.gateway.read_obligation(case.obligation), now=self.door.clock())
         except NotFound:
             return _Outcome.NO_NEWS  # the case's own next step finds that out, and asks a person
         except GatewayRefused as error:
@@ -220,8 +220,8 @@ class _Outcome(Enum):
     NO_NEWS = auto()
 
 
-def _end_read(obligation: Obligation) -> Fact | None:
-    at = obligation.paid_at or obligation.created_at
+def _end_read(obligation: Obligation, *, now: datetime) -> Fact | None:
+    at = obligation.paid_at or now
     match obligation.status:
         case ObligationStatus.PAID:
             return InvoicePaid(obligation_id=obligation.id, charges=obligation.succeeded, at=at)

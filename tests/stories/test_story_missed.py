@@ -204,3 +204,17 @@ def test_a_run_that_broke_off_goes_on_where_it_was(begin: Begin, monkeypatch: py
     assert gateway.asked[1] > told[0], "what was stored is not listed again"
     assert gateway.asked[1] <= told[-1] - timedelta(minutes=59)
     assert len(marks(life)) == 1
+
+
+@pytest.mark.parametrize("end", ["void", "mark_uncollectible"])
+def test_an_end_that_no_webhook_told_counts_from_when_it_was_found(begin: Begin, end: str) -> None:
+    """Not from when the invoice was made: that month may be closed, and the case was not even open then."""
+    life = begin()
+    life.fail("insufficient_funds", "insufficient_funds", "approve")
+    life.run(days=2)
+    lose(life, 100)
+    life.merchant(f"invoices/{life.invoice}/{end}")
+    life.house.clock.set(life.now + timedelta(minutes=30))
+    assert backfill(life).cases_told == 1
+    assert life.case().ended_at == life.now
+    assert [line.occurred_at for line in life.file().bookings][-1] == life.now
