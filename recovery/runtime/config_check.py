@@ -20,6 +20,7 @@ from recovery.runtime.worlds import WORLDS_FOLDER
 from recovery.simulation.world import Parameters
 
 _UNREADABLE = re.compile(r"\(at line (\d+), column \d+\)")
+_UNDECODED = re.compile(r"codec can't decode bytes? .*?in position (\d+)")
 _UNDEFINED = re.compile(r"'(\w+)' is undefined")
 _KEYED = re.compile(
     r"(?P<file>[^:]*\.(?:toml|mjml|txt))(?P<line>:\d+)?: (?P<rest>(?P<key>[A-Za-z0-9_.-]+)?.*)", re.DOTALL
@@ -72,6 +73,9 @@ def _with_line(folder: Path, mistake: str) -> str:
     path = next((each for each in (Path(told["file"]), folder / EMAILS_FOLDER / told["file"]) if each.is_file()), None)
     if path is None:
         return mistake
+    if undecoded := _UNDECODED.search(mistake):
+        number = path.read_bytes()[: int(undecoded[1])].count(b"\n") + 1
+        return f"{path}:{number}: not written in UTF-8; save it as UTF-8"
     unreadable, undefined = _UNREADABLE.search(mistake), _UNDEFINED.search(mistake)
     line = int(unreadable[1]) if unreadable else _line_of(path, told["key"])
     if "(at end of document)" in mistake:

@@ -140,6 +140,23 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_remedy(
     assert "letters.last_notice is missing; translate it from en.toml" in told.err
 
 
+def test_a_file_that_is_not_utf_8_is_told_with_its_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "config"
+    shutil.copytree(CONFIG, broken)
+    names = ("declines.toml", "networks/visa-2026-04.toml", "worlds/flat.toml", "emails/de.toml", "emails/layout.txt")
+    monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(broken))
+    for name in names:
+        with (broken / name).open("ab") as file:
+            file.write("# fällig\n".encode("latin-1"))
+    told = run("config", "check")
+    assert told.code == 1
+    for name in names:
+        line = len((broken / name).read_bytes().splitlines())
+        assert f"{broken / name}:{line}: not written in UTF-8; save it as UTF-8" in told.err, told.err
+
+
 def _broken(path: Path, sound: str, broken: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert sound in text

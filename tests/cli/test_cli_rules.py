@@ -89,6 +89,17 @@ def test_open_cases_are_moved_only_when_told_to(life: Life, run: Run, tmp_path: 
     assert "0 open cases" in run("policy", "migrate")[1]
 
 
+def test_one_case_may_be_moved_by_any_name_and_a_misspelt_one_is_told(life: Life, run: Run, tmp_path: Path) -> None:
+    first, second = life.fail("in_1"), life.fail("in_2")
+    policy = tmp_path / "config" / "recovery.toml"
+    policy.write_text(policy.read_text().replace('"default"', '"other"', 1))
+    code, _, err = run("policy", "migrate", "--case", first, "--case", "in_3", "--apply")
+    assert (code, "'in_3' is known" in err) == (1, True)
+    assert life.case(first).policy.startswith("default-")
+    assert run("policy", "migrate", "--case", "in_1", "--apply")[0] == 0
+    assert [life.case(each).policy.split("-")[0] for each in (first, second)] == ["other", "default"]
+
+
 def test_a_case_that_moves_is_in_the_segments_of_its_new_policy(life: Life, run: Run, tmp_path: Path) -> None:
     """Only a reading is planned: the preview tells what else changes, and the move does what the preview told."""
     case_id = life.fail("in_1", minor=90_000, subscribed_at=MONDAY - timedelta(days=50))

@@ -22,6 +22,7 @@ from recovery.runtime.cli.output import cells, console, grid, instant, said, sai
 from recovery.runtime.cli.session import command_stack
 from recovery.runtime.knowledge import load_file
 from recovery.storage.card_store import card_use
+from recovery.storage.case_queries import find_case
 from recovery.storage.case_store import load_case
 from recovery.storage.planned_queries import PlannedTry, open_cases_of_policies, planned_tries
 
@@ -136,7 +137,9 @@ def _only(pack: RulePack, networks: NetworkRules) -> NetworkRules:
 @policy_app.command("migrate")
 def migrate(
     apply: Annotated[bool, typer.Option("--apply", help="Move the cases; without it only a preview is shown.")] = False,
-    case: Annotated[list[str] | None, typer.Option(help="Only these cases; may be given several times.")] = None,
+    case: Annotated[
+        list[str] | None, typer.Option(help="Only this one, by case, invoice or charge id; may be given several times.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Move open cases to the policy that is configured now. Shows what would change, and moves nothing, unless told to."""
@@ -144,7 +147,8 @@ def migrate(
         book, door = stack.wiring.rulebook, stack.wiring.door
         now = door.clock()
         with door.database.connect() as tx:
-            pinned = [each for each in open_cases_of_policies(tx, but=book.current) if not case or each[0] in case]
+            only = {find_case(tx, each) for each in case or ()}
+            pinned = [each for each in open_cases_of_policies(tx, but=book.current) if not only or each[0] in only]
             rules = book.rules_for(tx, book.current)
             changes = [_migrated(tx, case_id, rules, version=book.current, now=now) for case_id, _ in pinned]
         if apply:
