@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -19,7 +19,7 @@ from recovery.engine.leases import Keeper
 from recovery.gateways.port import NotFound
 from recovery.storage.aside_store import set_aside
 from recovery.storage.attempt_store import attempt_of_step
-from recovery.storage.connect import OUR_MISTAKES, reading
+from recovery.storage.connect import OUR_MISTAKES, reading, waited_in_vain
 from recovery.storage.email_store import email_of_step
 from recovery.storage.flag_store import CHARGING_HALTED, is_raised
 from recovery.storage.lease_store import extend_leases, release_step
@@ -196,6 +196,11 @@ def _perform(door: Door, performer: Callable[[ClaimedStep], None], step: Claimed
         _failed(door, step, error)
     except SQLAlchemyError as error:
         log.warning("database_trouble", case=step.case_id, step=step.id, error=type(error).__name__)
+        if waited_in_vain(error):
+            # Not to be counted as a claim that nobody ended: after five of them it would pass for what ends its workers.
+            busy = Postponed("others held what it needs in the database", hold_seconds=BACKOFF_SECONDS_FIRST)
+            with suppress(SQLAlchemyError):
+                _give_back(door, step, busy.hold_seconds, detail=busy.detail, postponed=busy)
         raise
     except Exception as error:
         log.exception("step_failed", case=step.case_id, step=step.id, kind=step.kind.value)

@@ -1,6 +1,6 @@
 """Works through stored events. Without bounds and patience one bad event would block all that came after it."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from recovery.gateways.port import Gateway, GatewayMisconfigured, GatewayUnavail
 from recovery.intake.outcome import Done, Held
 from recovery.intake.readings import Readings
 from recovery.intake.translate import translate
-from recovery.storage.connect import OUR_MISTAKES, at_once, reading
+from recovery.storage.connect import OUR_MISTAKES, at_once, reading, waited_in_vain
 from recovery.storage.event_store import (
     StoredEvent,
     claim_events,
@@ -88,6 +88,10 @@ class Intake:
             self._failed(event, f"{type(error).__name__}: {error.orig}")
         except SQLAlchemyError as error:
             log.warning("database_trouble", event_id=event.id, error=type(error).__name__)
+            if waited_in_vain(error):
+                # Not to be counted as a claim that nobody ended: after five of them it would pass for what ends its workers.
+                with suppress(SQLAlchemyError):
+                    self._hold(event, HOLD_SECONDS_FIRST, "others held what it needs in the database", failed=False)
             raise
         except GatewayUnavailable as error:
             self._hold(event, AWAY_SECONDS, str(error), failed=False)

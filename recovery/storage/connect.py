@@ -6,12 +6,20 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DataError, DisconnectionError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DisconnectionError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 OUR_MISTAKES = (IntegrityError, DataError, ProgrammingError)
 """What the database refuses because of what was asked, not of how it is: one step's or event's own failure, never a reason to
 stop working on the others."""
+
+
+def waited_in_vain(error: SQLAlchemyError) -> bool:
+    """Whether others held what was asked for too long: a lock, or the connections of the pool. It says nothing of whoever asked."""
+    held = isinstance(getattr(error, "orig", None), LockNotAvailable | DeadlockDetected)
+    return held or isinstance(error, NoConnectionFree)
 
 
 PROVED_SECONDS = 1.0
