@@ -76,7 +76,8 @@ RENEWALS_SECONDS = 60.0
 """How often the day's round over renewals goes on; how much it reads each time is LookAhead's own limit."""
 
 RINGS_MAX = 1000
-"""So many rings may wait before beat rings no more: minutes of all bells, and a second's work for a worker that comes back."""
+"""So many rings of one priority may wait, then no more are made: minutes of all bells, and a second's work for a worker that comes
+back. The two lines are counted apart, or a flood of webhooks would silence beat."""
 
 COURTESY = 9
 """The priority of rings that only save seconds, on a scale from 0: they are heard when no others wait. A flood of webhooks brings tens
@@ -132,16 +133,30 @@ class Beat(Scheduler):  # type: ignore[misc]  # Celery has no types for it
 
     def apply_async(self, entry: ScheduleEntry, producer: Producer | None = None, **others: Any) -> object:  # noqa: ANN401
         """Ring one bell, unless too many wait. What the broker raises is logged by the caller."""
-        if producer is not None and producer.channel.queue_declare(queue=QUEUE).message_count >= RINGS_MAX:
+        if producer is not None and _rings_waiting(producer, 0) >= RINGS_MAX:
             return None
         return super().apply_async(entry, producer=producer, **others)
 
 
+def _rings_waiting(producer: Producer, priority: int) -> int:
+    """How many rings nobody has heard yet. On Redis each priority is a list of its own, the most urgent by the queue's plain name."""
+    channel = producer.channel
+    try:
+        return int(channel.client.llen(f"{QUEUE}{channel.sep}{priority}" if priority else QUEUE))
+    except channel.connection_errors as error:
+        raise BrokerAway(str(error)) from error
+
+
 def doorbell(app: Celery, *, priority: int = 0) -> Callable[[Bell], None]:
-    """A function that rings. It raises kombu's OperationalError when the broker is away; beat will ring in its place."""
+    """A function that rings; one of less priority rings no more while too many of its rings wait. It raises kombu's OperationalError
+    when the broker is away; beat will ring in its place.
+    """
 
     def ring(bell: Bell) -> None:
-        app.send_task(bell.value, ignore_result=True, retry=False, expires=600, priority=priority)
+        with app.producer_or_acquire() as producer:
+            if not priority or _rings_waiting(producer, priority) < RINGS_MAX:
+                told: dict[str, Any] = {"ignore_result": True, "retry": False, "expires": 600, "priority": priority}
+                app.send_task(bell.value, producer=producer, **told)
 
     return ring
 
