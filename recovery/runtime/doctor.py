@@ -175,7 +175,7 @@ def _inside(wiring: Wiring) -> Iterator[Finding]:
         messages = undelivered(tx)
         unwritten = len(stopped_by_refusals(tx))
     yield _charging(flags.get(CHARGING_HALTED))
-    yield _foreign_retries(flags.get(GATEWAY_RETRIES_SEEN))
+    yield _foreign_retries(flags.get(GATEWAY_RETRIES_SEEN), flags.get(f"{CONFIRMED}retries-off"))
     unknown = [f"{flag.detail} ({flag.times} times)" for name, flag in flags.items() if name.startswith(UNKNOWN_CODE)]
     if unknown:
         remedy = "add them to declines.toml, codes of a network to its file; until then they say nothing"
@@ -255,9 +255,15 @@ def _backfilled(last: Flag | None, left: Flag | None, now: datetime) -> Finding:
     return Finding(subject=subject, health=Health.OK, detail=detail)
 
 
-def _foreign_retries(seen: Flag | None) -> Finding:
+def _foreign_retries(seen: Flag | None, looked: Flag | None) -> Finding:
+    """A sign from before somebody looked says nothing any more, such as those on the lists of a new installation."""
+    if seen is not None and looked is not None and seen.seen_at <= looked.seen_at:
+        detail = f"last seen {seen.seen_at:%Y-%m-%d}, none since {looked.seen_at:%Y-%m-%d}, when they were confirmed to be off"
+        return Finding(subject="Stripe's retries", health=Health.OK, detail=detail)
     if seen is None:
         return Finding(subject="Stripe's retries", health=Health.OK, detail="no sign that they are on")
     detail = f"seen {seen.times} times, last {seen.seen_at:%Y-%m-%d}: {seen.detail}"
-    remedy = "turn them off: two engines would share one card's budget"
+    remedy = (
+        "turn them off, for two engines would share one card's budget; then run: recovery doctor --confirm retries-off"
+    )
     return Finding(subject="Stripe's retries", health=Health.WARNING, detail=detail, remedy=remedy)

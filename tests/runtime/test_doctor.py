@@ -267,3 +267,25 @@ def test_no_finding_tells_a_secret(healthy: dict[str, Any], database_url: str, v
     for finding in _findings(healthy, database_url, valkey_url).values():
         assert "sk_test_right" not in repr(finding)
         assert "whsec_one" not in repr(finding)
+
+
+def test_the_gateways_retries_are_warned_of_until_they_were_looked_at_again(
+    healthy: dict[str, Any], database_url: str, valkey_url: str
+) -> None:
+    """The first reading of the lists goes back to days on which they were on, and whoever turned them off has nothing left to do."""
+    now = machine_now()
+
+    def seen(at: datetime) -> Finding:
+        with wired(database_url) as wiring, wiring.database.begin() as tx:
+            raise_flag(tx, GATEWAY_RETRIES_SEEN, "invoice in_1", at=at)
+        return _findings(healthy, database_url, valkey_url)["Stripe's retries"]
+
+    first = seen(now - timedelta(days=20))
+    assert first.health is Health.WARNING
+    assert "--confirm retries-off" in first.remedy
+    with wired(database_url) as wiring:
+        confirm(wiring, "retries-off")
+    found = seen(now - timedelta(days=2))
+    assert (found.health, found.remedy) == (Health.OK, "")
+    assert f"none since {now:%Y-%m-%d}" in found.detail
+    assert seen(now + timedelta(hours=1)).health is Health.WARNING
