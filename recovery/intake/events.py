@@ -85,7 +85,8 @@ class Intake:
             outcome = translate(self.door, self.gateway, event, readings)
         except OUR_MISTAKES as error:
             log.exception("event_failed", event_id=event.id, kind=event.kind)
-            self._failed(event, f"{type(error).__name__}: {error.orig}")
+            words = str(error.orig).partition("\n")[0]  # what follows repeats the row
+            self._failed(event, f"{type(error).__name__}: {words}")
         except SQLAlchemyError as error:
             log.warning("database_trouble", event_id=event.id, error=type(error).__name__)
             if waited_in_vain(error):

@@ -38,6 +38,7 @@ def connect(url: str, *, pool_size: int = 5, application: str = "recovery") -> E
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
+        hide_parameters=True,  # errors are logged, and the values are customers and cards
         pool_use_lifo=True,  # few connections stay warm, with their statements prepared
         connect_args={"connect_timeout": 5, "options": options, "application_name": application},
     )
