@@ -169,6 +169,25 @@ def test_a_picture_has_to_be_one(tmp_path: Path) -> None:
     assert _run("--world", "atlantis") == 1
 
 
+def test_what_cannot_be_used_or_written_is_told_before_anything_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "odd.toml"
+    shipped = (CONFIG / "recovery.toml").read_text(encoding="utf-8")
+    odd = shipped.replace("careful = { tries_max = 5 }", "carefull = { tries_max = 5 }").replace('["IN"]', '["XX"]')
+    policy.write_text(odd, encoding="utf-8")
+    assert _run("--cases", "40", "--processes", "1", "--policy", str(policy)) == 1
+    shown = capsys.readouterr()
+    assert "there is no carefull to change" in shown.err
+    assert "'XX' is no country" in shown.err
+    assert "World" not in shown.out
+    for option in ("--json", "--page", "--picture"):
+        assert _run("--cases", "40", option, str(tmp_path / "nowhere" / "f.svg")) == 2
+        shown = capsys.readouterr()
+        assert "does not exist" in shown.err
+        assert "World" not in shown.out
+
+
 def _played(*, won: bool, tries: int, by_try: bool | None = None) -> Played:
     return Played(
         strategy="any",

@@ -10,12 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from recovery.cases.policy import Policy
 from recovery.cases.rules import Rules
 from recovery.runtime.cli.backtest_page import page
 from recovery.runtime.cli.backtest_view import cause_table, figures_table, sources
 from recovery.runtime.cli.output import console
-from recovery.runtime.knowledge import Knowledge, load_file, load_knowledge, rules_of, version_of
+from recovery.runtime.knowledge import Knowledge, load_knowledge, rules_of, version_of
 from recovery.runtime.settings import load_settings
 from recovery.runtime.worlds import DEFAULT_WORLD, START_AT, load_world, world_names
 from recovery.simulation.backtest.compare import NOTHING, ORACLE, OURS
@@ -55,14 +54,16 @@ def backtest(  # noqa: PLR0913 - one for each option
     """
     if picture is not None and picture.suffix not in (".svg", ".png"):
         raise typer.BadParameter(f"{picture}: a picture is an .svg or a .png", param_hint="--picture")
-    settings = load_settings()
-    knowledge = load_knowledge(settings.config_dir)
-    policies = _policies(knowledge, policy)
-    names = world_names(settings.config_dir) if all_worlds else [world]
+    for option, file in (("--json", json_file), ("--page", page_file), ("--picture", picture)):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise typer.BadParameter(f"the folder of {file} does not exist", param_hint=option)
+    folder = load_settings().config_dir
+    knowledge = load_knowledge(folder)
+    policies = _policies(folder, knowledge, policy)
+    worlds = [load_world(folder, name) for name in (world_names(folder) if all_worlds else [world])]
     results: dict[str, dict[str, Tally]] = {}
     out = console()
-    for name in names:
-        parameters = load_world(settings.config_dir, name)
+    for parameters in worlds:
         began = time.monotonic()
         plan = Plan(parameters=parameters, seed=seed, cases=cases, start_at=START_AT, policies=policies)
         results[parameters.name] = _run(plan, processes or os.cpu_count() or 1)
@@ -81,10 +82,10 @@ def backtest(  # noqa: PLR0913 - one for each option
         out.print(f"picture written to {picture}")
 
 
-def _policies(knowledge: Knowledge, file: Path | None) -> dict[str, Rules]:
+def _policies(folder: Path, knowledge: Knowledge, file: Path | None) -> dict[str, Rules]:
     found = {OURS: rules_of(knowledge)}
     if file is not None:
-        tried = load_file(file, Policy)
+        tried = load_knowledge(folder, policy_file=file).policy
         found[f"{tried.name} ({file.name})"] = rules_of(knowledge, policy=tried)
     return found
 

@@ -65,7 +65,8 @@ def same_seed(console: Console, outcome: dict[str, Any], database: Engine, *, pl
     console.print()
     console.print(table)
     console.print(
-        "money at the world's own exchange rates; ladder and nothing are played by the backtest.", style="dim"
+        "money at the world's own exchange rates; ladder and nothing are played by the backtest, the ladder writes one email.",
+        style="dim",
     )
     outcome["same_seed"] = {
         name: {"recovered": won, "cases": cases, "value_share": round(value, 5)}
