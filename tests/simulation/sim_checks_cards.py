@@ -165,7 +165,7 @@ def _overlooked(view: View) -> Iterator[str]:
                 continue  # decision 0014
             if _left_alone(view, card, since=at, until=case.ended_at - NOTICED):
                 continue
-            if _died(view, customer, card, case.ended_at):
+            if _died(view, customer, card, since=at, until=case.ended_at):
                 continue  # on another of the customer's invoices
             if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
                 continue
@@ -194,11 +194,15 @@ def _slips(view: View) -> Iterator[str]:
                 yield f"the address of {card.brief()} was corrected {at} and {case.id} was lost without a try {case.ended_at}"
 
 
-def _died(view: View, customer: str, card: Card, until: datetime) -> bool:
-    """Whether any charge of the customer's was refused for good on these details, or the card by its network on anybody's."""
+def _died(view: View, customer: str, card: Card, *, since: datetime, until: datetime) -> bool:
+    """Whether any charge of the customer's was refused for good on these details; or, before they had to be tried, the number by its
+    network, on anybody's: to whom a renewed expiry is the same card.
+    """
     mine = {i.id for i in view.books.invoices.values() if i.customer == customer}
-    same = [c for c in view.books.charges.values() if card.same_details(c.card)]
-    return any(never_again(c, until) or (c.obligation in mine and dead_details(c, until)) for c in same)
+    same = [c for c in view.books.charges.values() if c.card.budget_key == card.budget_key]
+    if any(c.at < since + NOTICED and never_again(c, until) for c in same):
+        return True
+    return any(card.same_details(c.card) and c.obligation in mine and dead_details(c, until) for c in same)
 
 
 def _told(view: View, at: datetime, customer: str, card: Card, *, until: datetime) -> bool:
