@@ -238,16 +238,20 @@ class Case:
         return Purpose.CUSTOMER_CARD if asked and other else Purpose.REFRESHED_CARD
 
     def is_dead(self, card: Card) -> bool:
-        """Whether these very details were declined for good."""
+        """Whether these very details, or their number, were declined for good."""
         return bool(self.dead_cards) and any(card.same_details(dead) for dead in self.dead_cards)
 
     def dead_after(self, card: Card, verdict: Verdict) -> tuple[Card, ...]:
-        """The dead cards once these details were declined so. Of a mistyped entry only the entry is dead, not its number."""
-        entry_suffices = verdict.typed or card.fingerprint is None
-        known = any(card.same_details(dead) and (dead.fingerprint or entry_suffices) for dead in self.dead_cards)
-        if verdict.decline_class not in NEEDS_FRESH_CARD or known:
+        """The dead cards once one was declined so: "never again" is said of the number; of a mistyped entry the number lives."""
+        if verdict.decline_class not in NEEDS_FRESH_CARD:
             return self.dead_cards
-        return (*self.dead_cards, replace(card, fingerprint=None) if verdict.typed else card)
+        if verdict.decline_class is DeclineClass.NEVER_AGAIN and card.fingerprint and not verdict.typed:
+            gone = replace(card, exp_month=None, exp_year=None)
+            return self.dead_cards if gone in self.dead_cards else (*self.dead_cards, gone)
+        gone = replace(card, fingerprint=None) if verdict.typed else card
+        same = (dead for dead in self.dead_cards if card.same_details(dead))
+        known = any(dead.fingerprint or gone.fingerprint is None for dead in same)
+        return self.dead_cards if known else (*self.dead_cards, gone)
 
 
 @quick

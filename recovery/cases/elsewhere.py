@@ -24,12 +24,9 @@ def advised_until(card: Card | None, usage: CardUse, rules: Rules, *, now: datet
 
 
 def buried(case: Case, card: Card, usage: CardUse, rules: Rules, *, now: datetime) -> Case:
-    """The case with the card among its dead ones where another case was told never to try it again.
-
-    Not where only that entry was mistyped, and not for details that may have been renewed since.
-    """
+    """The case with the card among its dead ones where another case was told never to try it again; not where an entry was mistyped."""
     for refusal in usage.elsewhere:
         verdict = rules.verdict(refusal.signals, card, now)
         if verdict.decline_class is DeclineClass.NEVER_AGAIN and not verdict.typed and not case.is_dead(card):
-            return replace(case, dead_cards=(*case.dead_cards, card))
+            return replace(case, dead_cards=case.dead_after(card, verdict))
     return case

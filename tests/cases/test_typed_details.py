@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from cases_support import CARD, FAILED_AT, LOST, NIGHT, OTHER, charge, opened, owed, planned, rules
+from cases_support import CARD, EXPIRED, FAILED_AT, LOST, NIGHT, OTHER, charge, opened, owed, planned, rules
 
 from recovery.cases import facts
 from recovery.cases.case import Case, Decision, Purpose
@@ -89,8 +89,20 @@ def test_a_field_that_the_gateway_leaves_out_does_not_make_dead_details_fresh(le
 
 def test_details_that_did_change_are_fresh_whatever_else_is_left_out() -> None:
     renewed = replace(CARD, fingerprint=None, exp_year=2035)
-    assert not opened(LOST).is_dead(renewed)
-    assert StepKind.CHARGE_CARD in planned(read(opened(LOST), KeptCard(card=renewed, place=Place.CUSTOMER)))
+    assert not opened(EXPIRED).is_dead(renewed)
+    assert StepKind.CHARGE_CARD in planned(read(opened(EXPIRED), KeptCard(card=renewed, place=Place.CUSTOMER)))
+
+
+@pytest.mark.parametrize("told", [LOST, Signals(decline_code="do_not_honor", network_decline_code="R1")])
+def test_never_again_is_said_of_the_number_whatever_expiry_it_has(told: Signals) -> None:
+    """To the network a new expiry date on the same number is the same card; another number is another one."""
+    renewed = replace(CARD, exp_year=2035)
+    assert StepKind.CHARGE_CARD not in planned(read(opened(told), KeptCard(card=renewed, place=Place.CUSTOMER)))
+    reissued = replace(renewed, fingerprint="fp_9", last4="0009")
+    assert StepKind.CHARGE_CARD in planned(read(opened(told), KeptCard(card=reissued, place=Place.CUSTOMER)))
+    stale = opened(EXPIRED)
+    known = stale.dead_after(CARD, rules().verdict(told, CARD, FAILED_AT))
+    assert replace(stale, dead_cards=known).is_dead(renewed), "known as out of date before"
 
 
 def test_a_customer_without_cards_any_more_is_not_charged_on_the_last_one_known() -> None:

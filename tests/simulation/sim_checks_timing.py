@@ -213,7 +213,7 @@ def _details(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
 
 
 def _elsewhere(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
-    """What the network said of the card on any invoice holds on this one, until the card has paid."""
+    """What the network said of the number on any invoice holds on this one, until it has paid."""
     same = [(at, c) for at, c in _earlier(view, attempt) if c.card.budget_key == charge.card.budget_key]
     paid_at = max((at for at, c in same if c.status is ChargeStatus.SUCCEEDED), default=None)
     for at, old in same:
@@ -221,7 +221,7 @@ def _elsewhere(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
             continue
         if old.key is not None and attempt.started_at < at + READ:
             continue  # what came of it may not have been heard yet
-        if charge.card.same_details(old.card) and never_again(old, attempt.started_at):
+        if never_again(old, attempt.started_at):  # a renewed expiry is the same card
             yield f"{attempt.id} presents a card that was {old.signals.brief()} on {old.obligation}"
         if attempt.started_at < at + timedelta(hours=wait_hours(old)):
             yield f"{attempt.id} began {attempt.started_at}, within {wait_hours(old)} h of {at} on {old.obligation}"
