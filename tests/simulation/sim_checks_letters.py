@@ -32,6 +32,18 @@ def letters(view: View) -> Iterator[str]:
             before.append(row)
 
 
+def silence(view: View) -> Iterator[str]:
+    """Who was to be asked was, before the case was given up: nobody loses a customer whom one letter might have kept."""
+    written_to = {row.case_id for row in view.emails}
+    for case in view.cases.values():
+        exhausted = view.exhaustions.get(case.id)
+        if case.state != "lost" or exhausted is None or case.mail_stopped or case.id in written_to:
+            continue
+        wait_days = policy_from(view.policies[case.policy]).of(case.segment).dunning.wait_days
+        if case.ended_at >= exhausted.at + timedelta(days=wait_days):
+            yield f"{case.id} was given up {case.ended_at}, exhausted since {exhausted.at}, and nobody was written to"
+
+
 def _hours(view: View, row: Row, case: Row) -> Iterator[str]:
     """The card that the case had then is not known any more: one of the customer's must fit."""
     customer = view.books.customers[case.customer]

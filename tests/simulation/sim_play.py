@@ -73,6 +73,8 @@ _READY = (
     " (SELECT count(*) FROM steps WHERE state = 'in_flight' AND set_aside_at IS NULL AND lease_until <= %(machine)s) AS lapsed,"
     " (SELECT count(*) FROM cases c WHERE c.state IN ('silent', 'dunning', 'review') AND NOT EXISTS (SELECT FROM steps s"
     " WHERE s.case_id = c.id AND s.state IN ('planned', 'in_flight'))) AS orphans,"
+    " (SELECT count(*) FROM cases c WHERE c.state = 'dunning' AND c.letters_done = 0 AND NOT c.mail_stopped AND NOT EXISTS ("
+    "SELECT FROM steps s WHERE s.case_id = c.id AND s.kind = 'send_email' AND s.state IN ('planned', 'in_flight'))) AS unasked,"
     " (SELECT count(*) FROM steps WHERE set_aside_at IS NOT NULL AND state IN ('planned', 'in_flight')) +"
     " (SELECT count(*) FROM events WHERE state = 'set_aside') +"
     " (SELECT count(*) FROM cases WHERE state = 'review') + (SELECT count(*) FROM flags WHERE name = %(halted)s) AS wanted"
@@ -240,8 +242,9 @@ class Run:
         """What is there to do now. Asked before each ring: rings that find nothing cost most of a run otherwise."""
         now, machine = self.clocks.at, self.clocks.machine()
         moment = {"now": now, "machine": machine, "halted": CHARGING_HALTED}
-        kinds, events, lapsed, orphans, wanted = self.eye.see(_READY, moment)
+        kinds, events, lapsed, orphans, unasked, wanted = self.eye.see(_READY, moment)
         assert orphans == 0, "an open case has no wake-up"
+        assert unasked == 0, "a customer is to be asked, was not, and no letter is planned"
         return Ready(kinds=frozenset(kinds or ()), events=events, lapsed=lapsed, wanted=wanted)
 
     def meanwhile(self, where: str, seconds: float) -> None:
