@@ -55,7 +55,7 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
         return replace(goes_on, entries=entries + goes_on.entries)
     if card is not None and case.open_attempt is None:
         case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
-        case = buried(case, card, usage, rules, now=now) if usage.elsewhere else case
+        case = buried(case, card, fact.obligation.charges, usage, rules, now=now)
     decision = _by_updater(case, card, fact, now=now, rules=rules)
     decision = decision or _with_card(case, card, now=now, rules=rules, usage=usage)
     return replace(decision, entries=entries + decision.entries) if entries else decision
@@ -144,7 +144,7 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
     card = next_card(case, fact.card, rules.policy)
     if card is not None:
         case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
-        case = buried(case, card, usage, rules, now=now) if usage.elsewhere else case
+        case = buried(case, card, fact.obligation.charges, usage, rules, now=now)
     if card is None or case.is_dead(card) or needs_agreement(case, card, rules.policy):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
     purpose, case = case.purpose_of(card), _on(case, card)

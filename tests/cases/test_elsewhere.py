@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cases_support import CARD, FUNDS, LOST, OPEN_HOUR, OTHER, opened, owed, planned, rules
+from cases_support import CARD, FAILED_AT, FUNDS, LOST, OPEN_HOUR, OTHER, charge, opened, owed, planned, rules
 
 from recovery.cases import facts
 from recovery.cases.case import Decision
 from recovery.cases.decide import decide
 from recovery.cases.lifecycle import Rule, State, StepKind
+from recovery.cases.obligation import ChargeStatus
 from recovery.cases.policy import BackupUse
 from recovery.cases.rules import CardUse, Refusal
 from recovery.cases.wallet import KeptCard, Place
@@ -123,3 +124,29 @@ def test_of_two_waits_the_one_that_ends_last_is_kept() -> None:
     held = decide(case, fact, now=OPEN_HOUR + timedelta(hours=2), rules=rules(), usage=usage)
     assert held.start is None
     assert planned(held)[StepKind.CHARGE_CARD] >= OPEN_HOUR + timedelta(days=9)
+
+
+def test_an_own_decline_that_is_not_the_last_one_is_judged_by_the_edition_in_force_too() -> None:
+    """Visa's 57 was said, then another code; from 25 October 2026 on the first one forbids every further try."""
+    told = replace(FUNDS, decline_code="do_not_honor", network_decline_code="57")
+    first = charge("ch_57", signals=told, created_at=FAILED_AT)
+    shown = owed(charges=(first, charge("ch_51", created_at=FAILED_AT + timedelta(days=2))))
+    tried = []
+    for day in (23, 26):
+        now = OPEN_HOUR.replace(day=day)
+        case = replace(opened(), card=CARD, tried_card=CARD, horizon_at=now + timedelta(days=7))
+        fact = facts.ChargeDue(obligation=shown, card=CARD, step_id=1)
+        decision = decide(case, fact, now=now, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
+        tried.append(decision.start is not None)
+        assert decision.case.is_dead(CARD) is (day == 26)
+    assert tried == [True, False]
+
+
+def test_what_the_number_was_told_before_it_paid_a_part_is_over() -> None:
+    told = replace(FUNDS, decline_code="do_not_honor", network_decline_code="R1")
+    part = charge("ch_part", ChargeStatus.SUCCEEDED, created_at=FAILED_AT + timedelta(days=1))
+    shown = owed(charges=(charge("ch_r1", signals=told, created_at=FAILED_AT), part))
+    case = replace(opened(), card=CARD, tried_card=CARD)
+    fact = facts.ChargeDue(obligation=shown, card=CARD, step_id=1)
+    decision = decide(case, fact, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
+    assert not decision.case.is_dead(CARD)

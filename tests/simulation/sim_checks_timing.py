@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import holidays
 from sim_books import Booked
 from sim_issuers import ADDRESS_CODES, ONLY_CUSTOMER_CODES, dead_details, never_again, wait_hours
-from sim_view import Row, View
+from sim_view import SKEW, Row, View
 
 from recovery.cases.obligation import ChargeStatus
 from recovery.declines.classify import DeclineClass
@@ -149,7 +149,7 @@ def _earlier(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
     failure. What others paid is a part of the invoice at most.
     """
     mine = attempt.case_id.removeprefix("case_")
-    open_then = [name for name, case in view.cases.items() if case.opened_at <= attempt.started_at]
+    open_then = [name for name, case in view.cases.items() if _open_then(view, case, attempt)]
     opened = {first.id for name in open_then if (first := view.opening(name)) is not None}
     ours = [(a.started_at, c) for a, c in view.ours() if a.started_at < attempt.started_at and not c.beyond]
     read = [
@@ -160,6 +160,13 @@ def _earlier(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:
         if charge.id in opened or (charge.obligation == mine and charge.at < attempt.started_at - READ)
     ]
     return read + ours
+
+
+def _open_then(view: View, case: Row, attempt: Row) -> bool:
+    """Whether a case was open when an attempt began: a driven clock stands still, and in one instant the machine's clock tells."""
+    if case.opened_at != attempt.started_at:
+        return bool(case.opened_at < attempt.started_at)
+    return view.opened_at(case.id) + SKEW < view.intended_at(attempt.id)
 
 
 def _own(view: View, attempt: Row) -> list[tuple[datetime, Booked]]:

@@ -123,6 +123,11 @@ class View:
         found: datetime = next(row.booked_at for row in lines if row.reason.startswith(begun))
         return found
 
+    def opened_at(self, case_id: str) -> datetime:
+        """When a case was opened, in machine time."""
+        found: datetime = min(row.booked_at for row in self._tables["journal"] if row.case_id == case_id)
+        return found
+
     def opening(self, obligation: str) -> Booked | None:
         """The charge that an invoice's case began with: its first, by the gateway itself."""
         return next(iter(self.books.of(obligation)), None)
