@@ -246,6 +246,13 @@ def email_that_never_left(story: Story) -> None:
     story.mails.clear()
 
 
+def given_up_unasked(story: Story) -> None:
+    ended_at = EXHAUSTED_AT + timedelta(days=60)
+    story.rows["cases"][0] |= {"state": "lost", "ended_at": ended_at, "mail_stopped": False}
+    story.rows["emails"].clear()
+    story.mails.clear()
+
+
 def money_not_booked(story: Story) -> None:
     story.rows["ledger"].pop()
 
@@ -333,6 +340,7 @@ FOUND: dict[Callable[[Story], None], str] = {
     email_twice: f"emails: {CASE} got letter 1 2 times",
     email_that_nobody_knows: "emails: <case_in_1-mail-1@example.com> left without a row",
     email_that_never_left: f"emails: {EMAIL} is noted as sent, but never left",
+    given_up_unasked: f"silence: {CASE} was given up",
     money_not_booked: "money: ch_2 of in_1 brought",
     money_off_by_a_cent: "money: ch_2: booked (4901, 'eur'), was (4900, 'eur')",
     credited_for_others_money: "sources: ch_2 was made by gateway and is credited to silent_retry",
