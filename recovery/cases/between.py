@@ -8,6 +8,7 @@ from recovery.cases.asking import issuer_window
 from recovery.cases.campaigns import Campaign, campaign_for
 from recovery.cases.case import Case, Plan, Purpose
 from recovery.cases.lifecycle import ONLY_CUSTOMER, SPENT, StepKind
+from recovery.cases.policy import RETRIED
 from recovery.cases.rules import Rules
 from recovery.declines.classify import DeclineClass
 from recovery.timing.courtesy import Courtesy, decent_from
@@ -67,7 +68,8 @@ def purpose_between(case: Case, *, now: datetime, rules: Rules) -> Purpose | Non
     if case.card is None or case.is_dead(case.card) or case.verdict is None:
         return None
     if case.wished_at is not None and case.wished_at <= now:
-        return Purpose.CUSTOMER_DATE
+        # A card that came since may have been refused for what no date cures.
+        return Purpose.CUSTOMER_DATE if case.verdict.decline_class in RETRIED else None
     funds = case.verdict.decline_class is DeclineClass.WAIT_FOR_FUNDS
     left = tries_between(case) < rules.policy.dunning.silent_tries_max
     return Purpose.BETWEEN_EMAILS if funds and left and case.wished_at is None else None

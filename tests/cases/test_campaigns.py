@@ -152,6 +152,18 @@ def test_between_letters_only_paydays_are_tried_and_not_for_ever() -> None:
     assert StepKind.CHARGE_CARD not in planned(told(last, again))
 
 
+def test_the_customers_own_date_is_not_tried_where_only_the_customer_can_cure_the_decline_by_then() -> None:
+    """Another card came since, and its bank wants its holder to confirm: no date helps, a letter does."""
+    case = told(asked(opened(FUNDS), emails=1), facts.DateWished(wished_at=OPEN_HOUR + timedelta(days=11))).case
+    assert case.wished_at is not None
+    confirm = Signals(error_code="authentication_required", decline_code="authentication_required")
+    other = replace(case, verdict=rules().verdict(confirm, CARD, OPEN_HOUR), signals=confirm)
+    over = told(other, facts.ChargeDue(obligation=owed(), card=CARD, step_id=9), now=case.wished_at)
+    assert over.start is None
+    assert over.case.wished_at is None
+    assert StepKind.SEND_EMAIL in planned(over)
+
+
 def test_the_customers_own_date_is_kept_and_no_letter_comes_before() -> None:
     case = asked(opened(FUNDS), emails=1)
     wish = OPEN_HOUR + timedelta(days=11)
