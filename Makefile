@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= 4
 SEEDS ?= 200
 MINUTES ?= 5
-# In each of the worlds; the tests play 40 of each.
+# In each of the worlds, and through the processes; the tests play 40 of each, and 60.
 CASES ?= 300
 
 # Works with `make -C checkout` and `make -f checkout/Makefile` alike, blanks in the path included.
@@ -46,8 +46,8 @@ pytest: setup-dev
 simulate: setup-dev  ## whole worlds from seeds, each judged by checkers: make simulate SEEDS=2000
 	@$(IN) exec "$(VENV)/bin/python" tests/simulation/run.py --seeds $(SEEDS) $(ARGS)
 
-parity: setup-dev  ## thousands of cases over HTTP and a real database, decision by decision against the backtest: make parity CASES=1000
-	@$(IN) RECOVERY_PARITY_CUSTOMERS=$(CASES) exec "$(VENV)/bin/python" -m pytest -n $(JOBS) --timeout 3600 tests/backtest/test_backtest_parity.py $(ARGS)
+parity: setup-dev  ## many cases over HTTP and a real database, and through the processes, decision by decision against the backtest: make parity CASES=1000
+	@$(IN) RECOVERY_PARITY_CUSTOMERS=$(CASES) exec "$(VENV)/bin/python" -m pytest -n $(JOBS) --timeout 3600 tests/backtest/test_backtest_parity.py tests/chaos/test_chaos_parity.py $(ARGS)
 
 chaos: setup-dev  ## real processes killed at random, servers too, judged by checkers: make chaos MINUTES=10
 	@$(IN) PYTHONPATH=tests/simulation exec "$(VENV)/bin/python" tests/chaos/chaos_run.py --minutes $(MINUTES) $(ARGS)

@@ -12,26 +12,21 @@ from typing import Any
 import pytest
 from building import CONFIG, wired
 from conftest import SmtpCatcher
+from parity import decided_alike
 
-from recovery.cases.case import Case
 from recovery.engine.claims import perform_due
 from recovery.gateways.stripe.notices import notice_of
 from recovery.intake.idle import is_idle
 from recovery.intake.receive import event_of
 from recovery.runtime.clock import SharedClock, machine_now
-from recovery.runtime.knowledge import load_knowledge, rules_of
 from recovery.runtime.wiring import EVENT_KINDS, Wiring
 from recovery.runtime.worlds import START_AT, load_world, world_names
-from recovery.simulation.backtest.lives import Scene, play
-from recovery.simulation.backtest.policies import EnginePolicy
 from recovery.simulation.sandbox import Sandbox
 from recovery.simulation.sandbox.server import serve_sandbox
-from recovery.simulation.world import World, build_world
+from recovery.simulation.world import build_world
 from recovery.storage.backlog_queries import busy_until
-from recovery.storage.case_store import case_id_of, cases_of, load_case
 from recovery.storage.connect import at_once, reading
-from recovery.storage.event_store import event_counts, store_events
-from recovery.storage.outcome_queries import obligations
+from recovery.storage.event_store import store_events
 
 DAYS = 40
 CUSTOMERS = int(os.environ.get("RECOVERY_PARITY_CUSTOMERS", "40"))
@@ -109,43 +104,9 @@ def stage(database_url: str, smtp_catcher: SmtpCatcher, tmp_path: Path) -> Itera
             yield Stage(sandbox=sandbox, wiring=wiring, clock=clock, catcher=smtp_catcher)
 
 
-def _backtested(world: World) -> dict[str, Case]:
-    rules = rules_of(load_knowledge(CONFIG))
-    found = {}
-    for person in world.people:
-        scene = Scene(world, person)
-        policy = EnginePolicy(scene, rules)
-        play(scene, policy, until=ENDS_AT)
-        assert policy.case is not None
-        found[policy.case.id] = policy.case
-    return found
-
-
-def _decided(case: Case) -> dict[str, Any]:
-    """Everything that was decided, and when; ids and what only storage knows are left out."""
-    return {
-        "state": case.state,
-        "attempts": [
-            (a.number, a.started_at, a.purpose, a.status, a.card.fingerprint, a.card.exp_year, a.signals)
-            for a in case.attempts
-        ],
-        "exhausted": case.exhausted,
-        "emailed_at": case.emailed_at,
-        "ended_at": case.ended_at,
-        "source": case.source,
-    }
-
-
 @pytest.mark.parametrize("name", world_names(CONFIG))
 def test_engine_and_backtest_decide_alike(stage: Stage, name: str) -> None:
     world = build_world(seed=7, customers=CUSTOMERS, days=DAYS, start_at=START_AT, parameters=load_world(CONFIG, name))
     stage.sandbox.inhabit(world)
     stage.run()
-    expected = _backtested(world)
-    with stage.wiring.database.connect() as tx:
-        assert event_counts(tx) == {"waiting": 0, "set_aside": 0}
-        real = {case_id_of(name): load_case(tx, cases_of(tx, obligation=name)[0]) for name in obligations(tx)}
-    assert set(real) == set(expected)
-    assert len({case.state for case in real.values()}) >= 2
-    for case_id, case in real.items():
-        assert _decided(case) == _decided(expected[case_id]), case_id
+    decided_alike(stage.wiring.database, world, until=ENDS_AT)
