@@ -200,7 +200,7 @@ def _died(view: View, customer: str, card: Card, *, since: datetime, until: date
     """
     mine = {i.id for i in view.books.invoices.values() if i.customer == customer}
     same = [c for c in view.books.charges.values() if c.card.budget_key == card.budget_key]
-    if any(c.at < since + NOTICED and never_again(c, until) for c in same):
+    if any(c.at < since + NOTICED and never_again(c, since + NOTICED) for c in same):
         return True
     return any(card.same_details(c.card) and c.obligation in mine and dead_details(c, until) for c in same)
 

@@ -35,6 +35,7 @@ CARD = Card(
     exp_year=2029,
     fingerprint="fp_1",
 )
+GIVEN_UP_AT = TRIED_AT + timedelta(days=45)
 EUR = Money(minor=4900, currency="eur")
 CASE = "case_in_1"
 KEY = "case_in_1-1"
@@ -323,6 +324,20 @@ def cared_for_as_somebody_else(story: Story) -> None:
     story.rows["cases"][0]["segment"] = "trial"
 
 
+def renewed_card_never_tried(story: Story) -> None:
+    """The case was given up weeks after an expiry had been renewed, and nobody ever tried it."""
+    renewed = replace(CARD, exp_year=2033)
+    invoice = story.books.invoices["in_1"]
+    invoice.status, invoice.remaining, invoice.paid_at = ObligationStatus.OPEN, EUR, None
+    story.books.calls.clear()
+    story.rows["attempts"].clear()
+    story.rows["ledger"].pop()
+    del story.books.charges["ch_2"]
+    story.books.customers["cus_1"].default = renewed
+    story.books.arrived.append((TRIED_AT, "cus_1", renewed, False))
+    story.rows["cases"][0] |= {"state": "lost", "ended_at": GIVEN_UP_AT}
+
+
 FOUND: dict[Callable[[Story], None], str] = {
     charged_again: "charged_once: in_1 was charged 2 times by us",
     key_executed_twice: f"charged_once: key {KEY} was executed 2 times",
@@ -356,6 +371,7 @@ FOUND: dict[Callable[[Story], None], str] = {
     tried_for_another_sum: f"no_haste: {KEY} was for 4900 eur, owed were 16.00 EUR",
     written_at_night: f"letters: {EMAIL} was begun 2026-09-16 22:00:00+00:00, which is no decent hour for cus_1",
     written_again_too_soon: f"letters: {EMAIL}9 was begun",
+    renewed_card_never_tried: f"cards: mastercard credit ••0001 DE came {TRIED_AT} to cus_1 and was never charged, {CASE}",
     cared_for_as_somebody_else: f"standing: {CASE} is cared for as 'trial', it should be []",
 }
 
@@ -380,6 +396,34 @@ def test_a_card_that_paid_since_is_not_closed() -> None:
     paid.obligation, paid.initiator = "in_2", Initiator.CUSTOMER
     story.books.invoices["in_2"] = replace(story.books.invoices["in_1"], id="in_2", customer="cus_2")
     assert not [found for found in story.judged() if "closed" in found]
+
+
+FIRST, LATER = FAILED_AT - timedelta(days=1), TRIED_AT + timedelta(days=20)
+
+
+@pytest.mark.parametrize(
+    ("brand", "told", "at", "overlooked"),
+    [
+        ("mastercard", Signals(decline_code="do_not_honor", network_advice_code="03"), FIRST, False),
+        ("mastercard", Signals(decline_code="do_not_honor", network_advice_code="03"), LATER, True),
+        ("visa", Signals(decline_code="do_not_honor", network_decline_code="R1"), FIRST, False),
+        ("visa", Signals(decline_code="do_not_honor", network_decline_code="57"), FIRST, True),
+    ],
+)
+def test_only_what_forbade_a_renewed_card_in_time_excuses_that_it_was_not_tried(
+    brand: str, told: Signals, at: datetime, *, overlooked: bool
+) -> None:
+    """The network's word binds the number from when it was said, and 57 from when it came into category 1."""
+    story = Story()
+    renewed_card_never_tried(story)
+    story.charges("ch_other", at, signals=told)
+    for charge in story.books.charges.values():
+        charge.card = replace(charge.card, brand=brand)
+    renewed = replace(CARD, brand=brand, exp_year=2033)
+    story.books.customers["cus_1"].default = renewed
+    story.books.arrived[:] = [(TRIED_AT, "cus_1", renewed, False)]
+    story.books.shown.clear()
+    assert any("was never charged" in found for found in story.judged()) is overlooked
 
 
 def test_what_the_updater_said_of_somebody_elses_entry_binds_nobody_else() -> None:
