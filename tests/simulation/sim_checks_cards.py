@@ -155,7 +155,7 @@ def _overlooked(view: View) -> Iterator[str]:
         for invoice in (i for i in view.books.invoices.values() if i.customer == customer and i.id in view.cases):
             case = view.cases[invoice.id]
             now_default = view.books.card_of(invoice)
-            stayed = now_default is not None and now_default == card
+            stayed = now_default is not None and now_default == card and not _came_back(view, at, customer, card)
             if not stayed or case.state != "lost" or not case.opened_at < at < case.ended_at - NOTICED:
                 continue
             until = min(each for each in (case.ended_at, invoice.ended_at) if each is not None) - NOTICED
@@ -170,6 +170,19 @@ def _overlooked(view: View) -> Iterator[str]:
             if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
                 continue
             yield f"{card.brief()} came {at} to {customer} and was never charged, {case.id} was lost {case.ended_at}"
+
+
+def _came_back(view: View, at: datetime, customer: str, card: Card) -> bool:
+    """Whether another card soon took its place, and the customer saved it once more: the later time is looked at by itself."""
+    later = [
+        (when, new)
+        for when, whose, new, by_customer in view.books.arrived
+        if by_customer and whose == customer and when > at
+    ]
+    again = [when for when, new in later if new.payment_method == card.payment_method]
+    return bool(again) and any(
+        when < min(max(again), at + NOTICED) and new.payment_method != card.payment_method for when, new in later
+    )
 
 
 def _slips(view: View) -> Iterator[str]:

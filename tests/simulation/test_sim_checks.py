@@ -335,7 +335,7 @@ def renewed_card_never_tried(story: Story) -> None:
     del story.books.charges["ch_2"]
     story.books.customers["cus_1"].default = renewed
     story.books.arrived.append((TRIED_AT, "cus_1", renewed, False))
-    story.rows["cases"][0] |= {"state": "lost", "ended_at": GIVEN_UP_AT}
+    story.rows["cases"][0] |= {"state": "lost", "ended_at": GIVEN_UP_AT, "mail_stopped": False}
 
 
 FOUND: dict[Callable[[Story], None], str] = {
@@ -396,6 +396,24 @@ def test_a_card_that_paid_since_is_not_closed() -> None:
     paid.obligation, paid.initiator = "in_2", Initiator.CUSTOMER
     story.books.invoices["in_2"] = replace(story.books.invoices["in_1"], id="in_2", customer="cus_2")
     assert not [found for found in story.judged() if "closed" in found]
+
+
+@pytest.mark.parametrize(
+    ("replaced_after", "again", "overlooked"),
+    [(timedelta(hours=4), True, False), (timedelta(hours=4), False, True), (timedelta(days=14), True, True)],
+)
+def test_a_card_that_was_soon_replaced_until_the_end_did_not_stay(
+    replaced_after: timedelta, *, again: bool, overlooked: bool
+) -> None:
+    """Seed 74099: another card took its place within hours, and it came back as the case was given up."""
+    story = Story()
+    renewed_card_never_tried(story)
+    came_at, customer, renewed, _ = story.books.arrived[0]
+    other = replace(CARD, payment_method="pm_2", fingerprint="fp_2", last4="0002")
+    story.books.arrived.append((came_at + replaced_after, customer, other, True))
+    if again:
+        story.books.arrived.append((GIVEN_UP_AT, customer, renewed, True))
+    assert any("was never charged" in found for found in story.judged()) is overlooked
 
 
 FIRST, LATER = FAILED_AT - timedelta(days=1), TRIED_AT + timedelta(days=20)
