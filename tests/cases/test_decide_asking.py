@@ -95,6 +95,23 @@ def test_the_end_waits_for_an_open_charge_and_comes_without_one() -> None:
     assert planned(told(open_one, close)) == {StepKind.CLOSE_CASE: OPEN_HOUR + timedelta(days=1)}
 
 
+def test_nobody_is_given_up_unasked() -> None:
+    """The first letter was set aside for a person to look at, or the mail server is away: the case waits with it."""
+    close = facts.CloseDue(obligation=owed(), step_id=6)
+    due = waiting(StepKind.SEND_EMAIL, due_at=OPEN_HOUR - timedelta(days=13))
+    unasked = replace(asked(opened(), emails=0), steps=(due,))
+    assert planned(told(unasked, close)) == {StepKind.CLOSE_CASE: OPEN_HOUR + timedelta(days=1)}
+    again = waiting(StepKind.SEND_EMAIL, due_at=OPEN_HOUR + timedelta(hours=4))
+    assert told(replace(unasked, steps=(again,)), close).case.state is State.DUNNING
+    capped = waiting(StepKind.SEND_EMAIL, due_at=OPEN_HOUR + timedelta(days=9))
+    for over in (
+        replace(unasked, steps=(capped,)),
+        replace(unasked, mail_stopped=True),
+        replace(asked(opened()), steps=(due,)),
+    ):
+        assert told(over, close).case.state is State.LOST
+
+
 def test_the_end_waits_for_fresh_details_that_nobody_told_of() -> None:
     """The news of a card was lost, and with emails refused nothing else read the cards before the case was given up."""
     fresh = replace(CARD, payment_method="pm_9", fingerprint="fp_9", last4="0009")

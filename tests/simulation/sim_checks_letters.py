@@ -33,14 +33,16 @@ def letters(view: View) -> Iterator[str]:
 
 
 def silence(view: View) -> Iterator[str]:
-    """Who was to be asked was, before the case was given up: nobody loses a customer whom one letter might have kept."""
+    """Who was to be asked was, before the case was given up, unless about other invoices as often as anybody is."""
+    customers = {row.id: row.customer for row in view.cases.values()}
     written_to = {row.case_id for row in view.emails}
     for case in view.cases.values():
         exhausted = view.exhaustions.get(case.id)
         if case.state != "lost" or exhausted is None or case.mail_stopped or case.id in written_to:
             continue
-        wait_days = policy_from(view.policies[case.policy]).of(case.segment).dunning.wait_days
-        if case.ended_at >= exhausted.at + timedelta(days=wait_days):
+        dunning = policy_from(view.policies[case.policy]).of(case.segment).dunning
+        mine = sum(1 for row in view.emails if customers[row.case_id] == case.customer)
+        if mine < dunning.customer_emails_max and case.ended_at >= exhausted.at + timedelta(days=dunning.wait_days):
             yield f"{case.id} was given up {case.ended_at}, exhausted since {exhausted.at}, and nobody was written to"
 
 
