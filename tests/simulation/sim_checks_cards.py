@@ -199,6 +199,8 @@ def _slips(view: View) -> Iterator[str]:
                 continue
             if not _told(view, at, customer, card, until=case.ended_at - NOTICED):
                 continue
+            if _left_alone(view, card, since=at, until=case.ended_at - NOTICED):
+                continue
             tried = [c for c in view.books.of(invoice.id) if c.card == card]
             calls = [call for call in view.books.calls if call.obligation == invoice.id and call.at >= at]
             if any(c.at <= at for c in tried) and not any(
