@@ -1,6 +1,6 @@
 """What counts against a card, over all cases and whoever tried. Without it each case would believe itself alone on the card."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 
 from sqlalchemy import (
@@ -29,6 +29,9 @@ from recovery.storage.past_tables import past_charges
 from recovery.storage.tables import attempts, foreign_charges
 from recovery.timing.budgets import Use
 
+REMEMBERED = timedelta(days=3 * 366)
+"""How long "never again" is remembered beyond the case that heard it: a card's own life. Budgets look back much shorter."""
+
 
 def lock_card(tx: Connection, budget_key: str) -> None:
     """Hold a card's budget until the transaction ends, so that two cases never reserve its last try together."""
@@ -40,18 +43,19 @@ _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(text(":key"), 0)
 
 def card_use(tx: Connection, budget_key: str | None, *, case_id: str, now: datetime) -> CardUse:
     """All attempts on a card in the time looked back that count: ours on any case, the gateway's, the customer's; and what was said
-    of it on other cases than this one.
+    of it on other cases than this one, as long as that is remembered.
     """
     if budget_key is None:
         return CardUse(budget_key="", uses=())
-    asked = {"key": budget_key, "case_id": case_id, "since": now - LOOK_BACK}
+    asked = {"key": budget_key, "case_id": case_id, "since": now - REMEMBERED}
     uses: list[Use] = []
     elsewhere: list[Refusal] = []
     for at, minor, currency, status, initiator, told in sorted(tx.execute(_USES, asked), key=itemgetter(0)):
         declined = None if status in OPEN_ATTEMPTS or status is None else status != AttemptStatus.SUCCEEDED
         by_customer = initiator == Initiator.CUSTOMER.value
         use = Use(at=at, amount=Money(minor=minor, currency=currency), declined=declined, by_customer=by_customer)
-        uses.append(use)
+        if at > now - LOOK_BACK:
+            uses.append(use)
         if declined is False:
             elsewhere.clear()
         elif (signals := signals_from(told)) is not None:

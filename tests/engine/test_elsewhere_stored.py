@@ -33,6 +33,16 @@ def test_a_card_that_is_lost_for_one_customer_is_not_tried_for_another(life: Lif
     assert life.case(ours).step(StepKind.CHARGE_CARD) is None
 
 
+def test_what_was_said_never_to_be_tried_again_is_not_forgotten_with_the_budgets(life: Life) -> None:
+    theirs, ours = life.fail("in_1", code="lost_card"), life.fail("in_2")
+    same_number(life, theirs, ours)
+    with life.wiring.database.begin() as tx:
+        key = tx.execute(text("SELECT DISTINCT budget_key FROM foreign_charges")).scalar_one()
+        later = card_use(tx, key, case_id=ours, now=life.at + timedelta(days=200))
+    assert [refusal.signals.decline_code for refusal in later.elsewhere] == ["lost_card"]
+    assert later.uses == ()
+
+
 def test_a_card_that_paid_since_is_alive(life: Life) -> None:
     theirs, ours = life.fail("in_1"), life.fail("in_2")
     life.attempt(theirs, life.declined("lost_card"))
