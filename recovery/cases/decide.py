@@ -95,7 +95,8 @@ def _failure(case: Case, fact: facts.PaymentFailed, *, now: datetime, rules: Rul
             verdict.wait_hours
             and verdict.decline_class in RETRIED
             and charge.card
-            and charge.card.same_details(case.card)
+            and case.card
+            and charge.card.budget_key == case.card.budget_key  # a renewed expiry is the same card
             and charge.created_at + timedelta(hours=verdict.wait_hours) > _advised_until(case)
         ):
             known = replace(known, verdict=verdict, signals=signals, last_failure_at=charge.created_at)

@@ -150,3 +150,18 @@ def test_what_the_number_was_told_before_it_paid_a_part_is_over() -> None:
     fact = facts.ChargeDue(obligation=shown, card=CARD, step_id=1)
     decision = decide(case, fact, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
     assert not decision.case.is_dead(CARD)
+
+
+def test_advice_that_the_gateways_own_retry_brought_holds_though_the_expiry_was_renewed_since() -> None:
+    """Told late, of the details of before: to the network it is the same card."""
+    case = replace(opened(), card=replace(MASTERCARD, exp_year=2035), tried_card=MASTERCARD)
+    theirs = charge("ch_retry", card=MASTERCARD, signals=TEN_DAYS, created_at=OPEN_HOUR)
+    noted = decide(
+        case,
+        facts.PaymentFailed(charge=theirs, obligation=owed()),
+        now=OPEN_HOUR + timedelta(hours=2),
+        rules=rules(),
+        usage=CardUse(budget_key="fp_1", uses=()),
+    )
+    assert "advises to wait 240 hours" in str(noted.reason)
+    assert noted.case.last_failure_at == OPEN_HOUR
