@@ -134,7 +134,7 @@ def _let_in(
     if isinstance(fact, ChargeDue) and key is not None:
         lock_card(tx, key)
     note_foreign_charges(tx, case, _charges_read(fact), noted=held.noted)
-    usage = replace(card_use(tx, key, case_id=case.id, now=moment.now), elder=held.elder, siblings=held.siblings)
+    usage = replace(card_use(tx, key, now=moment.now), elder=held.elder, siblings=held.siblings)
     if isinstance(fact, EmailDue):
         usage = with_mailed(tx, case, usage, now=moment.now)
     if isinstance(fact, MailResumed):

@@ -32,7 +32,7 @@ class CaseStanding:
 def standing_of(tx: Connection, rulebook: RuleBook, case: Case, *, now: datetime) -> CaseStanding:
     """Look everything up, under the policy the case is pinned on and the network edition in force now."""
     rules = rulebook.rules_for(tx, case.policy)
-    usage = card_use(tx, case.card.budget_key if case.card else None, case_id=case.id, now=now)
+    usage = card_use(tx, case.card.budget_key if case.card else None, now=now)
     brand, country = (case.card.brand, case.card.country) if case.card else (None, None)
     pack = rules.networks.in_force(brand, now, country)
     window = issuer_window(case, rules, None)

@@ -41,13 +41,13 @@ def lock_card(tx: Connection, budget_key: str) -> None:
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(text(":key"), 0)))
 
 
-def card_use(tx: Connection, budget_key: str | None, *, case_id: str, now: datetime) -> CardUse:
+def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUse:
     """All attempts on a card in the time looked back that count: ours on any case, the gateway's, the customer's; and what was said
-    of it on other cases than this one, as long as that is remembered.
+    of it, on whichever case, as long as that is remembered.
     """
     if budget_key is None:
         return CardUse(budget_key="", uses=())
-    asked = {"key": budget_key, "case_id": case_id, "since": now - REMEMBERED}
+    asked = {"key": budget_key, "since": now - REMEMBERED}
     uses: list[Use] = []
     elsewhere: list[Refusal] = []
     for at, minor, currency, status, initiator, told in sorted(tx.execute(_USES, asked), key=itemgetter(0)):
@@ -64,7 +64,6 @@ def card_use(tx: Connection, budget_key: str | None, *, case_id: str, now: datet
 
 
 _KEY: BindParameter[str] = bindparam("key")
-_CASE: BindParameter[str] = bindparam("case_id")
 _SINCE = bindparam("since", type_=attempts.c.started_at.type)
 _NOBODY_TOLD = cast(null(), Text)
 _NOTHING_TOLD = cast(null(), attempts.c.signals.type)
@@ -74,7 +73,7 @@ _OURS = select(
     attempts.c.currency,
     attempts.c.status,
     literal(Initiator.ENGINE.value, Text),
-    case((attempts.c.case_id != _CASE, attempts.c.signals)),
+    attempts.c.signals,
 ).where(attempts.c.budget_key == _KEY, attempts.c.counts, attempts.c.started_at > _SINCE)
 # Charges from before, or of invoices that never became a case; what is known otherwise is not counted twice. Who started them is not
 # known: they count as the merchant's, which is the stricter reading.
@@ -102,6 +101,6 @@ _THEIRS = select(
     foreign_charges.c.currency,
     literal(AttemptStatus.DECLINED.value, Text),
     foreign_charges.c.initiator,
-    case((foreign_charges.c.case_id != _CASE, foreign_charges.c.signals)),
+    foreign_charges.c.signals,
 ).where(foreign_charges.c.budget_key == _KEY, foreign_charges.c.counts, foreign_charges.c.at > _SINCE)
 _USES = union_all(_OURS, _THEIRS, _IMPORTED)

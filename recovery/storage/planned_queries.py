@@ -47,7 +47,7 @@ def planned_tries(tx: Connection, *, now: datetime) -> Iterator[PlannedTry]:
         for case_id, due_at in page:
             case = load_case(tx, case_id)
             key = case.card.budget_key if case.card else None
-            yield PlannedTry(case=case, due_at=due_at, usage=card_use(tx, key, case_id=case_id, now=now))
+            yield PlannedTry(case=case, due_at=due_at, usage=card_use(tx, key, now=now))
         last = page[-1][0]
 
 

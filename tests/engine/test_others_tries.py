@@ -32,7 +32,7 @@ def test_a_charge_of_others_counts_after_a_try_of_ours_that_was_never_sent(life:
     card = life.case(case_id).card
     assert card is not None
     with life.wiring.database.connect() as tx:
-        uses = card_use(tx, card.budget_key, case_id=case_id, now=life.at).uses
+        uses = card_use(tx, card.budget_key, now=life.at).uses
     assert [use.by_customer for use in uses] == [False, True], "the first failure, and theirs"
 
 
@@ -53,4 +53,4 @@ def test_a_refused_try_of_ours_that_a_reading_shows_again_counts_once(
     card = life.case(case_id).card
     assert card is not None
     with life.wiring.database.connect() as tx:
-        assert len(card_use(tx, card.budget_key, case_id=case_id, now=life.at).uses) == 3, "the first, ours, theirs"
+        assert len(card_use(tx, card.budget_key, now=life.at).uses) == 3, "the first, ours, theirs"

@@ -120,12 +120,12 @@ def _past_is_imported(life: Life, person: str, subscription: str) -> None:
         first = tx.execute(text(charges)).all()
         cards = tx.execute(text("SELECT count(*) FROM card_history WHERE signal = 'imported'")).scalar_one()
         key = tx.execute(text("SELECT budget_key FROM past_charges LIMIT 1")).scalar_one()
-        with_import = card_use(tx, key, case_id="", now=life.now)
+        with_import = card_use(tx, key, now=life.now)
     assert {row.charge_id: row.amount_minor for row in first} == {one.charge: one.amount_minor for one in booked}
     assert [row.succeeded for row in first].count(True) == len(list(life.sandbox.ledger.succeeded()))
     with life.wiring.database.begin() as tx:
         tx.execute(text("DELETE FROM past_charges"))
-        assert card_use(tx, key, case_id="", now=life.now) == with_import, "what the engine knows is not counted twice"
+        assert card_use(tx, key, now=life.now) == with_import, "what the engine knows is not counted twice"
         tx.execute(
             text("UPDATE imports SET finished_at = NULL, behind = :behind WHERE name = 'charges'"),
             {"behind": max(booked, key=lambda one: one.at).charge},
@@ -142,7 +142,7 @@ def _past_is_imported(life: Life, person: str, subscription: str) -> None:
             text("UPDATE past_charges SET charge_id = charge_id || '_before', at = :at"),
             {"at": life.now - timedelta(days=2)},
         )
-        assert len(card_use(tx, key, case_id="", now=life.now).uses) == 2 * len(with_import.uses), (
+        assert len(card_use(tx, key, now=life.now).uses) == 2 * len(with_import.uses), (
             "a charge from before counts against its card"
         )
     span = span_of(Asked(month="2026-10"), now=life.now)

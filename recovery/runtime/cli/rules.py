@@ -175,7 +175,7 @@ def _silent_try(decision: Decision) -> datetime | None:
 
 def _migrated(tx: Connection, case_id: str, rules: Rules, *, version: str, now: datetime) -> _Change:
     case = load_case(tx, case_id)
-    usage = card_use(tx, case.card.budget_key if case.card else None, case_id=case_id, now=now)
+    usage = card_use(tx, case.card.budget_key if case.card else None, now=now)
     planned = case.step(StepKind.CHARGE_CARD)
     before = planned.due_at if planned else None
     decision = moved(case, rules, usage, version=version, now=now)
