@@ -77,6 +77,8 @@ class Dunning:
     only_customer_wait_days: Annotated[float, Ge(0), Le(30)] = 0
 
     def __post_init__(self) -> None:
+        if self.opens.tzinfo or self.closes.tzinfo:  # a bare number is read as seconds of UTC
+            raise ValueError("dunning: opens and closes are the customer's local times, written like 09:00:00")
         if self.opens >= self.closes:
             raise ValueError(f"dunning: opens ({self.opens}) must be before closes ({self.closes})")
 

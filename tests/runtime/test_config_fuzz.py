@@ -136,3 +136,9 @@ def test_worlds_and_texts_are_usable_or_every_mistake_is_told(folder: Path, made
     file, _ = made
     told = _told(folder, *made)
     assert not told or any(file.name in mistake for mistake in told), (file, told)
+
+
+def test_hours_of_letters_are_times_without_a_zone(folder: Path) -> None:
+    """A bare number passed for seconds of UTC, which no local time can be compared with."""
+    bare = (CONFIG / "recovery.toml").read_text(encoding="utf-8").replace("opens = 09:00:00", "opens = 0")
+    assert "written like 09:00:00" in str(_told(folder, Path("recovery.toml"), bare))
