@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from recovery.cases.case import Case
-from recovery.cases.elsewhere import advised_until
 from recovery.cases.policy import Ladder
+from recovery.cases.refusals import advised_until
 from recovery.cases.rules import CardUse, Rules
 from recovery.declines.classify import DeclineClass
 from recovery.sentences import Sentence, Told
@@ -30,7 +30,7 @@ def fresh_question(case: Case, *, now: datetime, rules: Rules, usage: CardUse, w
     """
     assert case.card is not None
     advised_at = _advised_at(case)
-    if usage.elsewhere:
+    if usage.refusals:
         advised_at = _later(advised_at, advised_until(case.card, usage, rules, now=now))
     return _question(
         not_before=max(now, advised_at) if advised_at else now,
@@ -121,7 +121,7 @@ def _ladder_question(
         if payday:  # hours of their own, such as the start of the booking day, hold only for the day the money comes
             window = issuer_window(case, rules, case.verdict.decline_class)
         spaced_from = _last_try(last_at, usage) if ladder.one_per_day else None
-    if usage.elsewhere:
+    if usage.refusals:
         advised = advised_until(card, usage, rules, now=now)
         if advised is not None and advised > wanted:
             wanted, because = advised, _ADVISED

@@ -47,11 +47,11 @@ class Course:
         "_again",
         "_busy",
         "_counted",
-        "_elsewhere",
         "_known",
         "_others",
         "_own",
         "_planned",
+        "_refusals",
         "_rules",
         "_taken",
         "case",
@@ -64,10 +64,10 @@ class Course:
         rules: Rules,
         planned: Sequence[Plan] = (),
         uses: Sequence[tuple[str, Use]] = (),
-        elsewhere: Mapping[str, Sequence[Refusal]] = _NOTHING,
+        refusals: Mapping[str, Sequence[Refusal]] = _NOTHING,
     ) -> None:
-        """Begin with a fresh case, or with one under way: its open steps, and by budget key earlier tries but its own, and declines of
-        other cases.
+        """Begin with a fresh case, or with one under way: its open steps, and by budget key earlier tries but its own, and what was
+        said of the card.
         """
         self.case = case
         self._rules = rules
@@ -77,7 +77,7 @@ class Course:
         self._again: datetime | None = None
         self._taken = 0
         self._others: list[tuple[str | None, Use]] = list(uses)
-        self._elsewhere = elsewhere
+        self._refusals = refusals
         self._counted: tuple[Attempt, ...] = ()
         self._own: list[tuple[str | None, Use]] = []
 
@@ -163,7 +163,7 @@ class Course:
             self._count(case.attempts)
         key, since = card.budget_key, now - LOOK_BACK
         uses = [use for other, use in self._others + self._own if other == key and use.at > since]
-        return _card_use(budget_key=key, uses=uses, elsewhere=self._elsewhere.get(key, ()))
+        return _card_use(budget_key=key, uses=uses, refusals=self._refusals.get(key, ()))
 
     def _count(self, attempts: tuple[Attempt, ...]) -> None:
         """Count our own attempts; each changes once or twice."""

@@ -11,12 +11,12 @@ from recovery.cases.case import SILENT_TRY, Attempt, Case, Decision, Entry, Plan
 from recovery.cases.choosing import is_untried, needs_agreement, next_card, noticed, turned_to
 from recovery.cases.correcting import revived
 from recovery.cases.customer import after_wish
-from recovery.cases.elsewhere import buried
 from recovery.cases.lifecycle import DUNNING, OPEN, REVIEW, SILENT, AttemptStatus, Rule, StepKind
 from recovery.cases.money_moves import at_risk_is, ended_by_reading, part_entries, total_of
 from recovery.cases.obligation import Obligation
 from recovery.cases.planning import charge_fresh, exhaust, may_fire, next_silent, spent
 from recovery.cases.policy import RETRIED
+from recovery.cases.refusals import buried
 from recovery.cases.resuming import resumed
 from recovery.cases.rules import CardUse, Elder, Rules
 from recovery.cases.updating import Closed, ContactCardholder, compared, told
@@ -55,7 +55,7 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
         return replace(goes_on, entries=entries + goes_on.entries)
     if card is not None and case.open_attempt is None:
         case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
-        case = buried(case, card, fact.obligation.charges, usage, rules, now=now)
+        case = buried(case, card, usage, rules, now=now)
     decision = _by_updater(case, card, fact, now=now, rules=rules)
     decision = decision or _with_card(case, card, now=now, rules=rules, usage=usage)
     return replace(decision, entries=entries + decision.entries) if entries else decision
@@ -144,7 +144,7 @@ def _fire(case: Case, fact: facts.ChargeDue, *, now: datetime, rules: Rules, usa
     card = next_card(case, fact.card, rules.policy)
     if card is not None:
         case = turned_to(case, card, fact.obligation.charges, now=now, rules=rules)
-        case = buried(case, card, fact.obligation.charges, usage, rules, now=now)
+        case = buried(case, card, usage, rules, now=now)
     if card is None or case.is_dead(card) or needs_agreement(case, card, rules.policy):
         return _with_card(case, card, now=now, rules=rules, usage=usage)
     purpose, case = case.purpose_of(card), _on(case, card)

@@ -114,8 +114,8 @@ def project_from(case: Case, rules: Rules, usage: CardUse, *, now: datetime, bec
     own = {(attempt.started_at, attempt.amount) for attempt in case.attempts}
     others = [(usage.budget_key, use) for use in usage.uses if (use.at, use.amount) not in own]
     planned = [Plan(kind=step.kind, due_at=step.due_at) for step in case.steps]
-    elsewhere = {usage.budget_key: usage.elsewhere}
-    course = Course(case, rules=rules, planned=planned, uses=others, elsewhere=elsewhere)
+    refusals = {usage.budget_key: usage.refusals}
+    course = Course(case, rules=rules, planned=planned, uses=others, refusals=refusals)
     return _play(course, because, now=now)
 
 

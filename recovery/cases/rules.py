@@ -94,7 +94,7 @@ class Refusal:
 class CardUse:
     """What counts against the card the case would charge next, over all cases and whoever tried.
 
-    ``elsewhere`` are its declines, on whichever case, since it last paid anything: a case itself knows the last one alone.
+    ``refusals`` are its declines, on whichever case, since it last paid anything: a case itself knows the last one alone.
     ``elder`` is the oldest of the customer's older invoices that are still tried silently; ``siblings`` is how many other
     invoices of the customer have an open case. ``mailed`` is when emails to the customer were begun, over all cases; ``asked_why``
     whether the customer was asked why they left, or told it, in any of them; ``no_mail`` is why the customer gets none,
@@ -103,7 +103,7 @@ class CardUse:
 
     budget_key: str
     uses: Sequence[Use]
-    elsewhere: Sequence[Refusal] = ()
+    refusals: Sequence[Refusal] = ()
     elder: Elder | None = None
     siblings: int = 0
     mailed: tuple[datetime, ...] = ()

@@ -49,7 +49,7 @@ def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUs
         return CardUse(budget_key="", uses=())
     asked = {"key": budget_key, "since": now - REMEMBERED}
     uses: list[Use] = []
-    elsewhere: list[Refusal] = []
+    refusals: list[Refusal] = []
     for at, minor, currency, status, initiator, told in sorted(tx.execute(_USES, asked), key=itemgetter(0)):
         declined = None if status in OPEN_ATTEMPTS or status is None else status != AttemptStatus.SUCCEEDED
         by_customer = initiator == Initiator.CUSTOMER.value
@@ -57,10 +57,10 @@ def card_use(tx: Connection, budget_key: str | None, *, now: datetime) -> CardUs
         if at > now - LOOK_BACK:
             uses.append(use)
         if declined is False:
-            elsewhere.clear()
+            refusals.clear()
         elif (signals := signals_from(told)) is not None:
-            elsewhere.append(Refusal(at=at, signals=signals))
-    return CardUse(budget_key=budget_key, uses=tuple(uses), elsewhere=tuple(elsewhere))
+            refusals.append(Refusal(at=at, signals=signals))
+    return CardUse(budget_key=budget_key, uses=tuple(uses), refusals=tuple(refusals))
 
 
 _KEY: BindParameter[str] = bindparam("key")

@@ -4,13 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cases_support import CARD, FAILED_AT, FUNDS, LOST, OPEN_HOUR, OTHER, charge, opened, owed, planned, rules
+from cases_support import CARD, FUNDS, LOST, OPEN_HOUR, OTHER, charge, opened, owed, planned, rules
 
 from recovery.cases import facts
 from recovery.cases.case import Decision
 from recovery.cases.decide import decide
 from recovery.cases.lifecycle import Rule, State, StepKind
-from recovery.cases.obligation import ChargeStatus
 from recovery.cases.policy import BackupUse
 from recovery.cases.rules import CardUse, Refusal
 from recovery.cases.wallet import KeptCard, Place
@@ -26,7 +25,7 @@ def due(card: Card, told: Signals, *, days_ago: float = 1, **others: object) -> 
     usage = CardUse(
         budget_key=card.budget_key,
         uses=(),
-        elsewhere=(Refusal(at=OPEN_HOUR - timedelta(days=days_ago), signals=told),),
+        refusals=(Refusal(at=OPEN_HOUR - timedelta(days=days_ago), signals=told),),
     )
     case = replace(opened(), card=card, tried_card=card, **others)  # type: ignore[arg-type]
     fact = facts.ChargeDue(obligation=owed(), card=card, step_id=1)
@@ -51,7 +50,7 @@ def test_neither_a_last_try_before_the_horizon_nor_one_between_letters_breaks_th
     assert held.case.exhausted.rule is Rule.HORIZON
     payday = planned(held)[StepKind.CHARGE_CARD]
     heard = (Refusal(at=OPEN_HOUR - timedelta(days=1), signals=TEN_DAYS),)
-    usage = CardUse(budget_key=MASTERCARD.budget_key, uses=(), elsewhere=heard)
+    usage = CardUse(budget_key=MASTERCARD.budget_key, uses=(), refusals=heard)
     fact = facts.ChargeDue(obligation=owed(), card=MASTERCARD, step_id=2)
     between = decide(held.case, fact, now=payday, rules=rules(), usage=usage)
     assert payday < OPEN_HOUR + timedelta(days=9)
@@ -60,7 +59,7 @@ def test_neither_a_last_try_before_the_horizon_nor_one_between_letters_breaks_th
 
 
 def test_fresh_details_of_the_same_number_keep_the_wait_as_well() -> None:
-    usage = CardUse(budget_key=MASTERCARD.budget_key, uses=(), elsewhere=(Refusal(at=OPEN_HOUR, signals=TEN_DAYS),))
+    usage = CardUse(budget_key=MASTERCARD.budget_key, uses=(), refusals=(Refusal(at=OPEN_HOUR, signals=TEN_DAYS),))
     fresh = replace(MASTERCARD, exp_year=2035)
     fact = facts.CardRefreshed(obligation=owed(), card=fresh, step_id=1)
     case = replace(opened(), card=MASTERCARD, tried_card=MASTERCARD)
@@ -86,7 +85,7 @@ def test_a_card_that_another_case_was_told_never_to_try_again_is_not_tried(told:
 
 
 def test_that_card_stops_and_not_the_customer() -> None:
-    usage = CardUse(budget_key=CARD.budget_key, uses=(), elsewhere=(Refusal(at=OPEN_HOUR, signals=LOST),))
+    usage = CardUse(budget_key=CARD.budget_key, uses=(), refusals=(Refusal(at=OPEN_HOUR, signals=LOST),))
     seen = (KeptCard(card=CARD, place=Place.CUSTOMER), KeptCard(card=OTHER, place=Place.ATTACHED, consent=True))
     fact = facts.ChargeDue(obligation=owed(), card=CARD, cards=seen, step_id=1)
     policy = rules().policy
@@ -106,7 +105,7 @@ def test_what_was_said_is_judged_by_the_edition_at_the_try(day: int, forbidden: 
     """Visa's 57 is never tried again from 25 October 2026 on, whenever it was said."""
     now = OPEN_HOUR.replace(day=day)
     told = Signals(error_code="card_declined", decline_code="do_not_honor", network_decline_code="57")
-    usage = CardUse(budget_key=CARD.budget_key, uses=(), elsewhere=(Refusal(at=now - timedelta(days=2), signals=told),))
+    usage = CardUse(budget_key=CARD.budget_key, uses=(), refusals=(Refusal(at=now - timedelta(days=2), signals=told),))
     fact = facts.ChargeDue(obligation=owed(), card=CARD, step_id=1)
     decision = decide(opened(), fact, now=now, rules=rules(), usage=usage)
     assert decision.case.is_dead(CARD) is forbidden
@@ -118,38 +117,12 @@ def test_of_two_waits_the_one_that_ends_last_is_kept() -> None:
         Refusal(at=OPEN_HOUR - timedelta(days=1), signals=TEN_DAYS),
         Refusal(at=OPEN_HOUR, signals=replace(FUNDS, network_advice_code="24")),
     )
-    usage = CardUse(budget_key=MASTERCARD.budget_key, uses=(), elsewhere=heard)
+    usage = CardUse(budget_key=MASTERCARD.budget_key, uses=(), refusals=heard)
     case = replace(opened(), card=MASTERCARD, tried_card=MASTERCARD)
     fact = facts.ChargeDue(obligation=owed(), card=MASTERCARD, step_id=1)
     held = decide(case, fact, now=OPEN_HOUR + timedelta(hours=2), rules=rules(), usage=usage)
     assert held.start is None
     assert planned(held)[StepKind.CHARGE_CARD] >= OPEN_HOUR + timedelta(days=9)
-
-
-def test_an_own_decline_that_is_not_the_last_one_is_judged_by_the_edition_in_force_too() -> None:
-    """Visa's 57 was said, then another code; from 25 October 2026 on the first one forbids every further try."""
-    told = replace(FUNDS, decline_code="do_not_honor", network_decline_code="57")
-    first = charge("ch_57", signals=told, created_at=FAILED_AT)
-    shown = owed(charges=(first, charge("ch_51", created_at=FAILED_AT + timedelta(days=2))))
-    tried = []
-    for day in (23, 26):
-        now = OPEN_HOUR.replace(day=day)
-        case = replace(opened(), card=CARD, tried_card=CARD, horizon_at=now + timedelta(days=7))
-        fact = facts.ChargeDue(obligation=shown, card=CARD, step_id=1)
-        decision = decide(case, fact, now=now, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
-        tried.append(decision.start is not None)
-        assert decision.case.is_dead(CARD) is (day == 26)
-    assert tried == [True, False]
-
-
-def test_what_the_number_was_told_before_it_paid_a_part_is_over() -> None:
-    told = replace(FUNDS, decline_code="do_not_honor", network_decline_code="R1")
-    part = charge("ch_part", ChargeStatus.SUCCEEDED, created_at=FAILED_AT + timedelta(days=1))
-    shown = owed(charges=(charge("ch_r1", signals=told, created_at=FAILED_AT), part))
-    case = replace(opened(), card=CARD, tried_card=CARD)
-    fact = facts.ChargeDue(obligation=shown, card=CARD, step_id=1)
-    decision = decide(case, fact, now=OPEN_HOUR, rules=rules(), usage=CardUse(budget_key="fp_1", uses=()))
-    assert not decision.case.is_dead(CARD)
 
 
 def test_advice_that_the_gateways_own_retry_brought_holds_though_the_expiry_was_renewed_since() -> None:

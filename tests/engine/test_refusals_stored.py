@@ -39,7 +39,7 @@ def test_what_was_said_never_to_be_tried_again_is_not_forgotten_with_the_budgets
     with life.wiring.database.begin() as tx:
         key = tx.execute(text("SELECT DISTINCT budget_key FROM foreign_charges")).scalar_one()
         later = card_use(tx, key, now=life.at + timedelta(days=200))
-    assert "lost_card" in [refusal.signals.decline_code for refusal in later.elsewhere]
+    assert "lost_card" in [refusal.signals.decline_code for refusal in later.refusals]
     assert later.uses == ()
 
 
@@ -51,7 +51,7 @@ def test_a_card_that_paid_since_is_alive(life: Life) -> None:
         key = tx.execute(text("SELECT budget_key FROM attempts")).scalar_one()
         tx.execute(text("UPDATE attempts SET started_at = started_at - interval '1 hour'"))
         first = card_use(tx, key, now=life.at)
-        assert [refusal.signals.decline_code for refusal in first.elsewhere] == ["insufficient_funds", "lost_card"]
+        assert [refusal.signals.decline_code for refusal in first.refusals] == ["insufficient_funds", "lost_card"]
         tx.execute(
             text(
                 "INSERT INTO past_charges (charge_id, budget_key, amount_minor, currency, at, succeeded, counts) "
@@ -59,4 +59,4 @@ def test_a_card_that_paid_since_is_alive(life: Life) -> None:
             ),
             {"key": key, "at": life.at},
         )
-        assert card_use(tx, key, now=life.at).elsewhere == ()
+        assert card_use(tx, key, now=life.at).refusals == ()
