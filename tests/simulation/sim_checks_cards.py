@@ -161,7 +161,8 @@ def _overlooked(view: View) -> Iterator[str]:
             until = min(each for each in (case.ended_at, invoice.ended_at) if each is not None) - NOTICED
             if not _told(view, at, customer, card, until=until):
                 continue  # it ended before anybody could know: the event was lost, and lists of events are read at random here
-            if not by_customer and card.country in _mandated(view, case):
+            chosen = by_customer and not _brought(view, at, customer, card)
+            if not chosen and card.country in _mandated(view, case):
                 continue  # decision 0014
             if _left_alone(view, card, since=at, until=case.ended_at - NOTICED):
                 continue
@@ -170,6 +171,14 @@ def _overlooked(view: View) -> Iterator[str]:
             if _reviewed(view, case.id) or _presented(view, invoice.id, card) or _other_brand(view, invoice.id, card):
                 continue
             yield f"{card.brief()} came {at} to {customer} and was never charged, {case.id} was lost {case.ended_at}"
+
+
+def _brought(view: View, at: datetime, customer: str, card: Card) -> bool:
+    """Whether the updater had brought these very details before: that they were saved once more no reading shows."""
+    return any(
+        when < at and whose == customer and new == card and not by_customer
+        for when, whose, new, by_customer in view.books.arrived
+    )
 
 
 def _came_back(view: View, at: datetime, customer: str, card: Card) -> bool:

@@ -416,6 +416,25 @@ def test_a_card_that_was_soon_replaced_until_the_end_did_not_stay(
     assert any("was never charged" in found for found in story.judged()) is overlooked
 
 
+@pytest.mark.parametrize(
+    ("country", "brought", "overlooked"), [("IN", True, False), ("IN", False, True), ("DE", True, True)]
+)
+def test_that_a_card_of_the_updaters_was_saved_once_more_no_reading_shows(
+    country: str, *, brought: bool, overlooked: bool
+) -> None:
+    """Seed 101087: where cards are left to their holders, it still counts as the updater's."""
+    story = Story()
+    renewed_card_never_tried(story)
+    came_at, customer, renewed, _ = story.books.arrived.pop()
+    renewed = replace(renewed, country=country)
+    story.books.customers["cus_1"].default = renewed
+    if brought:
+        story.books.arrived.append((came_at, customer, renewed, False))
+    story.books.arrived.append((came_at + timedelta(hours=1), customer, renewed, True))
+    story.books.shown.clear()
+    assert any("was never charged" in found for found in story.judged()) is overlooked
+
+
 FIRST, LATER = FAILED_AT - timedelta(days=1), TRIED_AT + timedelta(days=20)
 
 
