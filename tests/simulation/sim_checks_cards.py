@@ -45,8 +45,7 @@ def _called_closed(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
 def _shown_to(view: View, customer: str, card: Card) -> bool:
     """Whether this stored card is among those that readings showed of the customer's."""
     mine = [i.id for i in view.books.invoices.values() if i.customer == customer]
-    wallets = [wallet for each in mine for _, wallet in view.books.shown.get(each, ())]
-    return any(kept.card.payment_method == card.payment_method for wallet in wallets for kept in wallet.cards)
+    return any(shown.payment_method == card.payment_method for each in mine for shown in view.cards_shown(each))
 
 
 def _brand(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
@@ -263,7 +262,6 @@ def _left_alone(view: View, card: Card, *, since: datetime, until: datetime) -> 
 def _other_brand(view: View, obligation: str, card: Card) -> bool:
     """Whether this stored card was ever another brand's, charged or merely on file."""
     charged = [old.card for old in view.books.of(obligation)]
-    on_file = [kept.card for _, wallet in view.books.shown.get(obligation, ()) for kept in wallet.cards]
     saved = [old for _, _, old, _ in view.books.arrived]
-    known = (*charged, *on_file, *saved)
+    known = (*charged, *view.cards_shown(obligation), *saved)
     return any(old.payment_method == card.payment_method and old.brand != card.brand for old in known)

@@ -49,7 +49,7 @@ def silence(view: View) -> Iterator[str]:
 def _hours(view: View, row: Row, case: Row) -> Iterator[str]:
     """The card that the case had then is not known any more: one of the customer's must fit."""
     customer = view.books.customers[case.customer]
-    known = [c.card for c in view.books.of(case.obligation)] + customer.own_cards
+    known = [c.card for c in view.books.of(case.obligation)] + view.cards_shown(case.obligation) + customer.own_cards
     known += [card for _, whose, card, _ in view.books.arrived if whose == customer.id]
     banks = view.rules_at(row.begun_at).banks
     hours = [banks.of(card.country) for card in known]

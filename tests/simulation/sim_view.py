@@ -13,6 +13,7 @@ from sim_books import Booked, Books, Mailed
 from sqlalchemy import Engine, text
 
 from recovery.cases.obligation import ChargeStatus
+from recovery.declines.signals import Card
 from recovery.gateways.port import Notice
 from recovery.runtime.knowledge import Knowledge
 
@@ -165,6 +166,10 @@ class View:
             if row.case_id == case_id:
                 found[row.kind].append(row)
         return found
+
+    def cards_shown(self, obligation: str) -> list[Card]:
+        """The cards that readings of an invoice showed of its customer's."""
+        return [kept.card for _, wallet in self.books.shown.get(obligation, ()) for kept in wallet.cards]
 
     def rules_at(self, at: datetime) -> Any:
         """The knowledge in use at an instant."""

@@ -435,6 +435,16 @@ def test_that_a_card_of_the_updaters_was_saved_once_more_no_reading_shows(
     assert any("was never charged" in found for found in story.judged()) is overlooked
 
 
+def test_hours_of_a_card_that_was_taken_away_since_are_decent_too() -> None:
+    """Seed 110524: a letter went out by the hours of a backup card, which the customer removed without its ever being charged."""
+    story = Story()
+    written_at_night(story)
+    abroad = replace(CARD, country="US", payment_method="pm_2", fingerprint="fp_2")
+    wallet = Wallet(default=CARD, cards=(KeptCard(card=abroad, place=Place.ATTACHED),))
+    story.books.shown["in_1"].append((TRIED_AT, wallet))
+    assert story.judged() == []
+
+
 FIRST, LATER = FAILED_AT - timedelta(days=1), TRIED_AT + timedelta(days=20)
 
 
