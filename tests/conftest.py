@@ -29,6 +29,7 @@ import pytest
 import redis
 import structlog
 from aiosmtpd.controller import Controller
+from building import Life, wired
 from databases import Databases
 
 from recovery.runtime.embedded import EmbeddedServer, embedded_postgres, embedded_valkey
@@ -303,3 +304,10 @@ def spawn_owner() -> Iterator[Callable[[str, Path], tuple["subprocess.Popen[str]
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def life(database_url: str) -> Iterator[Life]:
+    """Opens cases in a database of the test's own, on a Monday in autumn."""
+    with wired(database_url) as wiring:
+        yield Life(wiring)

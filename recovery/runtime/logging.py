@@ -24,11 +24,8 @@ _BLACKED_OUT: Final = (
 
 _TALKATIVE: Final = (
     *("stripe", "urllib3", "matplotlib", "kombu", "amqp", "fontTools"),
-    *(
-        "celery.worker.strategy",
-        "celery.app.trace",
-        "celery.beat",
-    ),  # lines for every ring, whether or not there was work
+    # Lines for every ring, whether or not there was work.
+    *("celery.worker.strategy", "celery.app.trace", "celery.beat"),
 )
 """Libraries whose debug and info lines tell nothing about payments, or quote whole requests."""
 

@@ -1,11 +1,10 @@
 """A worker that was held up between its intent and its call sends nothing: others may believe by then that it never will."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import event
 
 from recovery.cases.answers import Answer
@@ -19,12 +18,6 @@ from recovery.engine.door import Door
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.runtime.clock import machine_now
 from recovery.storage.step_store import claim_steps
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 class Refuses:

@@ -1,12 +1,11 @@
 """A worker that slept while others went on: what it was to settle is settled, and what is open now is none of its business."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
 import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import text
 
 from recovery.cases.answers import Answer, NotSent, Processing, Succeeded, Unknown
@@ -24,12 +23,6 @@ from recovery.storage.step_store import ClaimedStep, claim_steps
 
 UNANSWERED = Unknown(detail="timeout")
 _BOOKED = text("SELECT charge_id, amount_minor, source FROM ledger WHERE source IS NOT NULL")
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 class Knows:

@@ -1,13 +1,12 @@
 """The pace of sending, the repeats of one hand-over, and the proof of silence."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import Connection, Engine, text
 
 from recovery.cases import facts
@@ -25,12 +24,6 @@ from recovery.storage.silence_queries import EmailRecord, email_records
 from recovery.storage.step_store import ClaimedStep, claim_steps, finish_steps
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def _places(database: Engine, seconds: float, wanted: int) -> int:

@@ -2,14 +2,13 @@
 
 import socket
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import text
 
 from recovery.cases import facts
@@ -42,12 +41,6 @@ class _Clock:
 
     def forward(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def _places(door: Door) -> int:

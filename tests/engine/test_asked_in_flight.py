@@ -1,23 +1,16 @@
 """What was planned anew while its step was in flight outlives a step that could not be performed."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from building import Life, wired
+from building import Life
 
 from recovery.cases import facts
 from recovery.cases.lifecycle import State, StepKind
 from recovery.engine.advance import advance
 from recovery.storage.lease_store import release_step
 from recovery.storage.step_store import ClaimedStep, claim_steps
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def in_flight(life: Life, case_id: str, kind: StepKind) -> ClaimedStep:

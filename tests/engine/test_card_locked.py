@@ -1,12 +1,11 @@
 """Two cases never reserve the last try of one card together, on a real database."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import text
 
 from recovery.cases.lifecycle import StepKind
@@ -19,12 +18,6 @@ _USED_UP = text(
     "FROM generate_series(1, 20) n"
 )
 """Visa: 20 in 30 days."""
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def waits_or_ends(life: Life, tried: "Future[Any]") -> bool:

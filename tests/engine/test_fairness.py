@@ -1,22 +1,14 @@
 """One customer's flood does not make the others wait for all of it."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import text
 
 from recovery.cases.lifecycle import StepKind
 from recovery.runtime.clock import machine_now
 from recovery.storage.event_store import StoredEvent, claim_events, store_events
 from recovery.storage.step_store import claim_steps
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def test_steps_take_turns_by_customer(life: Life) -> None:

@@ -1,21 +1,13 @@
 """Each decision keeps what it rested on: rule, editions, what was left of the budgets, which slots were rejected."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
-from building import MONDAY, Life, wired
+from building import MONDAY, Life
 from sqlalchemy import text
 
 from recovery.cases.answers import NotSent
 from recovery.cases.grounds import Grounds
 from recovery.storage.case_queries import timeline
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def kept(life: Life, case_id: str) -> list[tuple[str, str, Grounds]]:

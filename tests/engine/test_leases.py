@@ -1,11 +1,10 @@
 """Claims, leases and the sweep: one order is performed once, and a dead worker's work comes back."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import func, select, update
 
 from recovery.cases import facts
@@ -21,12 +20,6 @@ from recovery.storage.lease_store import lapsed_steps, release_step
 from recovery.storage.step_store import ClaimedStep, claim_steps
 
 ALL = tuple(StepKind)
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def _claimed(life: Life, *, lease_seconds: float = 60, limit: int = 100) -> list[ClaimedStep]:

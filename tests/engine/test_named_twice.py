@@ -1,20 +1,11 @@
 """A refusal that names an earlier attempt's charge, as the gateway's own intent still shows it, wedges no case."""
 
-from collections.abc import Iterator
-
 import pytest
-from building import Life, wired
+from building import Life
 
 from recovery.cases.answers import Declined, NeedsCustomer, Unknown
 from recovery.cases.facts import AttemptAnswered
 from recovery.declines.signals import Signals
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
-
 
 REFUSED = Signals(error_code="card_declined", decline_code="insufficient_funds")
 

@@ -1,12 +1,11 @@
 """The one door: what was asked for while a step was in flight is kept, and stale claims change nothing."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import select, text
 
 from recovery.cases import facts
@@ -23,12 +22,6 @@ from recovery.storage.case_store import Held, lock_case
 from recovery.storage.flag_store import UNKNOWN_CODE, read_flags
 from recovery.storage.lease_store import holds_lease, release_step
 from recovery.storage.step_store import ClaimedStep, claim_steps
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def _claim(life: Life, kind: StepKind, *, lease_seconds: float = 600) -> ClaimedStep:

@@ -1,23 +1,16 @@
 """Charges of others count against the card whatever became of our own tries, on a real database."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from building import Life, wired
+from building import Life
 
 from recovery.cases.answers import Declined, NotSent
 from recovery.cases.facts import PaymentFailed
 from recovery.cases.obligation import ChargeStatus
 from recovery.declines.signals import Initiator, Signals
 from recovery.storage.card_store import card_use
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 @pytest.mark.parametrize("key", [None, "another-app-s-key"])

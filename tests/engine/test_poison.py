@@ -1,13 +1,12 @@
 """Poison: what always fails or ends its workers is set aside, and blocks nobody."""
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import select, text, update
 
 from recovery.cases import facts
@@ -25,12 +24,6 @@ from recovery.storage.event_store import StoredEvent, event_counts, events_set_a
 from recovery.storage.lease_store import extend_leases
 from recovery.storage.overdue_store import overdue_count, overdue_steps
 from recovery.storage.step_store import ClaimedStep, claim_steps
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 class Killed(BaseException):

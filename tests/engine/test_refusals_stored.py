@@ -1,20 +1,12 @@
 """What other cases' declines say of a card is found by its number, over customers, on a real database."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
-from building import Life, wired
+from building import Life
 from sqlalchemy import text
 
 from recovery.cases.lifecycle import StepKind
 from recovery.storage.card_store import card_use
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def same_number(life: Life, one: str, other: str) -> None:

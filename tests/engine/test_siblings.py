@@ -1,11 +1,10 @@
 """One customer's invoices: the oldest first, and one success wakes the others, on a real database."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from building import Life, _card, wired
+from building import Life, _card
 from sqlalchemy import text
 
 from recovery.cases.facts import PaymentFailed, PolicyMoved, SiblingRecovered
@@ -15,12 +14,6 @@ from recovery.engine.advance import advance, open_case
 from recovery.engine.claims import perform_due
 from recovery.storage.case_queries import timeline
 from recovery.storage.step_store import ClaimedStep
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def siblings(life: Life) -> tuple[str, str]:

@@ -1,11 +1,9 @@
 """A refund that is heard of before its payment is booked waits for it, whoever made the payment."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
-import pytest
-from building import Life, _card, wired
+from building import Life, _card
 
 from recovery.cases.answers import AlreadySettled, Unknown
 from recovery.cases.facts import AttemptAnswered, CardRefreshed, InvoicePaid
@@ -16,12 +14,6 @@ from recovery.gateways.port import Gateway, Reversal
 from recovery.intake.outcome import Done, Held
 from recovery.intake.reversals import reversal_seen
 from recovery.money import Money
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 @dataclass

@@ -5,12 +5,11 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from building import MONDAY, Life, wired
+from building import MONDAY, Life
 from sqlalchemy import text
 
 from recovery.cases import facts
@@ -27,12 +26,6 @@ from recovery.runtime.clock import machine_now
 from recovery.storage.report_rollup import roll_up
 
 NOW = datetime(2026, 12, 31, tzinfo=UTC)
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def asked(life: Life, **period: Any) -> Report:

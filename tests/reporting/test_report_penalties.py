@@ -1,12 +1,10 @@
 """What the networks may charge, estimated: from the advice given, and from tries that broke a rule, each counted once."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-from building import MONDAY, Life, wired
+from building import MONDAY, Life
 from sqlalchemy import text
 
 from recovery.cases.answers import Declined
@@ -17,12 +15,6 @@ from recovery.reporting.table import Figure
 from recovery.storage.penalty_queries import UNREACHED
 
 START = MONDAY.replace(day=1, hour=0)
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def penalties(life: Life) -> dict[str, dict[str, Figure]]:

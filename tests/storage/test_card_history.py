@@ -1,10 +1,8 @@
 """What a reading of the customer's cards changed is kept line by line; the same reading again writes nothing."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
-from building import Life, wired
+from building import Life
 
 from recovery.cases.wallet import KeptCard, Place
 from recovery.declines.signals import Card
@@ -13,12 +11,6 @@ from recovery.storage.card_history import card_stories, note_cards
 CARD = Card(payment_method="pm_1", brand="visa", country="US", last4="4242", exp_month=1, exp_year=2030)
 OTHER = replace(CARD, payment_method="pm_2", last4="5555")
 FIRST = (KeptCard(card=CARD, place=Place.SUBSCRIPTION), KeptCard(card=OTHER, place=Place.ATTACHED))
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def read(life: Life, case_id: str, *cards: KeptCard) -> int:

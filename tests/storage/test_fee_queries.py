@@ -1,18 +1,10 @@
 """Whose fee is asked for: everybody's in turn, on a real database."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
-from building import Life, wired
+from building import Life
 
 from recovery.storage.fee_queries import charges_without_fee
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def test_charges_that_never_get_a_fee_do_not_stand_before_the_others_for_ever(life: Life) -> None:

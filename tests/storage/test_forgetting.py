@@ -1,10 +1,9 @@
 """A customer is forgotten: no row tells anything of him, and the books are as before."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from building import Life, renewing, wired
+from building import Life, renewing
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -22,12 +21,6 @@ from recovery.storage.objection_store import address_is_listed, keep_objection
 from recovery.storage.past_store import save_charges, save_invoices
 from recovery.storage.subscription_store import current_customers, save_subscriptions
 from recovery.storage.tables import steps
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 def dump(life: Life, *, but: tuple[str, ...] = ()) -> str:

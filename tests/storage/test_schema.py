@@ -1,6 +1,5 @@
 """The database itself refuses what must never be, whatever the code believes."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -18,12 +17,6 @@ from recovery.storage import mail_tables, migrate, tables
 from recovery.storage.report_tables import case_figures
 from recovery.storage.subscription_tables import imports
 from recovery.storage.user_tables import users
-
-
-@pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
-    with wired(database_url) as wiring:
-        yield Life(wiring)
 
 
 @pytest.fixture
