@@ -209,6 +209,8 @@ def _slips(view: View) -> Iterator[str]:
                 continue
             if _left_alone(view, card, since=at, until=case.ended_at - NOTICED):
                 continue
+            if any(card.same_details(closed) for when, closed in view.books.closed if when < case.ended_at):
+                continue  # the account behind it is gone, wherever its holder lives
             tried = [c for c in view.books.of(invoice.id) if c.card == card]
             calls = [call for call in view.books.calls if call.obligation == invoice.id and call.at >= at]
             if any(c.at <= at for c in tried) and not any(

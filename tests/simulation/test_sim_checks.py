@@ -435,6 +435,19 @@ def test_that_a_card_of_the_updaters_was_saved_once_more_no_reading_shows(
     assert any("was never charged" in found for found in story.judged()) is overlooked
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_corrected_address_brings_back_no_account_that_is_closed(*, closed: bool) -> None:
+    """Seed 111000: the updater was asked about the card that the correction brought back."""
+    story = Story()
+    renewed_card_never_tried(story)
+    story.books.arrived.clear()
+    story.books.customers["cus_1"].default = CARD
+    story.books.corrected.append((TRIED_AT, "cus_1", CARD))
+    if closed:
+        story.books.closed.append((TRIED_AT, CARD))
+    assert any("was lost without a try" in found for found in story.judged()) is not closed
+
+
 def test_hours_of_a_card_that_was_taken_away_since_are_decent_too() -> None:
     """Seed 110524: a letter went out by the hours of a backup card, which the customer removed without its ever being charged."""
     story = Story()
