@@ -40,6 +40,9 @@ def silence(view: View) -> Iterator[str]:
         exhausted = view.exhaustions.get(case.id)
         if case.state != "lost" or exhausted is None or case.mail_stopped or case.id in written_to:
             continue
+        invoice = view.books.invoices[case.obligation]
+        if invoice.ended_at is not None and invoice.ended_at <= case.ended_at:
+            continue  # by the merchant
         dunning = policy_from(view.policies[case.policy]).of(case.segment).dunning
         mine = sum(1 for row in view.emails if customers[row.case_id] == case.customer)
         if mine < dunning.customer_emails_max and case.ended_at >= exhausted.at + timedelta(days=dunning.wait_days):

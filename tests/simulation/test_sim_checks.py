@@ -448,6 +448,15 @@ def test_a_corrected_address_brings_back_no_account_that_is_closed(*, closed: bo
     assert any("was lost without a try" in found for found in story.judged()) is not closed
 
 
+def test_whom_the_merchant_gave_up_need_not_have_been_asked() -> None:
+    """Seed 110918: the invoice was marked uncollectible hours before its first letter could leave."""
+    story = Story()
+    given_up_unasked(story)
+    assert any("nobody was written to" in found for found in story.judged())
+    story.books.invoices["in_1"].ended_at = story.rows["cases"][0]["ended_at"]
+    assert not any("nobody was written to" in found for found in story.judged())
+
+
 def test_hours_of_a_card_that_was_taken_away_since_are_decent_too() -> None:
     """Seed 110524: a letter went out by the hours of a backup card, which the customer removed without its ever being charged."""
     story = Story()
