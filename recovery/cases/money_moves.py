@@ -71,7 +71,7 @@ def paid(case: Case, charges: tuple[Charge, ...], *, at: datetime) -> Decision:
 
     Charges from before the failure (part payments) were never at risk and are not counted.
     """
-    charges = _since_failure(case, charges)
+    charges = since_failure(case, charges)
     doubtful = [charge for charge in charges if _perhaps_ours(case, charge)]
     if doubtful:
         why = "paid, perhaps by our attempt that is still open: settling it tells whose charge it is"
@@ -134,7 +134,7 @@ def part_entries(case: Case, charges: tuple[Charge, ...]) -> tuple[Entry, ...]:
     """Money that came in while something is still owed; booking it again changes nothing."""
     if not charges:
         return ()
-    since = _since_failure(case, charges)
+    since = since_failure(case, charges)
     return tuple(_recovered(charge, _source(case, charge, _attempt_of(case, charge))) for charge in since)
 
 
@@ -160,7 +160,7 @@ def _part_paid(case: Case, obligation: Obligation) -> Decision:
     return Decision(case=owed, reason=f"paid in part: {obligation.remaining} are still owed", entries=entries)
 
 
-def _since_failure(case: Case, charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
+def since_failure(case: Case, charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
     """The charges that count for the case: since its failure, and in any event its own attempts'."""
     return tuple(c for c in charges if c.created_at >= case.failed_at or _attempt_of(case, c) is not None)
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from recovery.cases.facts import DisputeClosed, DisputeOpened, Fact, InvoicePaid, PartPaid, PaymentRefunded
 from recovery.cases.lifecycle import OPEN
+from recovery.cases.money_moves import since_failure
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.engine.advance import advance
 from recovery.engine.door import Door
@@ -58,8 +59,8 @@ def _learn_of_payment(door: Door, gateway: Gateway, charge: str) -> Done | Held:
         told = [load_case(tx, case_id) for case_id in cases]
     if any(case.open_attempt is not None for case in told):
         return Held("an attempt of ours is open: it may have made this charge", seconds=UNSETTLED_SECONDS)
-    paid = any(each.id == charge for each in obligation.succeeded)
-    if paid and any(case.state in OPEN for case in told):
+    counted = [each for case in told if case.state in OPEN for each in since_failure(case, obligation.succeeded)]
+    if any(each.id == charge for each in counted):
         # Told while an attempt was open, which is settled by now: the invoice is about to be read again, and booked.
         return Held("the payment is not booked yet", seconds=UNSETTLED_SECONDS)
     return Done("not a recovered charge")
