@@ -33,7 +33,7 @@ def letters(view: View) -> Iterator[str]:
 
 
 def silence(view: View) -> Iterator[str]:
-    """Who was to be asked was, before the case was given up, unless about other invoices as often as anybody is."""
+    """Who was to be asked was, before the case was given up, unless about other invoices as often as anybody is, or people ended it."""
     customers = {row.id: row.customer for row in view.cases.values()}
     written_to = {row.case_id for row in view.emails}
     for case in view.cases.values():
@@ -41,8 +41,11 @@ def silence(view: View) -> Iterator[str]:
         if case.state != "lost" or exhausted is None or case.mail_stopped or case.id in written_to:
             continue
         invoice = view.books.invoices[case.obligation]
-        if invoice.ended_at is not None and invoice.ended_at <= case.ended_at:
-            continue  # by the merchant
+        by_person = any(
+            (row.case_id, row.fact, row.state) == (case.id, "PersonDecided", "lost") for row in view.journal
+        )
+        if by_person or (invoice.ended_at is not None and invoice.ended_at <= case.ended_at):
+            continue
         dunning = policy_from(view.policies[case.policy]).of(case.segment).dunning
         mine = sum(1 for row in view.emails if customers[row.case_id] == case.customer)
         if mine < dunning.customer_emails_max and case.ended_at >= exhausted.at + timedelta(days=dunning.wait_days):

@@ -448,12 +448,16 @@ def test_a_corrected_address_brings_back_no_account_that_is_closed(*, closed: bo
     assert any("was lost without a try" in found for found in story.judged()) is not closed
 
 
-def test_whom_the_merchant_gave_up_need_not_have_been_asked() -> None:
-    """Seed 110918: the invoice was marked uncollectible hours before its first letter could leave."""
+@pytest.mark.parametrize("person", [True, False])
+def test_whom_people_gave_up_need_not_have_been_asked(*, person: bool) -> None:
+    """Seeds 110918 and 120917: marked uncollectible before the first letter could leave, and given up by who looked at it."""
     story = Story()
     given_up_unasked(story)
     assert any("nobody was written to" in found for found in story.judged())
-    story.books.invoices["in_1"].ended_at = story.rows["cases"][0]["ended_at"]
+    if person:
+        story.puts("journal", case_id=CASE, fact="PersonDecided", state="lost", at=FAILED_AT)
+    else:
+        story.books.invoices["in_1"].ended_at = story.rows["cases"][0]["ended_at"]
     assert not any("nobody was written to" in found for found in story.judged())
 
 
