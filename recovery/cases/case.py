@@ -189,18 +189,18 @@ class Case:
         """Whether these very details were presented already: refused to anybody, or tried by us."""
         if self.corrections and revived(self, card):
             return False
-        if card.same_details(self.tried_card):
-            return True
-        others = (*self.failed_cards, *[a.card for a in self.attempts if a.status in SPENT])
-        return bool(others) and any(card.same_details(tried) for tried in others)
+        return card.same_details(self.tried_card) or any(card.same_details(tried) for tried in self._charged())
 
     def was_presented(self, card: Card) -> bool:
         """Whether these details were charged under this very payment method; the customer may save the same card anew."""
         if self.corrections and revived(self, card):
             return False
-        known = (self.tried_card, *[a.card for a in self.attempts if a.status in SPENT])
+        known = (self.tried_card, *self._charged())
         same = (each for each in known if each is not None and each.payment_method == card.payment_method)
         return any(card.same_details(each) for each in same)
+
+    def _charged(self) -> tuple[Card, ...]:
+        return (*self.failed_cards, *[a.card for a in self.attempts if a.status in SPENT])
 
     def is_backup(self, card: Card) -> bool:
         """Whether a card is neither what the gateway would charge by default nor what the customer chose."""

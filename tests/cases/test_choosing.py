@@ -73,6 +73,7 @@ def allowing(use: BackupUse, number: int = 2) -> Policy:
     return replace(policy, cards=replace(policy.cards, backup=use, backups_max=number))
 
 
+AUTHENTICATE = Signals(error_code="authentication_required", decline_code="authentication_required")
 REFUSED = Declined(signals=FUNDS, charge_id="ch_7")
 OWN = kept(CARD, Place.SUBSCRIPTION)
 
@@ -114,6 +115,19 @@ def test_the_same_card_saved_anew_is_tried_once_more() -> None:
     seen = wallet(OWN, kept(again, Place.CUSTOMER, at=FAILED_AT + timedelta(hours=1)))
     assert plans(read(opened(), seen, now=NIGHT)) == {StepKind.CHARGE_CARD: NIGHT}
     assert read(opened(EXPIRED), seen).start is None, "but not if its details are dead"
+
+
+def test_a_card_saved_anew_that_others_tried_at_once_is_not_tried_again() -> None:
+    """Seed 111747: the gateway charged it within seconds, and its holder's bank wants them to authenticate."""
+    again = replace(CARD, payment_method="pm_9")
+    seen = wallet(OWN, kept(again, Place.CUSTOMER, at=FAILED_AT + timedelta(hours=1)))
+    chosen = read(opened(AUTHENTICATE), seen)
+    assert StepKind.CHARGE_CARD in plans(chosen)
+    theirs = charge("ch_9", signals=AUTHENTICATE, card=again, created_at=FAILED_AT + timedelta(hours=2))
+    heard = facts.PaymentFailed(charge=theirs, obligation=owed(charges=(theirs,)))
+    nothing_used = CardUse(budget_key="", uses=())
+    told = decide(chosen.case, heard, now=OPEN_HOUR, rules=rules(), usage=nothing_used).case
+    assert read(told, seen, due=True).start is None
 
 
 @pytest.mark.parametrize(
