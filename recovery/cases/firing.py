@@ -39,6 +39,8 @@ BUSY_RECHECK = timedelta(hours=1)
 
 def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rules: Rules, usage: CardUse) -> Decision:
     """The card was read again: try fresh details at once, go on with the ladder, or find that only the customer can help."""
+    if isinstance(fact.updater, Closed) and fact.asked is not None:
+        case = _closed(case, fact.asked)  # for the customer's other invoices too, however this one ends
     read = _observed(case, fact.obligation, now=now)
     if isinstance(read, Decision):
         return read
@@ -46,8 +48,6 @@ def card_refreshed(case: Case, fact: facts.CardRefreshed, *, now: datetime, rule
     if case.state not in OPEN:
         return Decision(case=case, reason=f"the card was read again; the case has ended ({case.state.value})")
     case = noticed(replace(case, refreshes=case.refreshes + 1), fact, now=now, rules=rules)
-    if isinstance(fact.updater, Closed) and fact.asked is not None:
-        case = _closed(case, fact.asked)
     card = next_card(case, fact.card, rules.policy)
     if case.state is REVIEW:
         held = Decision(case=case, reason="the card was read again; a person must still look")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from recovery.cases.facts import CardRefreshed
+from recovery.cases.lifecycle import OPEN
 from recovery.cases.updating import Unsupported, UpdaterWay
 from recovery.declines.signals import Card
 from recovery.engine.advance import advance
@@ -48,4 +49,4 @@ class RefreshCard:
             return None
         with self.door.database.begin() as tx:
             case = load_case(tx, case_id)
-        return case.card if case.card and case.is_dead(case.card) else None
+        return case.card if case.state in OPEN and case.card and case.is_dead(case.card) else None

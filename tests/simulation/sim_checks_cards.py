@@ -32,10 +32,16 @@ def cards(view: View) -> Iterator[str]:
 
 
 def _called_closed(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
-    """What the updater called closed is not presented on any invoice of its holder; the issuer's approval since contradicts it."""
-    customer = view.books.invoices[charge.obligation].customer
+    """What the updater called closed is not presented on any invoice of its holder that failed beside the one it was asked for;
+    the issuer's approval since contradicts it.
+    """
+    customer, mine = view.books.invoices[charge.obligation].customer, view.cases[charge.obligation]
+    beside = [case for case in view.cases.values() if case.customer == customer]
     for at, card in view.books.closed:
         if not at < attempt.started_at or not charge.card.same_details(card) or not _shown_to(view, customer, card):
+            continue
+        asked_for = [case for case in beside if case.opened_at <= at and (case.ended_at is None or at <= case.ended_at)]
+        if not any(case.ended_at is None or case.ended_at > mine.failed_at for case in asked_for):
             continue
         since = [c for c in view.books.charges.values() if c.card.same_details(card) and at < c.at < charge.at]
         if all(c.status is not ChargeStatus.SUCCEEDED for c in since):
