@@ -386,6 +386,8 @@ class Run:
         """A deployment with another policy and new editions of the rules."""
         dice = self.faults.dice.of("editions")
         if self.faults.allows("new_rules") and dice.random() < 0.15:
+            # A moment of its own: what was decided just before it is judged by the older rules.
+            self.clocks.jump(self.clocks.at + timedelta(milliseconds=1))
             at = (self.clocks.at + timedelta(days=dice.choice((0, 1, 5)))).date()
             self.knowledge = next_edition(self.knowledge, dice, at)
             self.say(f"new rules: {self.knowledge.policy_version}, editions from {at}")
