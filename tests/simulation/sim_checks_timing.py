@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 from sim_books import Booked
-from sim_issuers import ADDRESS_CODES, ONLY_CUSTOMER_CODES, dead_details, never_again, wait_hours
+from sim_issuers import ADDRESS_CODES, OF_AN_ENTRY_CODES, ONLY_CUSTOMER_CODES, dead_details, never_again, wait_hours
 from sim_view import SKEW, Row, View
 
 from recovery.cases.obligation import ChargeStatus
@@ -207,16 +207,24 @@ def _changed(view: View, charge: Booked) -> bool:
 
 def _details(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     mine = _own(view, attempt)
-    for _, old in mine:
+    presented = [c for _, c in mine if charge.card.same_details(c.card) and not _entered_anew(view, attempt, charge, c)]
+    for old in presented:
         code = old.signals.decline_code if old.signals and old.status is ChargeStatus.FAILED else None
-        if not charge.card.same_details(old.card):
-            continue
         if dead_details(old, attempt.started_at):
             yield f"{attempt.id} presents details that were declined as {code}"
         if code in ONLY_CUSTOMER_CODES and old is mine[-1][1]:
             yield f"{attempt.id} repeats what only the customer can cure ({code})"
     yield from _elsewhere(view, attempt, charge)
-    yield from _corrected(view, attempt, charge, [c for _, c in mine if charge.card.same_details(c.card)])
+    yield from _corrected(view, attempt, charge, presented)
+
+
+def _entered_anew(view: View, attempt: Row, charge: Booked, old: Booked) -> bool:
+    """Whether the customer chose another entry of the number since, of which what was refused says nothing."""
+    if old.signals is None or old.signals.decline_code not in OF_AN_ENTRY_CODES:
+        return False
+    name = charge.card.payment_method
+    chosen = [at for at, _, card, by_customer in view.books.arrived if by_customer and card.payment_method == name]
+    return old.card.payment_method != name and any(old.at < at <= attempt.started_at for at in chosen)
 
 
 def _elsewhere(view: View, attempt: Row, charge: Booked) -> Iterator[str]:

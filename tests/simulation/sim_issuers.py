@@ -121,6 +121,9 @@ ADDRESS_CODES: Final = frozenset({"incorrect_zip"})
 
 ONLY_CUSTOMER_CODES: Final = frozenset({"authentication_required"})
 
+OF_AN_ENTRY_CODES: Final = ADDRESS_CODES | ONLY_CUSTOMER_CODES | {"incorrect_cvc"}
+"""What was wrong with one entry of a number may be right with another one, which its holder chooses."""
+
 
 def answer(mood: str, dice: random.Random, *, on_session: bool, hard: bool) -> tuple[ChargeStatus, Signals | None]:
     """What the issuer says to one authorisation. In ``hard`` times few are approved, so that limits on tries are reached."""

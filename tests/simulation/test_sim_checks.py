@@ -435,6 +435,20 @@ def test_that_a_card_of_the_updaters_was_saved_once_more_no_reading_shows(
     assert any("was never charged" in found for found in story.judged()) is overlooked
 
 
+@pytest.mark.parametrize("chosen", [True, False])
+@pytest.mark.parametrize("code", ["incorrect_cvc", "incorrect_zip", "authentication_required"])
+def test_another_entry_of_the_number_may_be_right_where_its_holder_chose_it(code: str, *, chosen: bool) -> None:
+    """Seeds 130637 and 130727: what was refused was of the first entry alone."""
+    story = Story()
+    story.books.charges["ch_1"].signals = Signals(error_code=code, decline_code=code)
+    other = replace(CARD, payment_method="pm_9")
+    story.books.charges["ch_2"].card = other
+    story.books.arrived.append((TRIED_AT - timedelta(minutes=5), "cus_1", other, chosen))
+    wrong = [found for found in story.judged() if found.startswith(f"timing: {KEY} presents")]
+    wrong += [found for found in story.judged() if "only the customer can cure" in found]
+    assert bool(wrong) is not chosen
+
+
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_corrected_address_brings_back_no_account_that_is_closed(*, closed: bool) -> None:
     """Seed 111000: the updater was asked about the card that the correction brought back."""
