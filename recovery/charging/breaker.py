@@ -19,6 +19,9 @@ REST_SECONDS_FIRST = 30.0
 REST_SECONDS_MAX = 300.0
 """The first rest is as long as a hiccup; each further failure in a row doubles it, to five minutes at most."""
 
+AHEAD_SECONDS = 30.0
+"""How long the others wait for the answer to the one that goes first after a rest."""
+
 
 class Breaker:
     """Counts failures in a row, for all threads of a process. Any clear answer, a decline too, ends the count."""
@@ -28,17 +31,25 @@ class Breaker:
         self._lock = threading.Lock()
         self._failures = 0
         self._until: datetime | None = None
+        self._ahead_until: datetime | None = None
 
     def rest_seconds(self) -> float:
-        """How long charging still rests; 0 when it does not."""
+        """How long charging still rests; 0 when it does not. After a rest one goes first: were the gateway ill still, all would end
+        in doubt.
+        """
         with self._lock:
-            left = (self._until - self._clock()).total_seconds() if self._until else 0.0
+            if self._until is None:
+                return 0.0
+            now = self._clock()
+            left = (max(self._until, self._ahead_until or self._until) - now).total_seconds()
+            if left <= 0:
+                self._ahead_until = now + timedelta(seconds=AHEAD_SECONDS)
         return max(left, 0.0)
 
     def answered(self) -> None:
         """The gateway gave a clear answer."""
         with self._lock:
-            self._failures, self._until = 0, None
+            self._failures, self._until, self._ahead_until = 0, None, None
 
     def failed(self) -> None:
         """The gateway gave none."""

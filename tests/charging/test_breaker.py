@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from recovery.charging.breaker import FAILURES_MAX, REST_SECONDS_FIRST, REST_SECONDS_MAX, Breaker
+from recovery.charging.breaker import AHEAD_SECONDS, FAILURES_MAX, REST_SECONDS_FIRST, REST_SECONDS_MAX, Breaker
 
 
 class Clock:
@@ -27,6 +27,23 @@ def test_charging_rests_after_ten_in_a_row_and_longer_after_each_further_one() -
         assert breaker.rest_seconds() == 0
         breaker.failed()
     assert breaker.rest_seconds() == REST_SECONDS_MAX
+
+
+def test_after_a_rest_one_goes_first_and_the_others_wait_for_its_answer() -> None:
+    clock = Clock()
+    breaker = Breaker(clock.now)
+    for _ in range(FAILURES_MAX):
+        breaker.failed()
+    clock.at += timedelta(seconds=REST_SECONDS_FIRST)
+    assert [breaker.rest_seconds() for _ in range(3)] == [0, AHEAD_SECONDS, AHEAD_SECONDS]
+    clock.at += timedelta(seconds=AHEAD_SECONDS)
+    assert [breaker.rest_seconds() for _ in range(2)] == [0, AHEAD_SECONDS], "the first one never said anything"
+    breaker.failed()
+    assert breaker.rest_seconds() == 2 * REST_SECONDS_FIRST
+    clock.at += timedelta(seconds=2 * REST_SECONDS_FIRST)
+    assert breaker.rest_seconds() == 0
+    breaker.answered()
+    assert [breaker.rest_seconds() for _ in range(3)] == [0, 0, 0]
 
 
 def test_one_clear_answer_ends_the_count() -> None:
