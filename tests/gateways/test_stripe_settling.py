@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -185,7 +186,9 @@ def test_what_cannot_be_read_is_not_guessed(server: Stub) -> None:
         stripe.settle(ORDER)
 
 
-def test_the_list_of_events_keeps_its_order_within_one_second_and_asks_day_by_day(server: Stub) -> None:
+def test_the_list_of_events_keeps_its_order_within_one_second_and_asks_for_longer_where_little_happened(
+    server: Stub,
+) -> None:
     told = [event("invoice.updated", invoice(), OURS, number=number) for number in (3, 2, 1)]
     server.on("GET /v1/events", listed(*told))
     with gateway(server.url) as stripe:
@@ -198,7 +201,28 @@ def test_the_list_of_events_keeps_its_order_within_one_second_and_asks_day_by_da
         if "created[lt]" in one.params
     }
     begins = CREATED - 2 * 86400
-    assert spans == {(begins + day * 86400, begins + (day + 1) * 86400) for day in range(3)}
+    edges = [begins + hours * 3600 for hours in (0, 1, 3, 7, 15, 31, 55)]
+    assert spans == set(pairwise(edges)), "the event of the last second is within the last stretch"
+
+
+def test_the_list_of_events_is_asked_for_less_where_much_happened(
+    server: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recovery.gateways.stripe.listing._MANY", 2)
+    monkeypatch.setattr("recovery.gateways.stripe.listing._FEW", 1)
+    server.on(
+        "GET /v1/events", listed(*[event("invoice.updated", invoice(), OURS, number=number) for number in (3, 2, 1)])
+    )
+    with gateway(server.url) as stripe:
+        told = list(stripe.notices_since(STARTED_AT - timedelta(hours=2)))
+    lengths = [
+        int(one.params["created[lt]"]) - int(one.params["created[gte]"])
+        for one in server.lines("GET /v1/events")
+        if "created[lt]" in one.params
+    ]
+    assert lengths[0] == 3600
+    assert sorted(set(lengths), reverse=True) == [3600, 900, 225, 60], lengths
+    assert len(told) >= 3
 
 
 def test_an_unreadable_event_ends_the_list_with_the_ports_error(server: Stub) -> None:

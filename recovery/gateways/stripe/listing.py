@@ -11,18 +11,27 @@ from recovery.gateways.stripe.notices import KINDS, notice_of
 
 # Stripe takes at most so many kinds in one question.
 _KINDS_MAX: Final = 20
-# Stripe lists newest first: a stretch is collected and turned around. A day of notices fits into memory on any account.
-_STRETCH_SECONDS: Final = 24 * 3600
+# Stripe lists newest first: a stretch is collected and turned around. Short where much happened, so that each fits into memory and
+# into one run, long where little did.
+_STRETCH_SECONDS_MIN: Final = 60
+_STRETCH_SECONDS_FIRST: Final = 3600
+_STRETCH_SECONDS_MAX: Final = 24 * 3600
+_FEW, _MANY = 1_000, 4_000
 
 
 def notices_since(calls: Calls, at: datetime) -> Iterator[Notice]:
     """All stored kinds since an instant, oldest first. Raises as every read; what was yielded before stays good."""
     begins = int(at.timestamp())
     newest = _newest(calls, begins)
+    seconds = _STRETCH_SECONDS_FIRST
     while newest is not None and begins <= newest:
-        ends = begins + _STRETCH_SECONDS
-        yield from _stretch(calls, {"gte": begins, "lt": ends})
-        begins = ends
+        found = _stretch(calls, {"gte": begins, "lt": begins + seconds})
+        yield from found
+        begins += seconds
+        if len(found) < _FEW:
+            seconds = min(2 * seconds, _STRETCH_SECONDS_MAX)
+        elif len(found) > _MANY:
+            seconds = max(seconds // 4, _STRETCH_SECONDS_MIN)
 
 
 def open_obligations(calls: Calls) -> Iterator[ListedObligation]:
