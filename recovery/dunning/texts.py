@@ -98,7 +98,7 @@ def load_texts(folder: Path) -> tuple[dict[str, Texts], list[str]]:
         if path.name in NOT_TEXTS:
             continue
         try:
-            texts[path.stem] = TypeAdapter(Texts).validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+            texts[path.stem] = TypeAdapter(Texts).validate_python(tomllib.loads(path.read_text(encoding="utf-8-sig")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             mistakes.append(f"{path}: not readable as TOML: {error}; correct the spelling there")
         except ValidationError as error:

@@ -37,7 +37,7 @@ def read_rates(path: Path, *, currency: str) -> Rates:
     """Read a CSV file with the columns month, currency and rate. Raises RatesInvalid."""
     booked: dict[tuple[str, str], Decimal] = {}
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             if not {"month", "currency", "rate"} <= set(reader.fieldnames or ()):
                 raise RatesInvalid(f"{path}:1: the columns must be month, currency and rate")

@@ -57,7 +57,7 @@ def _unknown_letters(path: Path, letters: Letters) -> Iterator[str]:
         return
     if english is None:
         return
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     for name in {letter.template for campaign in campaigns for letter in campaign.letters} - set(english.letters):
         named = re.compile(rf"""\btemplate["']?\s*=\s*["']{re.escape(name)}["']""")
         known = ", ".join(sorted(english.letters))
@@ -79,7 +79,7 @@ def _with_line(folder: Path, mistake: str) -> str:
     unreadable, undefined = _UNREADABLE.search(mistake), _UNDEFINED.search(mistake)
     line = int(unreadable[1]) if unreadable else _line_of(path, told["key"])
     if "(at end of document)" in mistake:
-        line = len(path.read_text(encoding="utf-8").splitlines())
+        line = len(path.read_text(encoding="utf-8-sig").splitlines())
     line = _line_with(path, undefined[1], after=line or 1) if undefined else line
     return f"{path}:{line or 1}: {told['rest']}"
 
@@ -87,9 +87,9 @@ def _with_line(folder: Path, mistake: str) -> str:
 def _line_with(path: Path, name: str, *, after: int) -> int | None:
     """The line on which a template uses a name that it does not know."""
     used = re.compile(rf"\{{[{{%][^}}]*\b{re.escape(name)}\b")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     return next((number for number, line in enumerate(lines, 1) if number >= after and used.search(line)), None)
 
 
 def _line_of(path: Path, key: str | None) -> int | None:
-    return line_of(places(path.read_text(encoding="utf-8")), key.split(".")) if key else None
+    return line_of(places(path.read_text(encoding="utf-8-sig")), key.split(".")) if key else None

@@ -140,7 +140,7 @@ _READERS: dict[type, TypeAdapter[Any]] = {}
 
 def _file(path: Path, shape: type[T], mistakes: list[str]) -> T | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         content: Any = tomllib.loads(text)
     except FileNotFoundError:
         mistakes.append(f"{path}: the file is missing; copy it from the release, or set RECOVERY_CONFIG_DIR")
@@ -166,7 +166,7 @@ def _placed(path: Path, found: Mistakes) -> list[str]:
     """Each mistake with file, line and key."""
     if not found:
         return []
-    lines = places(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    lines = places(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
     told = []
     for key, reason in found:
         line = line_of(lines, key) or 1  # what is missing altogether is told at the top

@@ -157,6 +157,22 @@ def test_a_file_that_is_not_utf_8_is_told_with_its_line(
         assert f"{broken / name}:{line}: not written in UTF-8; save it as UTF-8" in told.err, told.err
 
 
+def test_files_that_an_editor_began_with_a_byte_order_mark_are_read_all_the_same(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    marked = tmp_path / "config"
+    shutil.copytree(CONFIG, marked)
+    for path in marked.rglob("*.toml"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    monkeypatch.setenv("RECOVERY_CONFIG_DIR", str(marked))
+    assert run("config", "check").code == 0
+    _broken(marked / "recovery.toml", "horizon_days = 21", "horizon_days = 921")
+    told = run("config", "check")
+    assert "horizon_days" in told.err
+    line = int(told.err.partition("recovery.toml:")[2].partition(":")[0])
+    assert "horizon_days" in (marked / "recovery.toml").read_text().splitlines()[line - 1]
+
+
 def _broken(path: Path, sound: str, broken: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert sound in text
