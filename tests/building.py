@@ -12,7 +12,7 @@ from typing import Any
 
 from recovery.cases import facts
 from recovery.cases.answers import Answer, Declined, Succeeded
-from recovery.cases.case import Case
+from recovery.cases.case import Attempt, Case
 from recovery.cases.lifecycle import StepKind
 from recovery.cases.obligation import Charge, ChargeStatus, Obligation, ObligationStatus
 from recovery.cases.subscription import SeenSubscription
@@ -141,6 +141,12 @@ class Life:
 
     def attempt(self, case_id: str, answer: Answer | None = None) -> Advanced:
         """The planned try is made when it is due; it succeeds unless another answer is given."""
+        attempt, step = self.begin(case_id)
+        told = answer or Succeeded(charge=self.paid_by(case_id, key=attempt.id, initiator=Initiator.ENGINE))
+        return advance(self.door, case_id, facts.AttemptAnswered(attempt_id=attempt.id, answer=told), step=step)
+
+    def begin(self, case_id: str) -> tuple[Attempt, ClaimedStep]:
+        """The planned try is begun when it is due; nobody has answered yet."""
         if self.case(case_id).step(StepKind.CHARGE_CARD) is None:
             self.refresh(case_id)
         step = self._claim(case_id, StepKind.CHARGE_CARD)
@@ -148,8 +154,7 @@ class Life:
         due = facts.ChargeDue(obligation=owed, card=_card(owed.id), step_id=step.id)
         attempt = advance(self.door, case_id, due, step=step).attempt
         assert attempt is not None, "the try was not made"
-        told = answer or Succeeded(charge=self.paid_by(case_id, key=attempt.id, initiator=Initiator.ENGINE))
-        return advance(self.door, case_id, facts.AttemptAnswered(attempt_id=attempt.id, answer=told), step=step)
+        return attempt, step
 
     def declined(self, code: str = "insufficient_funds") -> Declined:
         """An answer that refuses."""

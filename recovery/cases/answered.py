@@ -58,6 +58,11 @@ def attempt_answered(
         return paid(case, (charge,), at=charge.brought_at)
     if attempt.status not in OPEN_ATTEMPTS and not isinstance(answer, _REFUSALS):
         return Decision(case=case, reason=f"attempt {attempt.number}: {_brief(answer)}; it was closed already")
+    if isinstance(answer, Unknown) and attempt.status is AttemptStatus.PROCESSING:
+        # Its worker was slow: meanwhile the charge was found, and is looked at again.
+        return Decision(
+            case=case, reason=f"attempt {attempt.number}: {_brief(answer)}; it was accepted, its outcome comes later"
+        )
     was_open = attempt.status in OPEN_ATTEMPTS
     case = _recorded(case, attempt, answer, now=now, rules=rules)
     why = Sentence(lambda: f"attempt {attempt.number}: {_brief(answer)}")

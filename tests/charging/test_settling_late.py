@@ -9,7 +9,7 @@ from building import Life
 from sqlalchemy import text
 
 from recovery.cases.answers import Answer, NotSent, Processing, Succeeded, Unknown
-from recovery.cases.facts import AttemptAnswered
+from recovery.cases.facts import AttemptAnswered, LeaseLapsed
 from recovery.cases.lifecycle import AttemptStatus, StepKind
 from recovery.cases.obligation import Obligation, ObligationStatus
 from recovery.charging.settle import SettleAttempt
@@ -82,6 +82,22 @@ def test_a_charge_that_is_found_processing_is_noted_once_and_then_waited_for(lif
     attempt = life.case(case_id).open_attempt
     assert attempt is not None
     assert (attempt.status, attempt.charge_id) == (AttemptStatus.PROCESSING, "ch_slow")
+    life.at += timedelta(hours=1)
+    with pytest.raises(Postponed, match="has not decided yet"):
+        settle(settling(life))
+
+
+def test_a_worker_that_slept_during_its_call_does_not_take_back_that_the_charge_was_accepted(life: Life) -> None:
+    """Seed 140868: it woke with a timeout, and the next reading told what was known; that left the case without a wake-up."""
+    case_id = life.fail("in_1")
+    attempt, step = life.begin(case_id)
+    advance(life.door, case_id, LeaseLapsed(attempt_id=attempt.id), step=step)
+    settle = SettleAttempt(life.door, cast(Gateway, Knows(Processing(charge_id="ch_slow"))))
+    settle(settling(life))
+    advance(life.door, case_id, AttemptAnswered(attempt_id=attempt.id, answer=UNANSWERED), step=step)
+    known = life.case(case_id).open_attempt
+    assert known is not None
+    assert known.status is AttemptStatus.PROCESSING
     life.at += timedelta(hours=1)
     with pytest.raises(Postponed, match="has not decided yet"):
         settle(settling(life))
