@@ -166,7 +166,7 @@ def _overlooked(view: View) -> Iterator[str]:
             until = min(each for each in (case.ended_at, invoice.ended_at) if each is not None) - NOTICED
             if not _told(view, at, customer, card, until=until):
                 continue  # it ended before anybody could know: the event was lost, and lists of events are read at random here
-            chosen = by_customer and not _brought(view, at, customer, card)
+            chosen = by_customer and _came(view, case, at, card)
             if not chosen and card.country in _mandated(view, case):
                 continue  # decision 0014
             if _left_alone(view, card, since=at, until=case.ended_at - NOTICED):
@@ -178,12 +178,19 @@ def _overlooked(view: View) -> Iterator[str]:
             yield f"{card.brief()} came {at} to {customer} and was never charged, {case.id} was lost {case.ended_at}"
 
 
-def _brought(view: View, at: datetime, customer: str, card: Card) -> bool:
-    """Whether the updater had brought these very details before: that they were saved once more no reading shows."""
-    return any(
-        when < at and whose == customer and new == card and not by_customer
-        for when, whose, new, by_customer in view.books.arrived
+def _came(view: View, case: Row, at: datetime, card: Card) -> bool:
+    """Whether readings show that the customer put this card where it is: it was saved since the failure, or another was there first,
+    by a reading that was kept.
+    """
+    if view.books.saved_at[card.payment_method] > case.failed_at:
+        return True
+    defaults = [
+        wallet.default and wallet.default.payment_method for _, wallet in view.books.shown.get(case.obligation, ())
+    ]
+    kept = any(
+        row.case_id == case.id and row.fact in ("CardRefreshed", "ChargeDue") and row.at < at for row in view.journal
     )
+    return kept and card.payment_method in defaults[1:] and defaults[0] != card.payment_method
 
 
 def _came_back(view: View, at: datetime, customer: str, card: Card) -> bool:

@@ -417,21 +417,23 @@ def test_a_card_that_was_soon_replaced_until_the_end_did_not_stay(
 
 
 @pytest.mark.parametrize(
-    ("country", "brought", "overlooked"), [("IN", True, False), ("IN", False, True), ("DE", True, True)]
+    ("country", "other_first", "kept", "overlooked"),
+    [("IN", False, True, False), ("IN", True, False, False), ("IN", True, True, True), ("DE", False, False, True)],
 )
-def test_that_a_card_of_the_updaters_was_saved_once_more_no_reading_shows(
-    country: str, *, brought: bool, overlooked: bool
+def test_that_a_stored_card_was_chosen_shows_where_another_was_before(
+    country: str, *, other_first: bool, kept: bool, overlooked: bool
 ) -> None:
-    """Seed 101087: where cards are left to their holders, it still counts as the updater's."""
+    """Seeds 101087 and 140912: where cards are left to their holders, it is nobody's choice as long as no reading tells."""
     story = Story()
     renewed_card_never_tried(story)
     came_at, customer, renewed, _ = story.books.arrived.pop()
     renewed = replace(renewed, country=country)
     story.books.customers["cus_1"].default = renewed
-    if brought:
-        story.books.arrived.append((came_at, customer, renewed, False))
-    story.books.arrived.append((came_at + timedelta(hours=1), customer, renewed, True))
-    story.books.shown.clear()
+    story.books.arrived.append((came_at, customer, renewed, True))
+    first = replace(CARD, payment_method="pm_2", fingerprint="fp_2") if other_first else renewed
+    story.books.shown["in_1"] = [(came_at, Wallet(default=first)), (came_at, Wallet(default=renewed))]
+    if kept:
+        story.puts("journal", fact="CardRefreshed", state="silent", at=came_at - timedelta(hours=1))
     assert any("was never charged" in found for found in story.judged()) is overlooked
 
 
