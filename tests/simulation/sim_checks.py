@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sim_books import Called
 from sim_checks_cards import cards
-from sim_checks_letters import letters, silence
+from sim_checks_letters import dropped, letters, silence
 from sim_checks_pages import pages
 from sim_checks_standing import standing
 from sim_checks_timing import timing
@@ -24,7 +24,7 @@ OPEN_ATTEMPTS = ("in_flight", "unknown", "processing")
 def judge(view: View, *more: Callable[[View], Iterator[str]]) -> list[str]:
     """Every violation found, in words. ``more`` are checks that only this kind of run can be asked."""
     books = (charged_once, keys, no_haste, nothing_lies, effects, emails, money, sources, ends)
-    care = (timing, cards, pages, letters, silence, standing)
+    care = (timing, cards, pages, letters, silence, dropped, standing)
     return [f"{check.__name__}: {what}" for check in (*books, *care, *more) for what in check(view)]
 
 

@@ -1,5 +1,6 @@
 """Judges when customers were written to: hours, days and caps, recounted. Without it a letter at night would pass for one in order."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
@@ -10,6 +11,7 @@ from sim_view import Row, View
 from recovery.storage.codec import policy_from
 
 CAP_SPAN = timedelta(days=30)
+_OF_LETTERS = re.compile(r"\(letter \d+ of (\d+) of campaign")
 OPENS, CLOSES = time(9), time(19)
 """As shipped; no run varies them."""
 
@@ -50,6 +52,20 @@ def silence(view: View) -> Iterator[str]:
         mine = sum(1 for row in view.emails if customers[row.case_id] == case.customer)
         if mine < dunning.customer_emails_max and case.ended_at >= exhausted.at + timedelta(days=dunning.wait_days):
             yield f"{case.id} was given up {case.ended_at}, exhausted since {exhausted.at}, and nobody was written to"
+
+
+def dropped(view: View) -> Iterator[str]:
+    """After the first letter the others of its campaign left, or the next one waited still when the customer's time was over."""
+    for case in view.cases.values():
+        told = [row for row in view.journal if row.case_id == case.id]
+        ended_by = next((row.fact for row in told if row.state == "lost"), None)
+        if ended_by != "CloseDue" or case.mail_stopped:
+            continue
+        letters = max((int(found[1]) for row in told if (found := _OF_LETTERS.search(row.reason))), default=0)
+        planned = [row for row in view.steps if row.case_id == case.id and row.kind == "send_email"]
+        waited = planned and max(planned, key=lambda row: row.id).state == "cancelled"
+        if 0 < case.letters_done < letters and not waited:
+            yield f"{case.id} was given up after letter {case.letters_done} of {letters}, and the next one was not planned"
 
 
 def _hours(view: View, row: Row, case: Row) -> Iterator[str]:

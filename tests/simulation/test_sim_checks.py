@@ -93,6 +93,7 @@ class Story:
             ended_at=TRIED_AT,
             horizon_at=FAILED_AT + timedelta(days=21),
             left_because=None,
+            letters_done=1,
         )
         self.puts("exhaustions", case_id=CASE, at=EXHAUSTED_AT)
         self.puts("journal", fact="EmailDue", reason="", state="dunning", booked_at=EXHAUSTED_AT, at=EXHAUSTED_AT)
@@ -239,6 +240,15 @@ def email_twice(story: Story) -> None:
     story.mails *= 2
 
 
+def next_letter_never_planned(story: Story) -> None:
+    ended_at = EXHAUSTED_AT + timedelta(days=60)
+    story.rows["cases"][0] |= {"state": "lost", "ended_at": ended_at, "mail_stopped": False}
+    story.rows["journal"][0]["reason"] = (
+        "the customer is written to (letter 1 of 4 of campaign standard, payment_due, try 1)"
+    )
+    story.puts("journal", fact="CloseDue", reason="time is over", state="lost", at=ended_at)
+
+
 def email_that_nobody_knows(story: Story) -> None:
     story.rows["emails"].clear()
 
@@ -355,6 +365,7 @@ FOUND: dict[Callable[[Story], None], str] = {
     email_twice: f"emails: {CASE} got letter 1 2 times",
     email_that_nobody_knows: "emails: <case_in_1-mail-1@example.com> left without a row",
     email_that_never_left: f"emails: {EMAIL} is noted as sent, but never left",
+    next_letter_never_planned: f"dropped: {CASE} was given up after letter 1 of 4",
     given_up_unasked: f"silence: {CASE} was given up",
     money_not_booked: "money: ch_2 of in_1 brought",
     money_off_by_a_cent: "money: ch_2: booked (4901, 'eur'), was (4900, 'eur')",
