@@ -1,6 +1,7 @@
 """Weights over time are exact at every edge of the clock."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -98,19 +99,15 @@ def test_the_customer_s_zone_is_taken_only_for_cards_of_that_country() -> None:
     assert not BANKS.is_zone_of(None, "Europe/Berlin")
 
 
+def terms_with(weights: dict[str, Any], *, weekend: tuple[int, ...], bands: tuple[Stretches, ...] = ()) -> Terms:
+    """The terms of a bank that is open from nine to five, by its own hours and weights."""
+    days = BankDays(weekend=weekend)
+    return Terms(country=None, days=days, opens=time(9), closes=time(17), bands=bands, **weights)
+
+
 def test_no_hour_below_the_threshold_is_told_and_not_waited_for_ever() -> None:
-    terms = Terms(
-        country=None,
-        days=BankDays(weekend=()),
-        opens=time(9),
-        closes=time(17),
-        open=0.4,
-        closed=0.5,
-        weekend=0.5,
-        holiday=0.5,
-        month_end=0.4,
-        bands=(),
-    )
+    weights = {"open": 0.4, "closed": 0.5, "weekend": 0.5, "holiday": 0.5, "month_end": 0.4}
+    terms = terms_with(weights, weekend=())
     assert Window(terms, ("Etc/UTC",)).next_within(0.3, datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
@@ -161,18 +158,8 @@ def test_hours_of_one_s_own_hold_up_to_their_edges_while_clocks_change(zone: str
     """Edges at any quarter of an hour, also inside the hour that comes twice or never: the shipped hours lie elsewhere."""
     starts, ends = (time(*divmod(number % 96 * 15, 60)) for number in (begins, begins + length))
     band = Stretches(name="own hours", starts=starts, ends=ends, weight=0.1, every_day=True)
-    terms = Terms(
-        country=None,
-        days=BankDays(weekend=(6,)),
-        opens=time(9),
-        closes=time(17),
-        open=0.0,
-        closed=0.2,
-        weekend=0.3,
-        holiday=0.3,
-        month_end=0.0,
-        bands=(band,),
-    )
+    weights = {"open": 0.0, "closed": 0.2, "weekend": 0.3, "holiday": 0.3, "month_end": 0.0}
+    terms = terms_with(weights, weekend=(6,), bands=(band,))
     window = Window(terms, (zone,))
     for minutes in range(-36 * 60, 36 * 60, 5):
         at = CHANGES[zone] + timedelta(minutes=minutes)
