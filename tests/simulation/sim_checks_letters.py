@@ -57,11 +57,13 @@ def silence(view: View) -> Iterator[str]:
 def dropped(view: View) -> Iterator[str]:
     """After the first letter the others of its campaign left, or the next one waited still when the customer's time was over."""
     for case in view.cases.values():
-        told = [row for row in view.journal if row.case_id == case.id]
+        told = sorted((row for row in view.journal if row.case_id == case.id), key=lambda row: row.id)
         ended_by = next((row.fact for row in told if row.state == "lost"), None)
         if ended_by != "CloseDue" or case.mail_stopped:
             continue
-        letters = max((int(found[1]) for row in told if (found := _OF_LETTERS.search(row.reason))), default=0)
+        # Of the last campaign: another decline may have led to a shorter one.
+        of_so_many = [found for row in told if (found := _OF_LETTERS.search(row.reason))]
+        letters = int(of_so_many[-1][1]) if of_so_many else 0
         planned = [row for row in view.steps if row.case_id == case.id and row.kind == "send_email"]
         waited = planned and max(planned, key=lambda row: row.id).state == "cancelled"
         if 0 < case.letters_done < letters and not waited:
