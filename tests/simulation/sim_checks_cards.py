@@ -268,9 +268,11 @@ def _left_alone(view: View, card: Card, *, since: datetime, until: datetime) -> 
     tried = [c for c in view.books.charges.values() if c.card.budget_key == card.budget_key and c.at < until]
     if any(c.at + timedelta(hours=wait_hours(c)) > until for c in tried):
         return True
-    pack = view.rules_at(since).networks.in_force(card.brand, since, card.country)
+    packs = [view.rules_at(at).networks.in_force(card.brand, at, card.country) for at in (since, until)]
     return any(
-        sum(1 for c in tried if c.at > until - timedelta(hours=cap.window_hours)) >= cap.tries_max for cap in pack.caps
+        sum(1 for c in tried if c.at > until - timedelta(hours=cap.window_hours)) >= cap.tries_max
+        for pack in packs
+        for cap in pack.caps
     )
 
 
