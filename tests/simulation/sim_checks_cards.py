@@ -146,8 +146,14 @@ def _backup(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     reached = [a for a in before if a.status not in unsent and a.id not in late]
     if len(reached) >= policy.cards.backups_max:
         yield f"{attempt.id} is backup try {len(reached) + 1} of {policy.cards.backups_max}"
-    details = ("fingerprint", "exp_month", "exp_year")  # a renewed expiry is worth another try
-    if any(all(a.card[name] == getattr(charge.card, name) for name in details) for a in reached):
+    details = (
+        "fingerprint",
+        "exp_month",
+        "exp_year",
+    )  # a renewed expiry is worth another try, and so is a corrected address
+    corrected = [at for at, _, card in view.books.corrected if card.payment_method == charge.card.payment_method]
+    stale = [a for a in reached if not any(a.started_at < at <= attempt.started_at for at in corrected)]
+    if any(all(a.card[name] == getattr(charge.card, name) for name in details) for a in stale):
         yield f"{attempt.id} tries a backup card again"
     exhausted = view.exhaustions.get(attempt.case_id)
     if exhausted is not None and exhausted.at < attempt.started_at:

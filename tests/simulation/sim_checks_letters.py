@@ -59,7 +59,9 @@ def dropped(view: View) -> Iterator[str]:
     for case in view.cases.values():
         told = sorted((row for row in view.journal if row.case_id == case.id), key=lambda row: row.id)
         ended_by = next((row.fact for row in told if row.state == "lost"), None)
-        if ended_by != "CloseDue" or case.mail_stopped:
+        # A shorter campaign is over, or the letter's turn came with the end.
+        needless = any(row.fact == "EmailDue" and row.reason.startswith("no email: ") for row in told)
+        if ended_by != "CloseDue" or case.mail_stopped or needless:
             continue
         # Of the last campaign: another decline may have led to a shorter one.
         of_so_many = [found for row in told if (found := _OF_LETTERS.search(row.reason))]

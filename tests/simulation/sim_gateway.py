@@ -207,13 +207,13 @@ class SimGateway(Gateway):
                 return NotSent(detail=call.fault)
             case "unanswered_landed":
                 self.land(order, call)
-                self.clocks.tick(dice.uniform(1, BOUND_SECONDS))
+                self.pass_time(dice.uniform(1, BOUND_SECONDS))
             case "replayed_500":
                 # The request was executed or not; its key answers 500 for a day either way.
                 if dice.random() < 0.5:
                     self.land(order, call)
             case "unanswered_never":
-                self.clocks.tick(dice.uniform(1, BOUND_SECONDS))
+                self.pass_time(dice.uniform(1, BOUND_SECONDS))
             case "unanswered_late":
                 self._later(order, call, dice.uniform(0, BOUND_SECONDS + MARGIN_SECONDS - 1), beyond=False)
             case "unanswered_beyond":
@@ -221,7 +221,7 @@ class SimGateway(Gateway):
             case _ if others_act:
                 return self._while_others_act(order, call, dice.uniform(0.1, BOUND_SECONDS / 2))
             case _:
-                self.clocks.tick(dice.uniform(0.1, 3))
+                self.pass_time(dice.uniform(0.1, 3))
                 answer = self.land(order, call)
                 self._twice(order, call)
                 return answer
@@ -232,8 +232,7 @@ class SimGateway(Gateway):
         self._later(order, call, seconds, beyond=False)
         self.meanwhile(f"charging {order.key}", BOUND_SECONDS / 2)
         assert call.lands_at is not None
-        self.clocks.tick(max((call.lands_at - self.clocks.machine_at).total_seconds(), 0))
-        self.land_due()
+        self.pass_time(max((call.lands_at - self.clocks.machine_at).total_seconds(), 0))
         if self.clocks.machine_at > call.machine_at + timedelta(seconds=BOUND_SECONDS):
             call.fault = "given up"
             return Unknown(detail="timeout")
@@ -250,6 +249,15 @@ class SimGateway(Gateway):
             call.fault = "key_expired"
             seconds = KEY_LIFE.total_seconds() * self.faults.dice.of("unanswered").uniform(1.0, 2.5)
             self._later(order, call, seconds, beyond=True)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass; what is on its way meanwhile lands at its own instant."""
+        ends = self.clocks.machine_at + timedelta(seconds=seconds)
+        for at in sorted(item[0] for item in self.landings if self.clocks.machine_at < item[0] <= ends):
+            self.clocks.tick(max((at - self.clocks.machine_at).total_seconds(), 0))
+            self.land_due()
+        self.clocks.tick(max((ends - self.clocks.machine_at).total_seconds(), 0))
+        self.land_due()
 
     def land_due(self) -> int:
         """Let the requests that nobody waits for any more reach the gateway; returns how many did."""

@@ -260,7 +260,7 @@ class Run:
         spent = dice.uniform(0, seconds)
         try:
             for part in range(turns):
-                self._pass(spent / turns)
+                self.gateway.pass_time(spent / turns)
                 self.turn(dice.choice(("steps", "steps", "sweep", "sweep", "events", "post", "post now", "act")))
                 if part == 0:
                     self.people.act_due()
@@ -268,13 +268,6 @@ class Run:
             self.say(")")
             self.depth -= 1
             self.faults.heat = cool
-
-    def _pass(self, seconds: float) -> None:
-        """Let time pass; what lands at the gateway meanwhile lands at its instant."""
-        while seconds > 0:
-            self.clocks.tick(min(seconds, 20))
-            self.gateway.land_due()
-            seconds -= 20
 
     def quiet_turn(self) -> bool:
         """One turn without faults; False when there is nothing left to do."""
