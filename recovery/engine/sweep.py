@@ -14,7 +14,7 @@ from recovery.storage.aside_store import set_aside, set_aside_in_flight
 from recovery.storage.attempt_store import attempt_of_step
 from recovery.storage.connect import OUR_MISTAKES
 from recovery.storage.email_store import email_of_step
-from recovery.storage.lease_store import lapsed_steps, release_step
+from recovery.storage.lease_store import holds_lease, lapsed_steps, release_step
 from recovery.storage.step_store import SUSPECT_AFTER, ClaimedStep
 
 log = structlog.get_logger(__name__)
@@ -88,6 +88,10 @@ def _take_back_email(door: Door, step: ClaimedStep) -> None:
 def _plan_again(door: Door, step: ClaimedStep) -> None:
     machine_now = door.machine_clock()
     with door.database.begin() as tx:
+        # Its worker may have woken, and begun an attempt or an email: asked once more with the step held. That one keeps its step, and
+        # the next sweep finds it.
+        if not holds_lease(tx, step) or attempt_of_step(tx, step.id) or email_of_step(tx, step.id):
+            return
         if step.unended < UNENDED_MAX:
             release_step(tx, step, hold_until=machine_now + _rest(step.unended), ended=False)
             return
