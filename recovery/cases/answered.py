@@ -77,9 +77,8 @@ def attempt_answered(
         check = (Plan(kind=StepKind.SETTLE_ATTEMPT, due_at=now + PROCESSING_RECHECK),)
         return Decision(case=case, reason=f"{why}; looked at again in an hour", plan=check)
     if case.state not in OPEN:
-        # Somebody else settled it: if that was a payment, an end without money is not the last word.
-        again = isinstance(answer, AlreadySettled) and case.state is not State.RECOVERED
-        look = (Plan(kind=StepKind.REFRESH_CARD, due_at=now),) if again else ()
+        # Somebody else may have paid, which nobody could tell while this was open: an end without money is not the last word.
+        look = (Plan(kind=StepKind.REFRESH_CARD, due_at=now),) if case.state is not State.RECOVERED else ()
         return Decision(case=case, reason=f"{why}; the case has ended", plan=look, cancel=_SETTLED)
     if not was_open and case.open_attempt is not None:
         return Decision(case=case, reason=f"{why}; a newer attempt is open and decides")
