@@ -32,7 +32,8 @@ class ClosedMonth:
 
 def hold_ledger(tx: Connection) -> int:
     """Let nobody book until this transaction ends, and tell the newest entry: figures read now contain exactly the entries up to it."""
-    tx.execute(text("LOCK TABLE ledger, cases IN SHARE MODE"))
+    # In the order in which a decision writes them: the other way round each would wait for the other.
+    tx.execute(text("LOCK TABLE cases, ledger IN SHARE MODE"))
     return int(tx.execute(select(func.coalesce(func.max(ledger.c.id), 0))).scalar_one())
 
 
