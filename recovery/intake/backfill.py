@@ -28,6 +28,7 @@ from recovery.storage.flag_store import (
     BACKFILL_LEFT,
     BACKFILL_LISTED,
     BACKFILL_REACHED,
+    BACKFILL_TOLD,
     BACKFILLED,
     raise_flag,
     read_flags,
@@ -192,8 +193,12 @@ class Backfill:
     def _elsewhere_ended(self, open_names: frozenset[str]) -> Iterator[str]:
         """Our open cases whose invoice the gateway does not list as open."""
         with self.door.database.connect() as tx:
-            ours = open_cases(tx)
-        return (case_id for case_id, name in ours if name not in open_names)
+            ours = [case_id for case_id, name in open_cases(tx) if name not in open_names]
+            reached = [flag.detail for flag in read_flags(tx, BACKFILL_TOLD)]
+        behind = reached[0] if reached else ""
+        for case_id in sorted(ours, key=lambda each: (each <= behind, each)):
+            self._note(BACKFILL_TOLD, case_id)  # before the reading, as above
+            yield case_id
 
     def _tell(self, case_id: str) -> "_Outcome":
         with self.door.database.connect() as tx:
