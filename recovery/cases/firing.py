@@ -187,7 +187,7 @@ def _in_the_way(case: Case, obligation: Obligation, *, now: datetime, rules: Rul
     if busy is not None:
         return Decision(case=case, reason=f"not tried: attempt {busy.number} is still open")
     other = obligation.gateway_retry_at
-    if other is not None and other > now:
+    if other is not None and other + GATEWAY_MARGIN > now:  # one that has just come due may be on its way, or late
         why = f"not tried: the gateway itself means to retry {other:%d %b %H:%M} UTC; its retries should be off"
         if case.state is SILENT and other + GATEWAY_MARGIN > case.horizon_at:
             detail = f"the gateway's own retry lies beyond the horizon of {rules.policy.horizon_days} days"

@@ -108,6 +108,14 @@ def test_a_gateway_that_goes_on_retrying_ends_at_the_horizon() -> None:
     assert planned(told(opened(), soon))[StepKind.CHARGE_CARD] == OPEN_HOUR + timedelta(hours=7)
 
 
+@pytest.mark.parametrize("ago", [timedelta(0), timedelta(seconds=20), timedelta(minutes=50), timedelta(hours=5)])
+def test_no_try_goes_out_beside_a_retry_of_the_gateways_that_has_come_due(ago: timedelta) -> None:
+    """It runs minutes late, or did not run yet: a reading names it until it has."""
+    decision = told(opened(), replace(DUE, obligation=owed(gateway_retry_at=OPEN_HOUR - ago)))
+    assert decision.start is None
+    assert planned(decision)[StepKind.CHARGE_CARD] == OPEN_HOUR - ago + timedelta(hours=6)
+
+
 def test_another_attempt_that_is_open_decides() -> None:
     busy = opened(attempts=(attempt(status=AttemptStatus.UNKNOWN),), steps=(waiting(StepKind.SETTLE_ATTEMPT),))
     assert told(busy, DUE).start is None
