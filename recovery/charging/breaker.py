@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from recovery.cases.answers import Answer, NotSent, Unknown
+
 log = structlog.get_logger(__name__)
 
 FAILURES_MAX = 10
@@ -45,6 +47,13 @@ class Breaker:
             if left <= 0:
                 self._ahead_until = now + timedelta(seconds=AHEAD_SECONDS)
         return max(left, 0.0)
+
+    def heard(self, answer: Answer) -> None:
+        """What a call ended with. One that was not sent says nothing of the gateway: it got no turn, or no connection."""
+        if isinstance(answer, Unknown):
+            self.failed()
+        elif not isinstance(answer, NotSent):
+            self.answered()
 
     def answered(self) -> None:
         """The gateway gave a clear answer."""

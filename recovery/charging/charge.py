@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from recovery.cases.answers import Answer, NotSent, Unknown
+from recovery.cases.answers import Answer, NotSent
 from recovery.cases.case import Attempt
 from recovery.cases.facts import AttemptAnswered, ChargeDue
 from recovery.charging.breaker import Breaker
@@ -62,8 +62,5 @@ class ChargeCard:
             log.warning("slept_past_lease", case=step.case_id, step=step.id)
             return NotSent(detail="the worker was too slow to send within its lease")
         answer = self.gateway.charge(ChargeOrder.of(attempt, step.obligation))
-        if isinstance(answer, Unknown):
-            self.breaker.failed()
-        else:
-            self.breaker.answered()
+        self.breaker.heard(answer)
         return answer

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from recovery.cases.answers import Misconfigured, NotSent
 from recovery.charging.breaker import AHEAD_SECONDS, FAILURES_MAX, REST_SECONDS_FIRST, REST_SECONDS_MAX, Breaker
 
 
@@ -44,6 +45,18 @@ def test_after_a_rest_one_goes_first_and_the_others_wait_for_its_answer() -> Non
     assert breaker.rest_seconds() == 0
     breaker.answered()
     assert [breaker.rest_seconds() for _ in range(3)] == [0, 0, 0]
+
+
+def test_only_the_gateways_own_word_ends_a_rest() -> None:
+    """A call that got no turn within the rate, or never connected, says nothing of it."""
+    clock = Clock()
+    breaker = Breaker(clock.now)
+    for _ in range(FAILURES_MAX):
+        breaker.failed()
+    breaker.heard(NotSent(detail="no turn"))
+    assert breaker.rest_seconds() == REST_SECONDS_FIRST
+    breaker.heard(Misconfigured(detail="the key is refused"))
+    assert breaker.rest_seconds() == 0
 
 
 def test_one_clear_answer_ends_the_count() -> None:

@@ -94,6 +94,8 @@ class Transport(stripe.HTTPClient):
             if not self._pace(max(remaining - self._limits.least_try_seconds, 0.0)):
                 raise _fault(NeverSent, "no turn within the rate that all workers share")
             remaining = self.remaining_seconds()
+            if remaining <= 0:
+                raise _fault(NeverSent, "its turn came when the time for this call was over")
         ends_at = self._monotonic() + remaining
         # A quarter for the connection at most: whatever connects late must still have time to answer.
         connect = min(self._limits.connect_seconds, remaining / 4)
