@@ -64,7 +64,7 @@ def settled(
 def test_no_charge_and_no_event_is_no_trace(server: Stub) -> None:
     assert settled(server) is None
     asked = server.lines("GET /v1/events")[0].params
-    assert int(asked["created[gte]"]) == CREATED - 60
+    assert int(asked["created[gte]"]) == CREATED - 300
     assert int(asked["created[lte]"]) < CREATED + 300, "not what a busy account did since"
 
 
@@ -235,3 +235,16 @@ def test_open_invoices_of_one_second_keep_stripes_order(server: Stub) -> None:
     server.on("GET /v1/invoices", listed(*(invoice(id=f"in_{number}") for number in (3, 2, 1))))
     with gateway(server.url) as stripe:
         assert stripe.obligations_of_customer("cus_1") == ("in_1", "in_2", "in_3")
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "told"),
+    [({}, Declined, "charge.failed"), ({"status": "pending", "outcome": None}, Processing, "charge.pending")],
+)
+def test_the_key_decides_though_our_clock_is_ahead_of_stripes(
+    server: Stub, fields: dict[str, Any], kind: type[Answer], told: str
+) -> None:
+    """The charge seems to have been made before the attempt that made it."""
+    made = charge(created=CREATED - 240, **fields)
+    found = settled(server, event(told, made, OURS, at=CREATED - 239), charges=(made,))
+    assert isinstance(found, kind)

@@ -14,10 +14,11 @@ from recovery.gateways.stripe.charges import CHARGE_MARGIN, charge_of, error_abo
 from recovery.gateways.stripe.fields import Json, ident, instant, mapping, text
 from recovery.gateways.stripe.notices import cause_of
 from recovery.gateways.stripe.reading import Reading
+from recovery.gateways.stripe.signature import TOLERANCE_SECONDS
 from recovery.gateways.stripe.tracing import Search, near
 
-# Our clock and Stripe's may differ; looking a minute further back costs nothing, the key decides.
-_EVENTS_MARGIN: Final = timedelta(minutes=1)
+# Our clock and Stripe's may differ, as far as a webhook's signature allows; the key decides whose a charge is.
+_EVENTS_MARGIN: Final = timedelta(seconds=TOLERANCE_SECONDS)
 # An authorisation takes seconds; what a charge's events tell later than this is its ending, not its making.
 _MAKING: Final = timedelta(seconds=30)
 # What a call tells that ended without a charge; its events are written while it runs, and the rest is for clocks that differ.
