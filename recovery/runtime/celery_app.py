@@ -61,9 +61,9 @@ SWEEP_SECONDS = 10.0
 BACKFILL_SECONDS = 1800.0
 """How often the gateway's lists are read for what never arrived: a few calls each time, and half an hour is little against days."""
 
-ALONE = (Bell.LETTERS, Bell.MERCHANT)
-"""Whom these wait for is neither ours nor the gateway: a mail server or an app that hangs holds one process of the pool, never two. For
-each the pool has one process more, so that charges always have all of theirs.
+ALONE = {Bell.LETTERS: 0, Bell.MERCHANT: 1, Bell.BACKFILL: 2, Bell.BOOKS: 3, Bell.RENEWALS: 3}
+"""The places of those that nothing waits for: a mail server that hangs, or a slow gateway that is read at length, holds one process of
+the pool, never two. For each place the pool has one process more, so that charges always have all of theirs.
 """
 
 WITHOUT_GATEWAY = (Bell.SWEEP, Bell.MERCHANT)
@@ -189,7 +189,7 @@ def add_tasks(app: Celery, wiring: Callable[[], Wiring], *, first: Callable[[Wir
             try:
                 if bell not in WITHOUT_GATEWAY:
                     first(wiring())
-                with alone.taking(ALONE.index(bell)) if bell in ALONE else nullcontext(enter_result=True) as mine:
+                with alone.taking(ALONE[bell]) if bell in ALONE else nullcontext(enter_result=True) as mine:
                     done = drain(lambda: work(wiring()), seconds=seconds) if mine else 0
                 planned = bells_of(wiring().due_kinds()) if done and then_steps else []
             except SQLAlchemyError as error:
@@ -246,7 +246,7 @@ def run_worker(settings: Settings, *, database_url: str, broker_url: str, known:
     worker_process_shutdown.connect(forget, weak=False)
     setup_logging.connect(lambda **_: set_up_logging(settings), weak=False)
     add_tasks(app, wiring, first=AccountKept())
-    processes = settings.worker_processes + len(ALONE)
+    processes = settings.worker_processes + len(set(ALONE.values()))
     arguments = ["worker", "--pool=prefork", f"--concurrency={processes}", f"--queues={QUEUE}"]
     begun: list[Worker] = []
     worker_init.connect(lambda sender, **_: begun.append(sender), weak=False)

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import os, signal, sys, threading
 from recovery.runtime.celery_app import QUEUE, Bell, add_tasks, make_app
@@ -80,3 +82,48 @@ def test_a_mail_server_that_hangs_holds_one_process_of_the_pool() -> None:
         "['recovery.letters']",  # rung for by the step that planned one
         "2 bells of 8",  # what goes on with another account's key
     ]
+
+
+SLOW = """
+import os, signal, sys
+import recovery.runtime.celery_app as celery_app
+from recovery.runtime.celery_app import Bell, add_tasks, make_app
+
+class Worker:
+    done = []
+    def slow(self):
+        if os.getpid() == parent:
+            self.done.append("a second process")
+            return 0
+        print("reads at length", flush=True)
+        signal.pause()
+    def perform_steps(self):
+        self.done.append("steps")
+        return 0
+    def due_kinds(self):
+        return set()
+    look_ahead = keep_books = backfill = slow
+    process_events = sweep = write_letters = tell_merchant = perform_steps
+
+celery_app.Wiring = Worker
+parent, worker = os.getpid(), Worker()
+app = make_app("memory://", ring_seconds=3)
+add_tasks(app, lambda: worker)
+out, into = os.pipe()
+child = os.fork()
+if child == 0:
+    os.dup2(into, 1)
+    app.tasks[sys.argv[1]]()
+os.read(out, 5)
+app.tasks[sys.argv[1]]()
+app.tasks[Bell.STEPS]()
+print(worker.done)
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.parametrize("bell", ["recovery.renewals", "recovery.books", "recovery.backfill"])
+def test_what_reads_a_slow_gateway_at_length_holds_one_process_of_the_pool(bell: str) -> None:
+    told = subprocess.run([sys.executable, "-c", SLOW, bell], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.splitlines() == ["['steps']"]
