@@ -11,6 +11,7 @@ from sim_view import Row, View
 from recovery.storage.codec import policy_from
 
 CAP_SPAN = timedelta(days=30)
+_HANDED_OVER = re.compile(r"email \S+-mail-\d+: ")
 _OF_LETTERS = re.compile(r"\(letter \d+ of (\d+) of campaign")
 OPENS, CLOSES = time(9), time(19)
 """As shipped; no run varies them."""
@@ -59,9 +60,10 @@ def dropped(view: View) -> Iterator[str]:
     for case in view.cases.values():
         told = sorted((row for row in view.journal if row.case_id == case.id), key=lambda row: row.id)
         ended_by = next((row.fact for row in told if row.state == "lost"), None)
-        # A shorter campaign is over, or the letter's turn came with the end.
+        # A shorter campaign is over; or the letter's turn came with the end, when it may have been on its way.
         needless = any(row.fact == "EmailDue" and row.reason.startswith("no email: ") for row in told)
-        if ended_by != "CloseDue" or case.mail_stopped or needless:
+        leaving = any(row.state == "lost" and _HANDED_OVER.match(row.reason) for row in told)
+        if ended_by != "CloseDue" or case.mail_stopped or needless or leaving:
             continue
         # Of the last campaign: another decline may have led to a shorter one.
         of_so_many = [found for row in told if (found := _OF_LETTERS.search(row.reason))]

@@ -444,7 +444,7 @@ def test_that_a_stored_card_was_chosen_shows_where_another_was_before(
     first = replace(CARD, payment_method="pm_2", fingerprint="fp_2") if other_first else renewed
     story.books.shown["in_1"] = [(came_at, Wallet(default=first)), (came_at, Wallet(default=renewed))]
     if kept:
-        story.puts("journal", fact="CardRefreshed", state="silent", at=came_at - timedelta(hours=1))
+        story.puts("journal", fact="CardRefreshed", reason="read", state="silent", at=came_at - timedelta(hours=1))
     assert any("was never charged" in found for found in story.judged()) is overlooked
 
 
@@ -482,7 +482,7 @@ def test_whom_people_gave_up_need_not_have_been_asked(*, person: bool) -> None:
     given_up_unasked(story)
     assert any("nobody was written to" in found for found in story.judged())
     if person:
-        story.puts("journal", case_id=CASE, fact="PersonDecided", state="lost", at=FAILED_AT)
+        story.puts("journal", fact="PersonDecided", reason="given up", state="lost", at=FAILED_AT)
     else:
         story.books.invoices["in_1"].ended_at = story.rows["cases"][0]["ended_at"]
     assert not any("nobody was written to" in found for found in story.judged())
