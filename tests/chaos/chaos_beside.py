@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from recovery.dunning.letter import Brand, Letters
 from recovery.runtime.config_check import folder_mistakes
@@ -62,7 +63,10 @@ def earlier(revision: str, folder: Path, root: Path = ROOT) -> Earlier:
         ["git", "archive", revision, "recovery", "config"], cwd=root, check=True, capture_output=True
     )
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
-        files.extractall(folder, filter="data")
+        safely: dict[str, Any] = (
+            {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        )  # not before Python 3.11.4
+        files.extractall(folder, **safely)
     found = Earlier(revision=revision, folder=folder)
     letters = Letters(found.config / "emails", Brand(name="Chaos", sender="chaos@example.com"))
     mistakes = folder_mistakes(found.config, letters)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import sys
 import threading
 import time
@@ -27,6 +26,7 @@ from recovery.runtime.celery_app import Bell, doorbell, make_app
 from recovery.runtime.clock import SharedClock, machine_now
 from recovery.runtime.demo.catcher import Caught, catch_mail
 from recovery.runtime.demo.driver import Driver
+from recovery.runtime.demo.ports import free_ports
 from recovery.runtime.demo.world_link import WorldLink
 from recovery.runtime.embedded import embedded_postgres, embedded_valkey
 from recovery.runtime.processes import ProcessDied, ProcessGroup, StartedProcess
@@ -262,15 +262,6 @@ def surroundings(home: Path, scale: Scale, database_url: str, broker_url: str) -
         "RECOVERY_THREADS": "5",
         "RECOVERY_WORKER_PROCESSES": "1",
     }
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now, all different."""
-    with ExitStack() as held:
-        listeners = [held.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [int(listener.getsockname()[1]) for listener in listeners]
 
 
 def end_of(scale: Scale) -> datetime:

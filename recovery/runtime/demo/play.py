@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from recovery.runtime.demo.catcher import Caught, catch_mail
 from recovery.runtime.demo.driver import Driver
 from recovery.runtime.demo.operator import Operator
 from recovery.runtime.demo.outcome import outcome_of
+from recovery.runtime.demo.ports import free_ports
 from recovery.runtime.demo.visitors import Visitors
 from recovery.runtime.demo.world_link import WorldLink
 from recovery.runtime.embedded import embedded_postgres, embedded_valkey
@@ -81,7 +81,7 @@ def demo_stack(options: DemoOptions, *, note: Callable[[str], None]) -> Iterator
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recovery-demo-")))
         clock = SharedClock(home / "clock")
         clock.set(START_AT)
-        sandbox_port, web_port = _free_ports(2)
+        sandbox_port, web_port = free_ports(2)
         world = WorldLink(f"http://127.0.0.1:{sandbox_port}")
         stack.callback(world.close)
         caught, smtp_port = stack.enter_context(catch_mail(world))
@@ -188,12 +188,3 @@ def _start_others(
     group.wait_ready(sandbox, f"http://127.0.0.1:{sandbox_port}/_sandbox/state", seconds=60)
     group.wait_ready(web, f"http://127.0.0.1:{web_port}/readyz", seconds=60)
     group.start("beat", [*_COMMAND, "beat"], env=environment)  # last: nothing waits for it
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free now. All are held until all are chosen, so that they differ."""
-    with ExitStack() as held:
-        listeners = [held.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [int(listener.getsockname()[1]) for listener in listeners]
