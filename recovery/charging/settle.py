@@ -16,6 +16,7 @@ from recovery.engine.patience import patiently
 from recovery.gateways.port import ChargeOrder, Gateway
 from recovery.storage.case_store import load_case, lock_case
 from recovery.storage.connect import reading
+from recovery.storage.lease_store import planned_anew
 from recovery.storage.step_store import ClaimedStep, finish_steps
 
 log = structlog.get_logger(__name__)
@@ -48,9 +49,13 @@ class SettleAttempt:
                 # and read what became of it while its call may still land.
                 log.info("claim_lost", case=step.case_id, step=step.id, kind=step.kind)
                 return
-            if attempt is None:
+            if attempt is None or attempt.status is AttemptStatus.IN_FLIGHT:
+                # Somebody else settled the one it was planned for; what is being called now plans its own settling.
                 finish_steps(tx, step.id, moment=self.door.moment())
                 return
+            if planned_anew(tx, step):
+                # For another attempt, whose call may land until the hold of that plan is over.
+                raise Postponed("it is to settle an attempt that began since it was taken up", hold_seconds=0.0)
         with patiently():
             found = self.gateway.settle(ChargeOrder.of(attempt, case.obligation))
         news = isinstance(found, Processing) and attempt.status is not AttemptStatus.PROCESSING

@@ -51,6 +51,11 @@ _UNTIL = bindparam("until", type_=steps.c.lease_until.type)
 _LONGER = update(steps).where(steps.c.id == _OURS.c.id).values(lease_until=func.greatest(steps.c.lease_until, _UNTIL))
 
 
+def planned_anew(tx: Connection, step: ClaimedStep) -> bool:
+    """Whether a step in flight was planned once more since it was claimed: that plan counts from then on."""
+    return bool(tx.execute(select(steps.c.again_at.is_not(None)).where(steps.c.id == step.id)).scalar_one())
+
+
 def release_step(
     tx: Connection,
     step: ClaimedStep,

@@ -74,6 +74,39 @@ def test_a_settler_that_slept_leaves_the_next_attempt_alone(life: Life) -> None:
     assert life.case(case_id).open_attempt is None
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_settler_that_begins_late_leaves_the_attempt_alone_that_began_meanwhile(
+    life: Life, *, answered: bool
+) -> None:
+    """Seed 181962: it held its step when an event settled the attempt that the step was planned for, and another one began."""
+    case_id = life.fail("in_1")
+    first = life.attempt(case_id, UNANSWERED).case.open_attempt
+    assert first is not None
+    late = settling(life)
+    life.tell(case_id, AttemptAnswered(attempt_id=first.id, answer=NotSent(detail="read after the bound")))
+    second, step = life.begin(case_id)
+    if answered:
+        life.tell(case_id, AttemptAnswered(attempt_id=second.id, answer=UNANSWERED))
+    gateway = Knows()
+    settle = SettleAttempt(life.door, cast(Gateway, gateway))
+    if answered:
+        with pytest.raises(Postponed):
+            settle(late)
+        with life.wiring.database.begin() as tx:
+            assert release_step(tx, late, hold_until=life.door.moment().machine_now)
+            moment, kinds = life.door.moment(), (StepKind.SETTLE_ATTEMPT,)
+            assert claim_steps(tx, kinds, moment=moment, limit=1, lease_seconds=60) == [], (
+                "the call may land until its bound"
+            )
+        settle(settling(life))
+        assert gateway.asked == [second.id]
+    else:
+        settle(late)
+        assert gateway.asked == []
+        advance(life.door, case_id, AttemptAnswered(attempt_id=second.id, answer=UNANSWERED), step=step)
+        assert life.case(case_id).step(StepKind.SETTLE_ATTEMPT) is not None
+
+
 def test_a_charge_that_is_found_processing_is_noted_once_and_then_waited_for(life: Life) -> None:
     case_id = life.fail("in_1")
     life.attempt(case_id, UNANSWERED)
