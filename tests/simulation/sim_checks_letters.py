@@ -61,7 +61,8 @@ def dropped(view: View) -> Iterator[str]:
         told = sorted((row for row in view.journal if row.case_id == case.id), key=lambda row: row.id)
         ended_by = next((row.fact for row in told if row.state == "lost"), None)
         # A shorter campaign is over; or the letter's turn came with the end, when it may have been on its way.
-        needless = any(row.fact == "EmailDue" and row.reason.startswith("no email: ") for row in told)
+        due = [row for row in told if row.fact == "EmailDue" and not row.reason.startswith("the customer is asked why")]
+        needless = any(row.state == "lost" or row.reason.startswith("no email: ") for row in due)
         leaving = any(row.state == "lost" and _HANDED_OVER.match(row.reason) for row in told)
         if ended_by != "CloseDue" or case.mail_stopped or needless or leaving:
             continue
