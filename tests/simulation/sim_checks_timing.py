@@ -230,7 +230,11 @@ def _entered_anew(view: View, attempt: Row, charge: Booked, old: Booked) -> bool
 def _elsewhere(view: View, attempt: Row, charge: Booked) -> Iterator[str]:
     """What the network said of the number on any invoice holds on this one, until it has paid."""
     same = [(at, c) for at, c in _earlier(view, attempt) if c.card.budget_key == charge.card.budget_key]
-    paid_at = max((at for at, c in same if c.status is ChargeStatus.SUCCEEDED), default=None)
+    all_of_it = [c for c in view.books.charges.values() if c.card.budget_key == charge.card.budget_key]
+    paid = [
+        c.at for c in all_of_it if c.status is ChargeStatus.SUCCEEDED and c.at < attempt.started_at
+    ]  # however late it landed
+    paid_at = max(paid, default=None)
     for at, old in same:
         if old.signals is None or old.status is not ChargeStatus.FAILED or (paid_at is not None and at <= paid_at):
             continue

@@ -279,6 +279,7 @@ class Run:
         done += taken + (self.steps(None if taken else ready) if ready.kinds else 0)
         if ready.lapsed:
             self.sweep()
+            done += 1  # it may have set something aside, which a person is to look at
         if ready.wanted or self.gateway.key_refused:
             self.person()
         if done:
