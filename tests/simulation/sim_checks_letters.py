@@ -11,7 +11,7 @@ from sim_view import Row, View
 from recovery.storage.codec import policy_from
 
 CAP_SPAN = timedelta(days=30)
-_HANDED_OVER = re.compile(r"email \S+-mail-\d+: ")
+_HANDED_OVER = re.compile(r"email (\S+-mail-\d+: |refused)")
 _OF_LETTERS = re.compile(r"\(letter \d+ of (\d+) of campaign")
 OPENS, CLOSES = time(9), time(19)
 """As shipped; no run varies them."""
